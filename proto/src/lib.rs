@@ -8,6 +8,14 @@
 /// The serialised `FileDescriptorSet` of every file, for gRPC reflection and for tests.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+mod json;
+
+macro_rules! include_package {
+    ($name:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}
+
 pub use mesos::v1;
 pub use tepui::v1 as services;
 
@@ -16,39 +24,39 @@ pub use tepui::v1 as services;
 mod mesos {
     /// Package `mesos.v1`: the objects of the v1 API.
     pub mod v1 {
-        tonic::include_proto!("mesos.v1");
+        include_package!("mesos.v1");
 
         /// Package `mesos.v1.agent`: the operator API of an agent.
         pub mod agent {
-            tonic::include_proto!("mesos.v1.agent");
+            include_package!("mesos.v1.agent");
         }
         /// Package `mesos.v1.allocator`: answers to inverse offers.
         pub mod allocator {
-            tonic::include_proto!("mesos.v1.allocator");
+            include_package!("mesos.v1.allocator");
         }
         /// Package `mesos.v1.executor`: the executor API.
         pub mod executor {
-            tonic::include_proto!("mesos.v1.executor");
+            include_package!("mesos.v1.executor");
         }
         /// Package `mesos.v1.maintenance`: maintenance schedules.
         pub mod maintenance {
-            tonic::include_proto!("mesos.v1.maintenance");
+            include_package!("mesos.v1.maintenance");
         }
         /// Package `mesos.v1.master`: the operator API of the master.
         pub mod master {
-            tonic::include_proto!("mesos.v1.master");
+            include_package!("mesos.v1.master");
         }
         /// Package `mesos.v1.quota`: quota.
         pub mod quota {
-            tonic::include_proto!("mesos.v1.quota");
+            include_package!("mesos.v1.quota");
         }
         /// Package `mesos.v1.resource_provider`: the resource provider API.
         pub mod resource_provider {
-            tonic::include_proto!("mesos.v1.resource_provider");
+            include_package!("mesos.v1.resource_provider");
         }
         /// Package `mesos.v1.scheduler`: the scheduler API.
         pub mod scheduler {
-            tonic::include_proto!("mesos.v1.scheduler");
+            include_package!("mesos.v1.scheduler");
         }
     }
 }
@@ -57,6 +65,6 @@ mod mesos {
 mod tepui {
     /// Package `tepui.v1`: the gRPC services.
     pub mod v1 {
-        tonic::include_proto!("tepui.v1");
+        include_package!("tepui.v1");
     }
 }

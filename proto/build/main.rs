@@ -1,4 +1,7 @@
-//! Compiles the `.proto` files with a protoc written in Rust: none is needed on the machine.
+//! Compiles the `.proto` files with a protoc written in Rust (none is needed on the machine) and
+//! gives every message the JSON form that Mesos has.
+
+mod json;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -22,12 +25,21 @@ const FILES: &[&str] = &[
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    for folder in ["mesos", "tepui"] {
+    for folder in ["build", "mesos", "tepui"] {
         println!("cargo:rerun-if-changed={folder}");
     }
     let descriptors = protox::compile(FILES, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+
+    let mapping = json::Mapping::of(&descriptors);
+    fs::write(out.join("json.rs"), mapping.code())?;
+    // Maps keep the order of their keys, so that the same message prints the same text.
+    let only_with_grpc = "#[cfg(feature = \"grpc\")]";
+    let generator = tonic_prost_build::configure()
+        .btree_map(".")
+        .client_mod_attribute(".", only_with_grpc)
+        .server_mod_attribute(".", only_with_grpc);
+    mapping.attach(generator).compile_fds(descriptors)?;
     Ok(())
 }
