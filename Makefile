@@ -1,0 +1,46 @@
+# Everything a newcomer needs. `make` alone lists it. Each target installs what it lacks.
+
+SHELL := /bin/bash
+CACHE := $(or $(TEPUI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tepui)
+export TEPUI_CACHE := $(CACHE)
+# One folder for the builds of every checkout, so that the next one finds the dependencies compiled.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+# RocksDB is compiled once per machine; see tools/rocksdb.sh.
+ROCKSDB = ROCKSDB_STATIC=1 ROCKSDB_LIB_DIR="$$(tools/rocksdb.sh)"
+CARGO = $(ROCKSDB) cargo
+
+.PHONY: help demo test build check bench docs clean setup
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: build ## a master, three agents, a web service and a batch job, on this machine
+	tools/demo.sh
+
+test: setup ## every test: unit, property, simulation, real clusters, style
+	tools/test.sh
+
+build: setup ## the one binary, bin/tepui
+	$(CARGO) build --release --locked --package tepui
+	@mkdir -p bin && ln -sfn "$(CARGO_TARGET_DIR)/release/tepui" bin/tepui
+
+check: setup ## formatting, lints, documentation, licences
+	cargo fmt --all --check
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
+	else echo "licences were not checked: cargo-deny is not installed (cargo install cargo-deny)"; fi
+
+bench: build ## the figures of the README, one line each
+	$(CARGO) run --release --locked --package tepui-bench
+
+docs: setup ## the crates' documentation, in a browser's form
+	$(CARGO) doc --release --locked --workspace --no-deps
+
+clean: ## remove what was built from this checkout's crates, keep the dependencies
+	cargo clean --release --workspace
+	rm -rf bin
+
+setup:
+	@tools/setup.sh
