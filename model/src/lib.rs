@@ -1,1 +1,40 @@
-//! To be written.
+//! The words that every part of Tepui speaks: ids, quantities, resources, tasks, offers.
+//!
+//! Everything here is checked where it is made, so that the cores need not check it again. The
+//! crate is pure: it reads no clock, draws no random number and waits for nothing.
+//! `Mesos: XXX-nn` in a comment names a rule of the inventory of Apache Mesos' behaviour.
+
+mod agent;
+mod attributes;
+mod framework;
+mod ids;
+mod keys;
+pub mod limits;
+mod offer;
+mod operation;
+mod quantity;
+pub mod resources;
+mod role;
+mod task;
+pub mod time;
+
+pub use self::{
+    agent::{AgentInfo, InvalidAgent},
+    attributes::{Attribute, AttributeValue, Attributes},
+    framework::{Capabilities, Capability, FrameworkInfo, InvalidFramework},
+    ids::{AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId},
+    keys::{AgentKey, FrameworkKey},
+    offer::{Filters, InvalidOffer, Offer},
+    operation::OfferOperation,
+    quantity::{InvalidQuantity, Quantity},
+    resources::{
+        Insufficient, Kind, Labels, ParseError, Ranges, Reservation, ResourceError, Resources,
+        Scalars, Set, Share, Traits, Value,
+    },
+    role::{InvalidRole, Role},
+    task::{
+        IllegalTransition, InvalidStatus, InvalidTask, Reason, Source, StatusPassengers,
+        StatusUuid, TaskInfo, TaskInvalid, TaskState, TaskStatus,
+    },
+    time::Time,
+};

@@ -1,0 +1,93 @@
+//! The demo's jobs: a replicated web service and a word count, both checked.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+};
+
+use serde_json::Value;
+use tepui_cluster_tests::{Cluster, eventually};
+
+/// The project's root, where the examples are.
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).unwrap()
+}
+
+fn get(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+fn first_port(task: &Value) -> String {
+    let resources = task["resources"].as_array().unwrap();
+    let ports = resources.iter().find(|it| it["name"] == "ports").unwrap();
+    format!("127.0.0.1:{}", ports["ranges"]["range"][0]["begin"])
+}
+
+#[test]
+fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
+    let mut cluster = Cluster::start(2);
+    cluster.add_framework("service");
+    let file = project().join("examples/service/web.yaml").display().to_string();
+    cluster.tepui(&["service", "deploy", &file]).ok();
+    for task in cluster.await_running(3) {
+        let id = task["task_id"]["value"].as_str().unwrap().to_owned();
+        let answer = eventually("the replica answers", || get(&first_port(&task)));
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&id), "{answer}");
+    }
+    cluster.tepui(&["service", "scale", "web", "5"]).ok();
+    cluster.await_running(5);
+    cluster.tepui(&["service", "scale", "web", "1"]).ok();
+    cluster.await_running(1);
+    cluster.tepui(&["service", "rm", "web"]).ok();
+    cluster.await_running(0);
+    assert!(!cluster.tepui(&["service", "ls"]).ok().contains("web"));
+}
+
+#[test]
+fn a_replica_that_fails_is_replaced() {
+    let mut cluster = Cluster::start(1);
+    cluster.add_framework("service");
+    let file = project().join("examples/service/web.yaml").display().to_string();
+    cluster.tepui(&["service", "deploy", &file]).ok();
+    let before = cluster.await_running(3);
+    let victim = before[0]["task_id"]["value"].as_str().unwrap();
+    cluster.tepui(&["kill", victim]).ok();
+    eventually("another replica takes its place", || {
+        let now = cluster.await_running(3);
+        now.iter().all(|it| it["task_id"]["value"] != victim).then_some(())
+    });
+}
+
+#[test]
+fn the_word_count_equals_a_plain_sequential_one() {
+    let mut cluster = Cluster::start(2);
+    cluster.add_framework("batch");
+    let folder = cluster.folder().join("texts");
+    fs::create_dir(&folder).unwrap();
+    for number in 0..20 {
+        let text = format!("one two two three{number}\nOne fish, two fish\n").repeat(number + 1);
+        fs::write(folder.join(format!("{number}.txt")), text).unwrap();
+    }
+    let job = fs::read_to_string(project().join("examples/batch/wordcount.yaml")).unwrap();
+    let (before, _) = job.split_once("input:").unwrap();
+    let rest = job.split_once("stages:").unwrap().1;
+    let input = format!("input:\n  paths: [\"{}/**\"]\n  partitions: 4\n", folder.display());
+    let file = cluster.folder().join("job.yaml");
+    fs::write(&file, format!("{before}{input}stages:{rest}")).unwrap();
+    cluster.tepui(&["batch", "submit", "--wait", file.to_str().unwrap()]).ok();
+    let listed = cluster.json(&["batch", "ls"]);
+    let id = listed["jobs"][0]["id"].as_str().unwrap().to_owned();
+    let verdict = cluster.tepui(&["batch", "verify", &id]).ok();
+    assert!(verdict.contains("equal"), "{verdict}");
+    let result = cluster.tepui(&["batch", "result", &id]).ok();
+    // 210 repetitions: one and One, three times two, twice fish.
+    for line in ["one\t420", "two\t630", "fish\t420"] {
+        assert!(result.lines().any(|it| it == line), "{line} is not in {result}");
+    }
+}
