@@ -1,1 +1,31 @@
-//! To be written.
+//! The master as a server: gRPC for frameworks, agents and operators, and the shell of the core.
+//!
+//! One task owns the core and turns what comes in into effects, in batches. A thread of its own makes
+//! the changes among them durable, many with one flush, and only then lets out what depends on them.
+//! Nothing that leaves the master is ever waited for: who reads too slowly is cut off.
+//!
+//! [`Options`] says what can be set, [`run`] runs a master until it is told to stop, and [`Server`] is
+//! for those who need its address.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod committer;
+mod dispatch;
+mod driver;
+mod error;
+mod front;
+pub mod limits;
+mod listener;
+mod options;
+mod outbox;
+mod registry;
+mod server;
+mod services;
+pub mod span;
+#[cfg(test)]
+mod tests;
+
+pub use error::Error;
+pub use options::{Options, StoreKind, Weights};
+pub use server::{Server, run};

@@ -6,6 +6,7 @@
 
 mod agent;
 mod attributes;
+mod capability;
 mod framework;
 mod ids;
 mod keys;
@@ -21,7 +22,8 @@ pub mod time;
 pub use self::{
     agent::{AgentInfo, InvalidAgent},
     attributes::{Attribute, AttributeValue, Attributes},
-    framework::{Capabilities, Capability, FrameworkInfo, InvalidFramework},
+    capability::{Capabilities, Capability},
+    framework::{FrameworkInfo, InvalidFramework},
     ids::{AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId},
     keys::{AgentKey, FrameworkKey},
     offer::{Filters, InvalidOffer, Offer},

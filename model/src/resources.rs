@@ -7,11 +7,24 @@
 //!
 //! The role that resources are *allocated* to is not part of them: it travels beside, in an offer
 //! or a task.
+//!
+//! ```
+//! use tepui_model::{Resources, Role};
+//!
+//! let agent: Resources = "cpus:4;mem:8192;ports:[31000-32000];cpus(db):2".parse()?;
+//! let task: Resources = "cpus:1;mem:512;ports:[31000-31000]".parse()?;
+//! let left = agent.checked_sub(&task)?;
+//! assert_eq!(left.to_string(), "cpus:3;mem:7680;ports:[31001-32000];cpus(db):2");
+//! assert_eq!(left.allocatable_to(&Role::default()).cpus().to_string(), "3");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod amounts;
+mod bundle;
 mod error;
 mod kind;
 mod labels;
+mod ops;
 mod parse;
 mod proto;
 mod ranges;
@@ -19,14 +32,9 @@ mod scalars;
 mod set;
 mod traits;
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    iter::Sum,
-    ops::{Add, AddAssign},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
+use self::bundle::Bundle;
 pub use self::{
     amounts::{Amounts, Value},
     error::{Insufficient, ParseError, ResourceError},
@@ -48,32 +56,6 @@ use crate::{Quantity, Role};
 
 /// The traits of the plain bundle, to be borrowed.
 static PLAIN: Traits = Traits::plain();
-
-/// Resources that have the same traits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Bundle {
-    traits: Arc<Traits>,
-    /// Of an indivisible bundle: the one item, which is part of its identity.
-    amounts: Amounts,
-    /// How often an indivisible bundle is held; 1 otherwise. A shared volume can be held by
-    /// several tasks at once.
-    count: u32,
-}
-
-impl Bundle {
-    /// How often the amounts count towards sums: a shared resource is there only once.
-    fn multiplier(&self) -> u32 {
-        if self.traits.shared { 1 } else { self.count }
-    }
-
-    fn contains(&self, other: &Self) -> bool {
-        if self.traits.is_indivisible() {
-            other.count <= self.count
-        } else {
-            self.amounts.contains(&other.amounts)
-        }
-    }
-}
 
 /// What an agent has, an offer holds, or a task takes.
 ///
@@ -153,14 +135,7 @@ impl Resources {
         self.plain.sub(&other.plain);
         for bundle in &other.bundles {
             let Ok(at) = self.place(bundle) else { continue };
-            let left = &mut self.bundles[at];
-            let indivisible = left.traits.is_indivisible();
-            if indivisible {
-                left.count -= bundle.count;
-            } else {
-                left.amounts.sub(&bundle.amounts);
-            }
-            if left.count == 0 || left.amounts.is_empty() {
+            if self.bundles[at].sub(bundle) {
                 self.bundles.remove(at);
             }
         }
@@ -338,25 +313,13 @@ impl Resources {
     fn add_bundle(&mut self, bundle: &Bundle) {
         match self.place(bundle) {
             Err(at) => self.bundles.insert(at, bundle.clone()),
-            Ok(at) if bundle.traits.is_indivisible() => {
-                let held = &mut self.bundles[at].count;
-                *held = held.saturating_add(bundle.count);
-            }
-            Ok(at) => self.bundles[at].amounts.add(&bundle.amounts),
+            Ok(at) => self.bundles[at].add(bundle),
         }
     }
 
     /// Where a bundle like this is, or would be.
     fn place(&self, bundle: &Bundle) -> Result<usize, usize> {
-        let indivisible = bundle.traits.is_indivisible();
-        self.bundles.binary_search_by(|held| {
-            let order = held.traits.cmp(&bundle.traits);
-            if indivisible {
-                order.then_with(|| held.amounts.cmp(&bundle.amounts))
-            } else {
-                order
-            }
-        })
+        self.bundles.binary_search_by(|held| held.order(bundle))
     }
 
     /// Names the first item of `other` that is not here. Only asked when there is one.
@@ -364,12 +327,12 @@ impl Resources {
         for (traits, amounts, count) in other.bundles() {
             let held = self.filter(|have| have == traits);
             for (name, want) in amounts.iter() {
-                let asked = Self::from_item(traits, &name, &want);
+                let asked = Self::from_item(traits, name, &want);
                 if !held.contains(&asked) || count > 1 {
                     let here = match &want {
-                        Value::Scalar(_) => held.scalar(&Kind::new(&name)).to_string(),
-                        Value::Ranges(_) => held.ranges(&name).to_string(),
-                        Value::Set(_) => held.set(&name).to_string(),
+                        Value::Scalar(_) => held.scalar(&Kind::new(name)).to_string(),
+                        Value::Ranges(_) => held.ranges(name).to_string(),
+                        Value::Set(_) => held.set(name).to_string(),
                     };
                     return Insufficient {
                         what: format!("{name}{traits}: {want} of {here}"),
@@ -380,58 +343,6 @@ impl Resources {
         Insufficient {
             what: other.to_string(),
         }
-    }
-}
-
-impl AddAssign<&Self> for Resources {
-    fn add_assign(&mut self, other: &Self) {
-        self.plain.add(&other.plain);
-        for bundle in &other.bundles {
-            self.add_bundle(bundle);
-        }
-    }
-}
-
-impl AddAssign for Resources {
-    fn add_assign(&mut self, other: Self) {
-        *self += &other;
-    }
-}
-
-impl Add<&Self> for Resources {
-    type Output = Self;
-
-    fn add(mut self, other: &Self) -> Self {
-        self += other;
-        self
-    }
-}
-
-impl Add for Resources {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        self + &other
-    }
-}
-
-impl Add for &Resources {
-    type Output = Resources;
-
-    fn add(self, other: Self) -> Resources {
-        self.clone() + other
-    }
-}
-
-impl Sum for Resources {
-    fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
-        items.fold(Self::new(), Add::add)
-    }
-}
-
-impl<'a> Sum<&'a Self> for Resources {
-    fn sum<I: Iterator<Item = &'a Self>>(items: I) -> Self {
-        items.fold(Self::new(), Add::add)
     }
 }
 

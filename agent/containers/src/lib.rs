@@ -1,1 +1,35 @@
-//! To be written.
+//! Containers of command tasks: launcher, init, isolators, cgroups v1 and v2.
+//!
+//! [`Runtime`] is the whole of it: `probe` refuses machines that cannot isolate as asked for, `launch` starts a
+//! [`Spec`], `wait` tells how it ended, `recover` finds containers after a restart of the agent. The program that
+//! uses it calls [`init_main`] first in its `main`, since a sealed copy of it becomes the launcher and the
+//! init of every container.
+#![forbid(unsafe_code)]
+
+mod cgroups;
+mod container;
+mod error;
+mod exit;
+mod init;
+mod isolation;
+mod isolators;
+mod launch;
+mod launcher;
+pub mod limits;
+mod options;
+mod probe;
+mod records;
+mod recover;
+mod refusal;
+mod runtime;
+mod spec;
+
+pub use cgroups::Error as CgroupError;
+pub use error::{Error, LaunchError};
+pub use exit::{Exit, ExitStatus, OomReport};
+pub use init::init_main;
+pub use isolation::{InvalidIsolation, Isolation, Isolator};
+pub use options::{InitProgram, Options};
+pub use refusal::{CannotIsolate, Missing, Refusal};
+pub use runtime::{Recovered, RecoveredState, Runtime, Started, Usage};
+pub use spec::{Bytes, Limits, Program, Spec};

@@ -1,1 +1,45 @@
-//! To be written.
+//! One node of the cluster as a state machine: tasks, their containers and their status updates.
+//!
+//! [`Agent::apply`] takes an [`Event`] and the time, and leaves [`Effect`]s: records to write,
+//! messages to send, containers to start and to kill. It reads no clock, no file and no socket. The
+//! shell, or a simulator, carries the effects out, by one rule: **every urgent record of a batch of
+//! effects is durable before anything else of that batch is done**. So a task is on disk before its container
+//! starts, and a status update before it leaves.
+//!
+//! What the agent promises:
+//! - A task is started at most once, whatever is repeated and whenever the agent dies.
+//! - Updates of a task leave in order, one at a time, again and again until acknowledged; the last one
+//!   is terminal (Mesos: TSK-09).
+//! - A kill ends in SIGKILL of the whole container after its grace period (Mesos: KIL-01).
+//! - An agent made from the records of a dead one goes on where that one stopped.
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod check;
+mod command;
+mod config;
+mod effect;
+mod event;
+mod history;
+pub mod limits;
+mod names;
+mod outcome;
+mod plan;
+mod record;
+mod report;
+mod task;
+mod timers;
+mod updates;
+mod views;
+
+pub use agent::{Agent, RecoveryError};
+pub use check::Violation;
+pub use command::{InvalidCommand, MasterCommand};
+pub use config::Config;
+pub use effect::{Effect, Effects, Note};
+pub use event::{ContainerEvent, Event, Exit, ExitStatus, LinkId, OutOfMemory};
+pub use plan::{ContainerPlan, Limits, Program};
+pub use record::{Change, FoundContainer, Kind, Recovered};
+pub use report::{AgentReport, KnownTask, Registration};
+pub use task::{KillCause, Phase, TaskKey};

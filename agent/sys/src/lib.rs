@@ -1,1 +1,32 @@
-//! To be written.
+//! System calls of the agent: the only crate with unsafe code.
+//!
+//! [`Kernel`] is what a container's init asks of the kernel; [`Linux`] asks the real one, and
+//! `fake::Recorder` (feature `fake`) writes the calls down. The rest is what the agent itself needs
+//! beside tokio: process descriptors, sealed programs, file descriptors sent through sockets.
+
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+mod files;
+mod identity;
+mod kernel;
+mod launcher;
+mod linux;
+mod pidfd;
+mod seal;
+mod socket;
+mod spawn;
+mod watched;
+
+pub use files::{open_beneath, open_folder, open_output};
+pub use identity::{boot_id, start_time};
+pub use kernel::{Forked, Kernel, Mount, MountFlags, Reaped, User};
+pub use launcher::become_launcher;
+pub use linux::Linux;
+pub use pidfd::PidFd;
+pub use seal::seal_program;
+pub use socket::{Received, receive, send};
+pub use spawn::{Namespaces, spawn};
+pub use watched::Watched;
+
+/// The signals that cross this crate's border.
+pub use nix::sys::signal::Signal;

@@ -1,1 +1,38 @@
-//! To be written.
+//! Who is offered what: weighted dominant resource fairness over roles and frameworks.
+//!
+//! Changes of the cluster go in ([`Allocator`]), offers to be made come out
+//! ([`Allocator::allocate`]). The crate is pure: it reads no clock, draws no random number and
+//! waits for nothing; when to run is its caller's to decide, with [`Allocator::needs_run`] and
+//! [`Allocator::next_expiry`].
+//!
+//! `Mesos: XXX-nn` in a comment names a rule of the inventory of Apache Mesos' behaviour.
+
+mod agents;
+mod allocator;
+mod candidates;
+mod check;
+mod clamp;
+mod class;
+mod clients;
+mod contest;
+pub mod limits;
+mod options;
+mod prospect;
+mod ranking;
+mod refusals;
+mod run;
+mod slots;
+mod table;
+mod views;
+mod violation;
+
+pub use self::{
+    allocator::{Allocator, FrameworkProfile},
+    options::{Filter, InvalidMinimum, Minimum, Options},
+    run::Allocation,
+    views::RoleShare,
+    violation::Violation,
+};
+
+#[cfg(test)]
+mod tests;

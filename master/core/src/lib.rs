@@ -1,1 +1,46 @@
-//! To be written.
+//! The cluster as a pure, synchronous state machine: agents, frameworks, offers, tasks, timers.
+//!
+//! [`Master::apply`] takes what happened and says what is to be done, in order. It reads no clock
+//! and no random source, does no input or output, and two runs over the same events give the same
+//! effects. A server, a simulator and the SDK's test kit drive it alike.
+//!
+//! The rules are Apache Mesos'; comments name them by area and number (`Mesos: OFF-07`).
+
+#![forbid(unsafe_code)]
+
+mod agents;
+pub mod calls;
+mod config;
+mod effects;
+mod events;
+mod frameworks;
+mod ids;
+mod invariants;
+pub mod limits;
+mod master;
+mod notices;
+mod offers;
+mod operator;
+mod reconcile;
+pub mod record;
+mod slab;
+mod tasks;
+#[cfg(test)]
+mod testing;
+mod timers;
+mod views;
+pub mod wire;
+
+pub use self::{
+    agents::{AgentState, AgentStep, IllegalAgentStep},
+    calls::{Action, SchedulerCall},
+    config::Config,
+    effects::{AgentCommand, Effect, Effects, Ending, FrameworkEvent},
+    events::{ConnectionId, Event, KnownTask, Registration, RequestId},
+    frameworks::{FrameworkState, FrameworkStep, IllegalFrameworkStep},
+    invariants::Violation,
+    master::{InvalidConfig, Master},
+    notices::{Notice, OfferEnd},
+    operator::{OperatorCall, OperatorError, OperatorReply},
+    record::{Change, Record, RecordKind, Recovered},
+};

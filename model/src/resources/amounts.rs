@@ -114,14 +114,17 @@ impl Amounts {
     }
 
     /// Everything by name: scalars, then ports, then the rest by name.
-    pub fn iter(&self) -> impl Iterator<Item = (Arc<str>, Value)> + '_ {
-        let scalars = self.scalars.iter().map(|(kind, quantity)| match kind {
-            Kind::Other(name) => (name, Value::Scalar(quantity)),
-            kind => (Arc::from(kind.name()), Value::Scalar(quantity)),
-        });
-        let ports =
-            (!self.ports.is_empty()).then(|| (Arc::from(PORTS), Value::Ranges(self.ports.clone())));
-        scalars.chain(ports).chain(self.rest.iter().cloned())
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Value)> + '_ {
+        let scalars = self
+            .scalars
+            .named()
+            .map(|(name, quantity)| (name, Value::Scalar(quantity)));
+        let ports = (!self.ports.is_empty()).then(|| (PORTS, Value::Ranges(self.ports.clone())));
+        let rest = self
+            .rest
+            .iter()
+            .map(|(name, value)| (&**name, value.clone()));
+        scalars.chain(ports).chain(rest)
     }
 
     pub(super) fn insert(&mut self, name: &str, value: &Value) {

@@ -21,8 +21,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kinds that have a name of their own here, in the order of [`Kind::index`].
+    /// The kinds that have a name of their own here.
     pub const WELL_KNOWN: [Self; 4] = [Self::Cpus, Self::Memory, Self::Disk, Self::Gpus];
+
+    /// Their names, in the same order.
+    pub(crate) const KNOWN_NAMES: [&str; 4] = ["cpus", "mem", "disk", "gpus"];
 
     /// The kind of that name. Make kinds with this: `Other` is for the names that are not known.
     #[must_use]
@@ -32,23 +35,18 @@ impl Kind {
 
     /// The kind of that name, if it is one of the four.
     pub(crate) fn well_known(name: &str) -> Option<Self> {
-        match name {
-            "cpus" => Some(Self::Cpus),
-            "mem" => Some(Self::Memory),
-            "disk" => Some(Self::Disk),
-            "gpus" => Some(Self::Gpus),
-            _ => None,
-        }
+        let index = Self::KNOWN_NAMES.iter().position(|known| *known == name)?;
+        Some(Self::WELL_KNOWN[index].clone())
     }
 
     /// Mesos' name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Cpus => "cpus",
-            Self::Memory => "mem",
-            Self::Disk => "disk",
-            Self::Gpus => "gpus",
+            Self::Cpus => Self::KNOWN_NAMES[0],
+            Self::Memory => Self::KNOWN_NAMES[1],
+            Self::Disk => Self::KNOWN_NAMES[2],
+            Self::Gpus => Self::KNOWN_NAMES[3],
             Self::Other(name) => name,
         }
     }

@@ -138,3 +138,81 @@ fn parse_range(text: &str) -> Result<(u64, u64), ParseError> {
     let (begin, end) = text.split_once('-').unwrap_or((text, text));
     Ok((number(begin)?, number(end)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        text.parse::<Resources>().unwrap().to_string()
+    }
+
+    fn refusal(text: &str) -> String {
+        text.parse::<Resources>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn spaces_empty_parts_and_repetitions_are_taken() {
+        assert_eq!(parsed(""), "");
+        assert_eq!(parsed(" ; ;"), "");
+        assert_eq!(parsed("cpus : 4 ; mem: 1024;"), "cpus:4;mem:1024");
+        assert_eq!(parsed("cpus:1;cpus:2.5"), "cpus:3.5");
+        assert_eq!(parsed("ports:[ 3 - 4 , 1-2, 9]"), "ports:[1-4,9-9]");
+        assert_eq!(parsed("ports:[];disks:{}"), "");
+        assert_eq!(
+            parsed("cpus( eng/web ):1;disks:{ b, a }"),
+            "disks:{a,b};cpus(eng/web):1"
+        );
+        assert_eq!(parsed("cpus(*):1"), "cpus:1");
+    }
+
+    #[test]
+    fn what_names_no_role_is_reserved_to_the_default_role() {
+        let role = Role::new("web").unwrap();
+        let resources = Resources::parse("cpus:4;mem(*):64", &role).unwrap();
+        assert_eq!(resources.to_string(), "mem:64;cpus(web):4");
+    }
+
+    #[test]
+    fn a_malformed_text_is_refused_with_what_is_wrong() {
+        assert!(refusal("cpus").starts_with("missing or extra ':' in 'cpus'"));
+        assert!(refusal("cpus:1:2").starts_with("missing or extra ':'"));
+        assert!(refusal("cpus(a:1").starts_with("mismatched parentheses"));
+        assert!(refusal("cpus)a(:1").starts_with("mismatched parentheses"));
+        assert!(refusal("ports:[1-2").contains("is not closed"));
+        assert!(refusal("disks:{a").contains("is not closed"));
+        assert!(refusal("ports:[1-2-3]").contains("is not a range"));
+        assert!(refusal("ports:[-1-3]").contains("is not a range"));
+        assert!(refusal("rack:r1").contains("is not a number, ranges or a set"));
+        assert_eq!(refusal(":4"), "Empty resource name");
+    }
+
+    #[test]
+    fn what_is_well_formed_but_wrong_is_refused() {
+        assert_eq!(
+            refusal("cpus:0"),
+            "Invalid scalar resource 'cpus': value <= 0"
+        );
+        assert_eq!(
+            refusal("cpus:-1"),
+            "Invalid scalar resource 'cpus': value <= 0"
+        );
+        assert!(refusal("cpus:inf").contains("finite"));
+        assert!(refusal("cpus(a b):1").contains("whitespace"));
+        assert!(refusal("cpus:[1-2]").contains("must be of type SCALAR"));
+        assert!(refusal("ports:3").contains("must be of type RANGES"));
+        assert!(refusal("x:3;x:{a}").contains("different types"));
+        assert!(refusal("ports:[1-3,2-4]").contains("overlapping"));
+        assert!(refusal("disks:{a,a}").contains("duplicated element 'a'"));
+    }
+
+    #[test]
+    fn a_text_beyond_its_limits_is_refused() {
+        let spaces = " ".repeat(MAX_TEXT_BYTES);
+        assert_eq!(parsed(&spaces), "");
+        assert!(refusal(&format!("{spaces} ")).contains("longer than"));
+        let items = "x:1;".repeat(MAX_ITEMS);
+        assert_eq!(parsed(&items), format!("x:{MAX_ITEMS}"));
+        assert!(refusal(&format!("{items}x:1")).contains("more than 16384 items"));
+    }
+}

@@ -1,10 +1,12 @@
-//! Resources to and from the wire, with the rules for what comes from outside.
+//! Resources from the wire, with the rules for what comes from outside.
+
+mod write;
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
 use tepui_proto::v1::{
     self,
-    resource::{AllocationInfo, DiskInfo, ReservationInfo, disk_info, reservation_info},
+    resource::{DiskInfo, ReservationInfo, disk_info, reservation_info},
     value,
 };
 
@@ -38,21 +40,6 @@ impl Resources {
         }
         Ok((resources, allocation_of(wire)?))
     }
-
-    /// The resources for the wire, in the `reservations` form; with the role they are allocated
-    /// to, if they are.
-    #[must_use]
-    pub fn to_proto(&self, allocation: Option<&Role>) -> Vec<v1::Resource> {
-        let mut wire = Vec::new();
-        for (traits, amounts, count) in self.bundles() {
-            let template = template(traits, allocation);
-            for (name, value) in amounts.iter() {
-                let resource = fill(template.clone(), &name, &value);
-                wire.extend((0..count).map(|_| resource.clone()));
-            }
-        }
-        wire
-    }
 }
 
 impl TryFrom<&[v1::Resource]> for Resources {
@@ -61,12 +48,6 @@ impl TryFrom<&[v1::Resource]> for Resources {
     /// As [`Resources::from_proto`], without the allocation.
     fn try_from(wire: &[v1::Resource]) -> Result<Self, ResourceError> {
         Self::from_proto(wire).map(|(resources, _)| resources)
-    }
-}
-
-impl From<&Resources> for Vec<v1::Resource> {
-    fn from(resources: &Resources) -> Self {
-        resources.to_proto(None)
     }
 }
 
@@ -101,15 +82,6 @@ pub(crate) fn check_name(name: &str) -> Result<(), ResourceError> {
         Err(ResourceError::InvalidName(name.escape_debug().to_string()))
     } else {
         Ok(())
-    }
-}
-
-/// The type of a value on the wire.
-const fn value_type(value: &Value) -> value::Type {
-    match value {
-        Value::Scalar(_) => value::Type::Scalar,
-        Value::Ranges(_) => value::Type::Ranges,
-        Value::Set(_) => value::Type::Set,
     }
 }
 
@@ -273,30 +245,21 @@ fn disk_from(name: &str, wire: &DiskInfo) -> Result<Option<DiskTraits>, Resource
     if *wire == DiskInfo::default() {
         return Ok(None);
     }
-    let persistence = match &wire.persistence {
-        Some(persistence) if persistence.id.is_empty() => {
-            return refuse("the persistence id is empty");
-        }
-        Some(persistence) => Some(Persistence {
-            id: Arc::from(persistence.id.as_str()),
-            principal: persistence.principal.as_deref().map(Arc::from),
-        }),
-        None => None,
-    };
-    let volume = match &wire.volume {
-        Some(volume) if volume.image.is_some() || volume.source.is_some() => {
-            return refuse("the volume of a resource has neither image nor source");
-        }
-        Some(volume) => Some(Volume {
-            container_path: Arc::from(volume.container_path.as_str()),
-            host_path: volume.host_path.as_deref().map(Arc::from),
-            mode: match volume.mode() {
-                v1::volume::Mode::Rw => VolumeMode::ReadWrite,
-                v1::volume::Mode::Ro => VolumeMode::ReadOnly,
-            },
-        }),
-        None => None,
-    };
+    let persistence = wire.persistence.as_ref().map(|persistence| Persistence {
+        id: Arc::from(persistence.id.as_str()),
+        principal: persistence.principal.as_deref().map(Arc::from),
+    });
+    if persistence
+        .as_ref()
+        .is_some_and(|persistence| persistence.id.is_empty())
+    {
+        return refuse("the persistence id is empty");
+    }
+    let other = |volume: &v1::Volume| volume.image.is_some() || volume.source.is_some();
+    if wire.volume.as_ref().is_some_and(other) {
+        return refuse("the volume of a resource has neither image nor source");
+    }
+    let volume = wire.volume.as_ref().map(volume_from);
     let source = wire
         .source
         .as_ref()
@@ -307,6 +270,17 @@ fn disk_from(name: &str, wire: &DiskInfo) -> Result<Option<DiskTraits>, Resource
         volume,
         source,
     }))
+}
+
+fn volume_from(wire: &v1::Volume) -> Volume {
+    Volume {
+        container_path: Arc::from(wire.container_path.as_str()),
+        host_path: wire.host_path.as_deref().map(Arc::from),
+        mode: match wire.mode() {
+            v1::volume::Mode::Rw => VolumeMode::ReadWrite,
+            v1::volume::Mode::Ro => VolumeMode::ReadOnly,
+        },
+    }
 }
 
 fn source_from(name: &str, wire: &disk_info::Source) -> Result<DiskSource, ResourceError> {
@@ -354,109 +328,5 @@ fn allocation_of(wire: &[v1::Resource]) -> Result<Option<Role>, ResourceError> {
     Ok(Some(Role::new(first)?))
 }
 
-fn owned(text: &Option<Arc<str>>) -> Option<String> {
-    text.as_deref().map(str::to_owned)
-}
-
-fn labels(labels: &Labels) -> Option<v1::Labels> {
-    (!labels.is_empty()).then(|| labels.into())
-}
-
-/// A resource with everything but its name and value.
-fn template(traits: &Traits, allocation: Option<&Role>) -> v1::Resource {
-    let allocated = |role: &Role| AllocationInfo {
-        role: Some(role.to_string()),
-    };
-    let provider = |id: &Arc<str>| v1::ResourceProviderId {
-        value: id.to_string(),
-    };
-    v1::Resource {
-        allocation_info: allocation.map(allocated),
-        reservations: traits.reservations.iter().map(reservation_to).collect(),
-        disk: traits.disk.as_ref().map(disk_to),
-        revocable: traits.revocable.then(Default::default),
-        shared: traits.shared.then(Default::default),
-        provider_id: traits.provider.as_ref().map(provider),
-        ..Default::default()
-    }
-}
-
-fn reservation_to(reservation: &Reservation) -> ReservationInfo {
-    let kind = match reservation.kind {
-        ReservationKind::Static => reservation_info::Type::Static,
-        ReservationKind::Dynamic => reservation_info::Type::Dynamic,
-    };
-    ReservationInfo {
-        r#type: Some(kind.into()),
-        role: Some(reservation.role.to_string()),
-        principal: owned(&reservation.principal),
-        labels: labels(&reservation.labels),
-    }
-}
-
-fn disk_to(disk: &DiskTraits) -> DiskInfo {
-    let persistence = |volume: &Persistence| disk_info::Persistence {
-        id: volume.id.to_string(),
-        principal: owned(&volume.principal),
-    };
-    let volume = |volume: &Volume| v1::Volume {
-        mode: match volume.mode {
-            VolumeMode::ReadWrite => v1::volume::Mode::Rw.into(),
-            VolumeMode::ReadOnly => v1::volume::Mode::Ro.into(),
-        },
-        container_path: volume.container_path.to_string(),
-        host_path: owned(&volume.host_path),
-        ..Default::default()
-    };
-    DiskInfo {
-        persistence: disk.persistence.as_ref().map(persistence),
-        volume: disk.volume.as_ref().map(volume),
-        source: disk.source.as_ref().map(source_to),
-    }
-}
-
-fn source_to(source: &DiskSource) -> disk_info::Source {
-    use disk_info::source::{Mount, Path, Type};
-    let (kind, path, mount) = match source.kind {
-        DiskKind::Path => (
-            Type::Path,
-            Some(Path {
-                root: owned(&source.root),
-            }),
-            None,
-        ),
-        DiskKind::Mount => (
-            Type::Mount,
-            None,
-            Some(Mount {
-                root: owned(&source.root),
-            }),
-        ),
-        DiskKind::Block => (Type::Block, None, None),
-        DiskKind::Raw => (Type::Raw, None, None),
-    };
-    disk_info::Source {
-        r#type: kind.into(),
-        path,
-        mount,
-        vendor: owned(&source.vendor),
-        id: owned(&source.id),
-        metadata: labels(&source.metadata),
-        profile: owned(&source.profile),
-    }
-}
-
-fn fill(mut resource: v1::Resource, name: &str, value: &Value) -> v1::Resource {
-    name.clone_into(&mut resource.name);
-    resource.r#type = value_type(value).into();
-    match value {
-        Value::Scalar(quantity) => {
-            resource.scalar = Some(value::Scalar {
-                value: quantity.as_f64(),
-            });
-        }
-        Value::Ranges(ranges) => resource.ranges = Some(ranges.into()),
-        Value::Set(set) => resource.set = Some(set.into()),
-    }
-    resource
-}
+#[cfg(test)]
+mod tests;

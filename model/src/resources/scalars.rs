@@ -70,6 +70,18 @@ impl Scalars {
             .filter(|(_, quantity)| !quantity.is_zero())
     }
 
+    /// The quantities that are not zero, with Mesos' names, in the same order.
+    pub fn named(&self) -> impl Iterator<Item = (&str, Quantity)> + '_ {
+        let known = Kind::KNOWN_NAMES.into_iter().zip(self.known);
+        let others = self
+            .others
+            .iter()
+            .map(|(name, quantity)| (&**name, *quantity));
+        known
+            .chain(others)
+            .filter(|(_, quantity)| !quantity.is_zero())
+    }
+
     /// Whether every quantity is zero.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -176,9 +188,9 @@ impl FromIterator<(Kind, Quantity)> for Scalars {
 
 impl fmt::Display for Scalars {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (kind, quantity)) in self.iter().enumerate() {
+        for (index, (name, quantity)) in self.named().enumerate() {
             let semicolon = if index == 0 { "" } else { ";" };
-            write!(formatter, "{semicolon}{kind}:{quantity}")?;
+            write!(formatter, "{semicolon}{name}:{quantity}")?;
         }
         Ok(())
     }

@@ -114,3 +114,77 @@ impl From<&TaskInfo> for v1::TaskInfo {
         (*task.wire).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire() -> v1::TaskInfo {
+        let resources: Resources = "cpus:1;mem:64".parse().unwrap();
+        let grace_period = Some(v1::DurationInfo {
+            nanoseconds: 1_500_000_000,
+        });
+        let command = v1::CommandInfo {
+            user: Some("nobody".to_owned()),
+            ..Default::default()
+        };
+        v1::TaskInfo {
+            name: "sleep".to_owned(),
+            task_id: v1::TaskId {
+                value: "t".to_owned(),
+            },
+            agent_id: v1::AgentId {
+                value: "m-S0".to_owned(),
+            },
+            resources: resources.to_proto(Some(&Role::new("web").unwrap())),
+            command: Some(command),
+            kill_policy: Some(v1::KillPolicy { grace_period }),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_task_is_read_and_keeps_its_original() {
+        let task = TaskInfo::try_from(wire()).unwrap();
+        assert_eq!(task.id.as_str(), "t");
+        assert_eq!(task.resources.to_string(), "cpus:1;mem:64");
+        assert_eq!(task.allocation_role, Some(Role::new("web").unwrap()));
+        assert_eq!(task.kill_grace, Some(Duration::from_millis(1500)));
+        assert_eq!(v1::TaskInfo::from(&task), wire());
+    }
+
+    #[test]
+    fn a_task_that_cannot_be_read_is_refused_with_the_name_of_the_field() {
+        let refusal = |wire: v1::TaskInfo| TaskInfo::try_from(wire).unwrap_err().to_string();
+        let nameless = v1::TaskInfo {
+            task_id: v1::TaskId::default(),
+            ..wire()
+        };
+        assert_eq!(refusal(nameless), "TaskInfo.task_id: ID must not be empty");
+        let homeless = v1::TaskInfo {
+            agent_id: v1::AgentId::default(),
+            ..wire()
+        };
+        assert_eq!(refusal(homeless), "TaskInfo.agent_id: ID must not be empty");
+        let broken = v1::TaskInfo {
+            resources: vec![v1::Resource::default()],
+            ..wire()
+        };
+        assert_eq!(
+            refusal(broken),
+            "Task uses invalid resources: Empty resource name"
+        );
+    }
+
+    #[test]
+    fn the_api_shows_the_task_with_its_state_and_user() {
+        let framework_id = FrameworkId::new("m-0000").unwrap();
+        let task = TaskInfo::try_from(wire())
+            .unwrap()
+            .to_task(&framework_id, TaskState::Staging);
+        assert_eq!(task.state(), v1::TaskState::TaskStaging);
+        assert_eq!(task.user.as_deref(), Some("nobody"));
+        assert_eq!(task.resources, wire().resources);
+        assert_eq!(task.framework_id.value, "m-0000");
+    }
+}

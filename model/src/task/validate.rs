@@ -79,15 +79,12 @@ impl TaskInfo {
         if !self.resources.gpus().is_whole() {
             return Err(TaskInvalid::FractionOfGpu);
         }
-        let named = |revocable| -> BTreeSet<String> {
-            let matching = self
-                .resources
-                .filter(|traits| traits.revocable == revocable);
-            let names = matching.to_plain_quantities();
-            let bundles = names.bundles().flat_map(|(_, amounts, _)| amounts.iter());
-            bundles.map(|(name, _)| name.to_string()).collect()
-        };
-        if let Some(name) = named(true).intersection(&named(false)).next() {
+        let mut names = [BTreeSet::new(), BTreeSet::new()];
+        for (traits, amounts, _) in self.resources.bundles() {
+            let names = &mut names[usize::from(traits.revocable)];
+            names.extend(amounts.iter().map(|(name, _)| name.to_owned()));
+        }
+        if let Some(name) = names[0].intersection(&names[1]).next() {
             return Err(TaskInvalid::MixedRevocable(name.clone()));
         }
         self.validate_traits()
@@ -217,3 +214,6 @@ fn has_nul(variable: &v1::environment::Variable) -> bool {
             .is_some_and(|value| value.contains('\0'))
         || secret.is_some_and(|value| value.data.contains(&0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ impl From<&Resources> for Naive {
         let mut naive = Self::default();
         for (traits, amounts, count) in resources.bundles() {
             for (name, value) in amounts.iter() {
-                naive.add_item(traits, &name, &value, count);
+                naive.add_item(traits, name, &value, count);
             }
         }
         naive

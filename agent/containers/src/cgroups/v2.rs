@@ -1,0 +1,237 @@
+//! cgroups v2: one hierarchy for all controllers.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use cgroups_rs::fs::{
+    Controller as _, MaxValue,
+    cpu::CpuController,
+    memory::{MemController, SetMemory},
+    pid::PidController,
+};
+
+use super::{
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Views, failed, folder_names,
+    is_gone, kill_listed, read, read_keyed, read_number, read_processes, remove_tree,
+    report_statistics, write,
+};
+use crate::{
+    Bytes, Usage,
+    init::wire::MountPlan,
+    limits::{CFS_PERIOD, MAX_CPU_WEIGHT, MIN_CPU_WEIGHT, WEIGHT_PER_CPU},
+};
+
+/// The one hierarchy.
+#[derive(Debug)]
+pub(crate) struct V2 {
+    mounted: PathBuf,
+    root: PathBuf,
+    depth: usize,
+}
+
+impl V2 {
+    /// Uses the group `root`, relative to the hierarchy mounted here.
+    pub(crate) fn new(mounted: &Path, root: &str) -> Self {
+        Self {
+            mounted: mounted.to_owned(),
+            root: mounted.join(root),
+            depth: Path::new(root).components().count(),
+        }
+    }
+
+    /// The hierarchy's root and all groups down to ours, from above.
+    fn chain(&self) -> Vec<&Path> {
+        let mut chain: Vec<_> = self.root.ancestors().take(self.depth + 1).collect();
+        chain.reverse();
+        chain
+    }
+
+    fn weigh_root(&self) -> Result<(), Error> {
+        let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+        let weight = (processors * WEIGHT_PER_CPU).clamp(MIN_CPU_WEIGHT, MAX_CPU_WEIGHT);
+        let mut below_root = self.chain().into_iter().skip(1);
+        below_root.try_for_each(|group| write(&group.join("cpu.weight"), weight))
+    }
+}
+
+impl Hierarchies for V2 {
+    fn prepare_root(&self, controllers: &BTreeSet<Controller>) -> Result<(), (Controller, Error)> {
+        for group in self.chain() {
+            let any = controllers.first().copied().unwrap_or(Controller::Cpu);
+            fs::create_dir_all(group).map_err(|error| (any, Error::new("create", group, error)))?;
+            // One by one, so that an error tells which.
+            for controller in controllers.iter().copied() {
+                let enabled = write(
+                    &group.join("cgroup.subtree_control"),
+                    format_args!("+{}", controller.name()),
+                );
+                enabled.map_err(|error| (controller, error))?;
+            }
+        }
+        if controllers.contains(&Controller::Cpu) {
+            self.weigh_root()
+                .map_err(|error| (Controller::Cpu, error))?;
+        }
+        Ok(())
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn group(&self, name: &str) -> Box<dyn Group> {
+        let path = self.root.join(name);
+        Box::new(V2Group {
+            cpu: CpuController::new(path.clone(), PathBuf::new(), true),
+            memory: MemController::new(path.clone(), PathBuf::new(), true),
+            pids: PidController::new(path.clone(), PathBuf::new(), true),
+            path,
+        })
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        folder_names(&self.root).collect()
+    }
+
+    fn views(&self) -> Views {
+        let view = MountPlan {
+            kind: "cgroup2".to_owned(),
+            target: self.mounted.clone(),
+            options: String::new(),
+            read_only: true,
+            optional: false,
+        };
+        Views {
+            read_only: None,
+            mounts: vec![view],
+        }
+    }
+}
+
+/// The group of one container.
+#[derive(Debug)]
+struct V2Group {
+    path: PathBuf,
+    cpu: CpuController,
+    memory: MemController,
+    pids: PidController,
+}
+
+impl V2Group {
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl Group for V2Group {
+    fn create(&self) -> Result<(), Error> {
+        // All controllers share the folder.
+        if self.cpu.exists() {
+            return Err(Error::new("create", &self.path, "it exists already"));
+        }
+        self.cpu.create().map_err(failed("create", &self.path))
+    }
+
+    fn entrance(&self) -> Entrance {
+        Entrance {
+            join: Vec::new(),
+            born_in: Some(self.path.clone()),
+        }
+    }
+
+    fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error> {
+        let weight = limits.millicpus * WEIGHT_PER_CPU / 1000;
+        let weight = weight.clamp(MIN_CPU_WEIGHT, MAX_CPU_WEIGHT);
+        self.cpu
+            .set_shares(weight)
+            .map_err(failed("set the CPU weight of", &self.path))?;
+        let Some(quota) = limits.quota else {
+            return Ok(());
+        };
+        let quota = i64::try_from(quota.as_micros()).unwrap_or(i64::MAX);
+        let period = u64::try_from(CFS_PERIOD.as_micros()).unwrap_or(u64::MAX);
+        let set = self.cpu.set_cfs_quota_and_period(Some(quota), Some(period));
+        set.map_err(failed("set the CPU quota of", &self.path))
+    }
+
+    fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
+        let value = |amount: Bytes| MaxValue::Value(i64::try_from(amount.0).unwrap_or(i64::MAX));
+        let limits = SetMemory {
+            max: Some(value(hard)),
+            low: (soft < hard).then(|| value(soft)),
+            high: None,
+            min: None,
+        };
+        self.memory
+            .set_mem(limits)
+            .map_err(failed("limit the memory of", &self.path))?;
+        // Kernels without swap have no such file.
+        if self.file("memory.swap.max").exists() {
+            write(&self.file("memory.swap.max"), 0)?;
+        }
+        // The kernel itself destroys the whole container, even while no agent is there to do it.
+        write(&self.file("memory.oom.group"), 1)
+    }
+
+    fn set_pids(&self, most: u64) -> Result<(), Error> {
+        let most = MaxValue::Value(i64::try_from(most).unwrap_or(i64::MAX));
+        self.pids
+            .set_pid_max(most)
+            .map_err(failed("limit the processes of", &self.path))
+    }
+
+    fn processes(&self) -> Result<BTreeSet<u32>, Error> {
+        read_processes(&self.file("cgroup.procs"))
+    }
+
+    fn kill(&self) -> Result<(), Error> {
+        match fs::write(self.file("cgroup.kill"), "1") {
+            Ok(()) => Ok(()),
+            // Kernels before 5.14 have no such file; and the group may be gone.
+            Err(error)
+                if is_gone(&error) || error.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                kill_listed(&self.file("cgroup.procs"))
+            }
+            Err(error) => Err(Error::new("kill", &self.path, error)),
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let micros = read_keyed(&self.file("cpu.stat"), "usage_usec").unwrap_or(0);
+        Usage {
+            cpu_nanos: micros.saturating_mul(1000),
+            memory_bytes: read_number(&self.file("memory.current")).unwrap_or(0),
+            pids: self.pids.get_pid_current().unwrap_or(0),
+        }
+    }
+
+    fn oom_events(&self) -> Result<Option<OwnedFd>, Error> {
+        // `memory.oom.group` needs no watcher.
+        Ok(None)
+    }
+
+    fn oom_kills(&self) -> u64 {
+        read_keyed(&self.file("memory.events"), "oom_kill").unwrap_or(0)
+    }
+
+    fn memory_report(&self) -> (Bytes, String) {
+        // Kernels before 5.19 keep no peak.
+        let peak = read_number(&self.file("memory.peak"));
+        let peak = peak
+            .or_else(|| read_number(&self.file("memory.current")))
+            .unwrap_or(0);
+        (
+            Bytes(peak),
+            report_statistics(&read(&self.file("memory.stat"))),
+        )
+    }
+
+    fn remove(&self) -> Result<bool, Error> {
+        remove_tree(&self.path)
+    }
+}

@@ -1,0 +1,89 @@
+//! The init's life: it reaps, passes SIGTERM on, and writes down how the task ended.
+
+use std::io;
+
+use tepui_sys::{Kernel, Reaped, Signal};
+
+/// Tells an init without a PID namespace to kill everything that descends from it. With one, the agent
+/// kills the init itself, and the kernel does the rest.
+pub(crate) const KILL_SIGNAL: Signal = Signal::SIGUSR1;
+
+/// Waits until the task's own process has ended. Orphans are reaped on the way; SIGTERM goes to all.
+pub(super) fn wait_for(kernel: &impl Kernel, task: i32, own_processes: bool) -> io::Result<Reaped> {
+    loop {
+        match kernel.wait_signal()? {
+            Signal::SIGCHLD => {
+                // One signal may stand for many children.
+                let mut ended = None;
+                while let Some(reaped) = kernel.reap()? {
+                    if reaped.pid() == task {
+                        ended = Some(reaped);
+                    }
+                }
+                if let Some(reaped) = ended {
+                    return Ok(reaped);
+                }
+            }
+            Signal::SIGTERM if own_processes => kernel.signal_all(Signal::SIGTERM)?,
+            Signal::SIGTERM => kernel.signal_descendants(Signal::SIGTERM)?,
+            KILL_SIGNAL if !own_processes => kernel.signal_descendants(Signal::SIGKILL)?,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tepui_sys::{Forked, fake::Recorder};
+
+    use super::*;
+
+    const TASK: i32 = 2;
+
+    fn kernel(signals: &[Signal], reaped: &[Option<Reaped>]) -> Recorder {
+        let kernel = Recorder::new(Forked::Parent(TASK));
+        kernel.signals.borrow_mut().extend(signals);
+        kernel.reaped.borrow_mut().extend(reaped);
+        kernel
+    }
+
+    const DONE: Option<Reaped> = Some(Reaped::Exited { pid: TASK, code: 3 });
+    const ORPHAN: Option<Reaped> = Some(Reaped::Signaled { pid: 9, signal: 15 });
+
+    #[test]
+    fn orphans_are_reaped_and_the_task_s_status_is_what_counts() {
+        let kernel = kernel(
+            &[Signal::SIGCHLD, Signal::SIGCHLD],
+            &[ORPHAN, None, DONE, ORPHAN, None],
+        );
+        assert_eq!(wait_for(&kernel, TASK, true).unwrap(), DONE.unwrap());
+        assert!(
+            kernel.reaped.borrow().is_empty(),
+            "all that had ended was reaped"
+        );
+    }
+
+    #[test]
+    fn sigterm_goes_to_every_process() {
+        let signals = [
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+            Signal::SIGTERM,
+            Signal::SIGCHLD,
+        ];
+        let kernel = kernel(&signals, &[DONE]);
+        wait_for(&kernel, TASK, true).unwrap();
+        assert_eq!(kernel.calls(), ["signal all SIGTERM", "signal all SIGTERM"]);
+    }
+
+    #[test]
+    fn without_a_pid_namespace_descendants_are_signalled_and_killed() {
+        let signals = [Signal::SIGTERM, KILL_SIGNAL, Signal::SIGCHLD];
+        let kernel = kernel(&signals, &[DONE]);
+        wait_for(&kernel, TASK, false).unwrap();
+        assert_eq!(
+            kernel.calls(),
+            ["signal descendants SIGTERM", "signal descendants SIGKILL"]
+        );
+    }
+}

@@ -1,0 +1,210 @@
+//! How an init starts its task: one story, told step by step.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::{AsFd, OwnedFd},
+};
+
+use tepui_sys::{Forked, Kernel, Mount, Signal, User};
+
+use super::{
+    exec::exec,
+    reaper::wait_for,
+    wire::{Failure, Plan, Request, status_line},
+};
+
+/// Exit code of a process that was to run a program and could not, as shells have it.
+const CANNOT_RUN: u8 = 127;
+
+/// The agent, as its inits see it.
+pub(super) trait Agent {
+    /// Says which process this is.
+    fn announce(&self) -> io::Result<()>;
+    /// Waits for the plan. `None`: the agent is gone, or wants no container after all.
+    fn plan(&self) -> io::Result<Option<Plan>>;
+    /// Says why the task does not run.
+    fn report(&self, failure: &Failure);
+}
+
+/// A task that runs, and the file for its exit status.
+struct Running {
+    task: i32,
+    status: OwnedFd,
+    own_processes: bool,
+}
+
+/// Runs one container from its first to its last moment. Returns the init's own exit code.
+pub(super) fn run(kernel: &impl Kernel, request: &Request, agent: impl Agent) -> u8 {
+    let running = match start(kernel, request, &agent) {
+        Ok(Some(running)) => running,
+        Ok(None) => return 0,
+        Err(failure) => {
+            agent.report(&failure);
+            return CANNOT_RUN;
+        }
+    };
+    // The task's copy of the socket closed when its program was run: now the agent sees the end of it.
+    drop(agent);
+    match finish(kernel, running) {
+        Ok(()) => 0,
+        Err(_) => 1,
+    }
+}
+
+fn start(
+    kernel: &impl Kernel,
+    request: &Request,
+    agent: &impl Agent,
+) -> Result<Option<Running>, Failure> {
+    become_init(kernel, request)?;
+    agent.announce().map_err(Failure::step("reach the agent"))?;
+    let Some(plan) = agent.plan().map_err(Failure::step("read the plan"))? else {
+        return Ok(None);
+    };
+    // Before the mounts, which may hide them.
+    let status = kernel.open_for_writing(&plan.status);
+    let status = status.map_err(Failure::step("open the file for the exit status"))?;
+    let sandbox = kernel
+        .open_folder(&plan.sandbox)
+        .map_err(Failure::sandbox(&plan.sandbox))?;
+    isolate(kernel, &plan)?;
+    connect_output(kernel, &plan, &sandbox)?;
+    match kernel.fork().map_err(Failure::step("fork"))? {
+        Forked::Parent(task) => Ok(Some(Running {
+            task,
+            status,
+            own_processes: plan.own_processes,
+        })),
+        Forked::Child => Err(run_task(kernel, &plan, &sandbox)),
+    }
+}
+
+/// Leaves what it has from the launcher, and enters its cgroups.
+fn become_init(kernel: &impl Kernel, request: &Request) -> Result<(), Failure> {
+    kernel
+        .reset_signals()
+        .map_err(Failure::step("reset signals"))?;
+    kernel
+        .block_signals()
+        .map_err(Failure::step("block signals"))?;
+    kernel
+        .set_name(c"tepui-init")
+        .map_err(Failure::step("set the name of the process"))?;
+    kernel
+        .new_session()
+        .map_err(Failure::step("start a session"))?;
+    for file in &request.join {
+        let step = || format!("join a cgroup through {}", file.display());
+        kernel
+            .write(file, "0")
+            .map_err(|error| Failure::step(step())(error))?;
+    }
+    if request.isolation.has(crate::Isolator::CgroupNamespace) {
+        kernel
+            .unshare_cgroups()
+            .map_err(Failure::step("make a cgroup namespace"))?;
+    }
+    if !request.isolation.has(crate::Isolator::PidNamespace) {
+        kernel
+            .adopt_orphans()
+            .map_err(Failure::step("adopt orphans"))?;
+    }
+    Ok(())
+}
+
+/// Gives the container its own mounts and host name.
+fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    if plan.own_mounts {
+        kernel
+            .detach_mounts()
+            .map_err(Failure::step("detach the mounts from the host's"))?;
+    }
+    if let Some(folder) = &plan.read_only {
+        let step = format!("make {} read-only", folder.display());
+        kernel.make_read_only(folder).map_err(Failure::step(step))?;
+    }
+    for wanted in &plan.mounts {
+        if wanted.optional && !kernel.is_folder(&wanted.target) {
+            continue;
+        }
+        let mount = Mount::from(wanted);
+        kernel
+            .mount(&mount)
+            .map_err(|error| Failure::step(format!("mount {mount}"))(error))?;
+    }
+    if let Some(hostname) = &plan.hostname {
+        kernel
+            .set_hostname(hostname)
+            .map_err(Failure::step("set the host name"))?;
+    }
+    if let Some(adjustment) = plan.oom_score_adj {
+        let file = std::path::Path::new("/proc/self/oom_score_adj");
+        let step = Failure::step("set the out-of-memory score");
+        kernel.write(file, &adjustment.to_string()).map_err(step)?;
+    }
+    Ok(())
+}
+
+fn connect_output(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Result<(), Failure> {
+    let open = |name: &str| {
+        let file = kernel.open_output(sandbox.as_fd(), name);
+        file.map_err(Failure::sandbox(&plan.sandbox.join(name)))
+    };
+    let (out, err) = (open("stdout")?, open("stderr")?);
+    if let Some(user) = plan.user.as_ref().map(User::from) {
+        for file in [sandbox, &out, &err] {
+            let given = kernel.give(file.as_fd(), &user);
+            given.map_err(Failure::sandbox(&plan.sandbox))?;
+        }
+    }
+    let step = Failure::step("connect standard input, output and error");
+    kernel.set_output(out.as_fd(), err.as_fd()).map_err(step)
+}
+
+/// Becomes the task. It returns only if that failed.
+fn run_task(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Failure {
+    let prepared = || -> Result<(), Failure> {
+        kernel
+            .new_session()
+            .map_err(Failure::step("start a session"))?;
+        kernel
+            .reset_signals()
+            .map_err(Failure::step("reset signals"))?;
+        kernel
+            .enter(sandbox.as_fd())
+            .map_err(Failure::sandbox(&plan.sandbox))?;
+        kernel.set_umask(0o022);
+        if let Some(user) = plan.user.as_ref().map(User::from) {
+            let step = format!("become user {}", user.uid);
+            kernel.become_user(&user).map_err(Failure::step(step))?;
+        }
+        kernel.close_on_exec().map_err(Failure::step("close files"))
+    };
+    match prepared() {
+        Ok(()) => exec(kernel, plan),
+        Err(failure) => failure,
+    }
+}
+
+/// Waits for the task, writes down how it ended, and leaves nothing behind.
+fn finish(kernel: &impl Kernel, running: Running) -> io::Result<()> {
+    let ended = wait_for(kernel, running.task, running.own_processes)?;
+    // One write: it is there whole, or not at all.
+    File::from(running.status).write_all(status_line(ended).as_bytes())?;
+    if !running.own_processes {
+        // Where this process is no namespace's init, the kernel leaves that to it.
+        loop {
+            kernel.signal_descendants(Signal::SIGKILL)?;
+            while kernel.reap()?.is_some() {}
+            if kernel.is_childless()? {
+                break;
+            }
+            kernel.wait_signal()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+use std::cell::RefCell;
+
+use nix::libc;
+use tepui_sys::{Reaped, fake::Recorder};
+
+use super::*;
+use crate::{
+    Isolation,
+    init::wire::{Cause, Command, MountPlan, UserPlan},
+};
+
+/// An agent that notes when it was called among the calls to the kernel.
+#[derive(Default)]
+struct FakeAgent<'a> {
+    plan: Option<Plan>,
+    failures: Option<&'a RefCell<Vec<Failure>>>,
+}
+
+impl Agent for FakeAgent<'_> {
+    fn announce(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn plan(&self) -> io::Result<Option<Plan>> {
+        Ok(self.plan.clone())
+    }
+
+    fn report(&self, failure: &Failure) {
+        self.failures.unwrap().borrow_mut().push(failure.clone());
+    }
+}
+
+fn request() -> Request {
+    let join = vec![
+        "/cg/memory/cgroup.procs".into(),
+        "/cg/pids/cgroup.procs".into(),
+    ];
+    Request {
+        isolation: Isolation::ALL,
+        join,
+        born_in: None,
+    }
+}
+
+fn mount(kind: &str, target: &str, optional: bool) -> MountPlan {
+    let (kind, target) = (kind.to_owned(), target.into());
+    MountPlan {
+        kind,
+        target,
+        options: String::new(),
+        read_only: false,
+        optional,
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        command: Command {
+            path: "/bin/tool".into(),
+            arguments: vec!["tool".into()],
+        },
+        environment: vec![("A".into(), "1".into())],
+        user: Some(UserPlan {
+            uid: 7,
+            gid: 8,
+            groups: vec![8, 9],
+        }),
+        sandbox: "/sandbox".into(),
+        status: "/run/status".into(),
+        own_mounts: true,
+        own_processes: true,
+        mounts: vec![
+            mount("proc", "/proc", false),
+            mount("tmpfs", "/dev/shm", true),
+            mount("mqueue", "/dev/mqueue", true),
+        ],
+        read_only: Some("/cg".into()),
+        hostname: Some("inside".into()),
+        oom_score_adj: Some(500),
+    }
+}
+
+/// Runs an init over a recording kernel; returns its exit code and what it reported.
+fn run_over(kernel: &Recorder, request: &Request, plan: Option<Plan>) -> (u8, Vec<Failure>) {
+    let failures = RefCell::default();
+    let code = run(
+        kernel,
+        request,
+        FakeAgent {
+            plan,
+            failures: Some(&failures),
+        },
+    );
+    (code, failures.into_inner())
+}
+
+const PREPARATION: [&str; 21] = [
+    "reset signals",
+    "block signals",
+    "set name tepui-init",
+    "new session",
+    "write 0 to /cg/memory/cgroup.procs",
+    "write 0 to /cg/pids/cgroup.procs",
+    "unshare cgroups",
+    "open /run/status for writing",
+    "open folder /sandbox",
+    "detach mounts",
+    "make /cg read-only",
+    "mount proc on /proc noexec",
+    "mount tmpfs on /dev/shm",
+    "set hostname inside",
+    "write 500 to /proc/self/oom_score_adj",
+    "open output stdout",
+    "open output stderr",
+    "give to 7:8",
+    "give to 7:8",
+    "give to 7:8",
+    "set output",
+];
+
+#[test]
+fn a_task_is_isolated_before_it_becomes_its_user_and_runs_last_of_all() {
+    let kernel = Recorder::new(Forked::Child).without_folder("/dev/mqueue");
+    let (code, failures) = run_over(&kernel, &request(), Some(plan()));
+    let mut expected: Vec<_> = PREPARATION.to_vec();
+    expected.extend([
+        "fork",
+        "new session",
+        "reset signals",
+        "enter folder",
+        "set umask 022",
+        "become user 7:8 [8, 9]",
+        "close on exec",
+        r#"exec /bin/tool ["tool"] ["A=1"]"#,
+    ]);
+    assert_eq!(kernel.calls(), expected);
+    assert_eq!((code, failures.len()), (127, 1));
+    assert_eq!(
+        (failures[0].cause, failures[0].what.as_str()),
+        (Cause::Program, "/bin/tool")
+    );
+}
+
+#[test]
+fn an_init_writes_the_status_of_its_task_and_signals_nobody() {
+    let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
+    kernel.signals.borrow_mut().push_back(Signal::SIGCHLD);
+    kernel
+        .reaped
+        .borrow_mut()
+        .push_back(Some(Reaped::Exited { pid: 2, code: 0 }));
+    assert_eq!(run_over(&kernel, &request(), Some(plan())), (0, Vec::new()));
+    let mut expected: Vec<_> = PREPARATION.to_vec();
+    expected.push("fork");
+    assert_eq!(kernel.calls(), expected);
+}
+
+#[test]
+fn without_a_plan_nothing_is_run() {
+    let kernel = Recorder::new(Forked::Child);
+    assert_eq!(run_over(&kernel, &request(), None), (0, Vec::new()));
+    assert_eq!(kernel.calls(), &PREPARATION[..7]);
+}
+
+#[test]
+fn every_step_that_fails_ends_the_launch_with_its_name() {
+    let steps = PREPARATION
+        .iter()
+        .chain(&["fork", "enter folder", "become user", "close on exec"]);
+    for step in steps {
+        let kernel = Recorder::new(Forked::Child)
+            .without_folder("/dev/mqueue")
+            .refusing(step, libc::EPERM);
+        let (code, failures) = run_over(&kernel, &request(), Some(plan()));
+        assert_eq!((code, failures.len()), (127, 1), "{step}");
+        assert_eq!(failures[0].errno, Some(libc::EPERM), "{step}");
+        let calls = kernel.calls();
+        assert!(
+            calls.last().unwrap().starts_with(step),
+            "nothing may follow {step}: {calls:?}"
+        );
+    }
+}
+
+#[test]
+fn without_isolation_the_init_adopts_orphans_and_kills_them_at_the_end() {
+    let kernel = Recorder::new(Forked::Parent(2));
+    kernel.signals.borrow_mut().push_back(Signal::SIGCHLD);
+    kernel
+        .reaped
+        .borrow_mut()
+        .push_back(Some(Reaped::Exited { pid: 2, code: 0 }));
+    let plain = Plan {
+        sandbox: "/sandbox".into(),
+        status: "/run/status".into(),
+        ..Plan::default()
+    };
+    let request = Request {
+        isolation: Isolation::NONE,
+        ..Request::default()
+    };
+    assert_eq!(run_over(&kernel, &request, Some(plain)), (0, Vec::new()));
+    assert_eq!(
+        &kernel.calls()[4..],
+        [
+            "adopt orphans",
+            "open /run/status for writing",
+            "open folder /sandbox",
+            "open output stdout",
+            "open output stderr",
+            "set output",
+            "fork",
+            "signal descendants SIGKILL",
+        ]
+    );
+}

@@ -1,0 +1,214 @@
+//! What agent, launcher and init say to each other. All three are the same program, so there are no versions.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use tepui_sys::{Mount, MountFlags, Reaped, User};
+
+use crate::{ExitStatus, Isolation};
+
+/// The launcher's first words.
+pub(crate) const HELLO: &[u8] = b"tepui-launcher is up";
+
+/// An init's first byte, with a descriptor of its process in the luggage.
+pub(crate) const UP: u8 = b'U';
+
+/// The byte before a [`Failure`].
+pub(crate) const FAILED: u8 = b'F';
+
+/// Agent to launcher, with the init's end of a socket in the luggage: make a process for a container.
+///
+/// It holds nothing of the task: what the launcher reads stays in the memory of all later inits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// The namespaces to make.
+    pub(crate) isolation: Isolation,
+    /// Files to which the init writes itself to join the v1 cgroups.
+    pub(crate) join: Vec<PathBuf>,
+    /// The v2 cgroup to be born in.
+    pub(crate) born_in: Option<PathBuf>,
+}
+
+/// Agent to init: what the container is to be. Sent when the record of it is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// The program and its arguments.
+    pub(crate) command: Command,
+    /// The whole environment.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Who runs it, if not the agent's user.
+    pub(crate) user: Option<UserPlan>,
+    /// The working directory, where output goes.
+    pub(crate) sandbox: PathBuf,
+    /// The existing file for the exit status.
+    pub(crate) status: PathBuf,
+    /// Whether mounts must not show on the host.
+    pub(crate) own_mounts: bool,
+    /// Whether the init is process 1 of a PID namespace.
+    pub(crate) own_processes: bool,
+    /// What to mount, in this order.
+    pub(crate) mounts: Vec<MountPlan>,
+    /// The folder of cgroup hierarchies, made read-only before the mounts.
+    pub(crate) read_only: Option<PathBuf>,
+    /// The host name to set.
+    pub(crate) hostname: Option<String>,
+    /// How gladly the kernel should take this container when memory runs out.
+    pub(crate) oom_score_adj: Option<i32>,
+}
+
+/// A program and its arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Command {
+    /// A path, or a name to look up in the `PATH` of the environment.
+    pub(crate) path: String,
+    /// All arguments, with the first.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// A user in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserPlan {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) groups: Vec<u32>,
+}
+
+impl From<&UserPlan> for User {
+    fn from(plan: &UserPlan) -> Self {
+        Self {
+            uid: plan.uid,
+            gid: plan.gid,
+            groups: plan.groups.clone(),
+        }
+    }
+}
+
+/// A file system to mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MountPlan {
+    pub(crate) kind: String,
+    pub(crate) target: PathBuf,
+    pub(crate) options: String,
+    pub(crate) read_only: bool,
+    /// Skip it where the folder does not exist.
+    pub(crate) optional: bool,
+}
+
+impl From<&MountPlan> for Mount {
+    fn from(plan: &MountPlan) -> Self {
+        Self {
+            kind: plan.kind.clone(),
+            target: plan.target.clone(),
+            // Only shared memory may hold programs: some map code from there.
+            flags: MountFlags {
+                read_only: plan.read_only,
+                no_exec: plan.kind != "tmpfs",
+            },
+            options: plan.options.clone(),
+        }
+    }
+}
+
+/// Init to agent: why the task does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// What it was about.
+    pub(crate) cause: Cause,
+    /// What could not be done, as in "cannot mount proc on /proc".
+    pub(crate) what: String,
+    /// The kernel's error number, if it was the kernel that refused.
+    pub(crate) errno: Option<i32>,
+    /// The error in words.
+    pub(crate) message: String,
+}
+
+/// What a failure was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// The program: `what` is its path.
+    Program,
+    /// The sandbox: `what` is the path of the folder or of the file in it.
+    Sandbox,
+    /// Any other step.
+    Step,
+}
+
+impl Failure {
+    /// A failed step.
+    pub(crate) fn step(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        |error| Self::new(Cause::Step, what, &error)
+    }
+
+    /// A sandbox that cannot be used.
+    pub(crate) fn sandbox(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let what = path.display().to_string();
+        |error| Self::new(Cause::Sandbox, what, &error)
+    }
+
+    /// A failure with its cause.
+    pub(crate) fn new(cause: Cause, what: String, error: &io::Error) -> Self {
+        Self {
+            cause,
+            what,
+            errno: error.raw_os_error(),
+            message: error.to_string(),
+        }
+    }
+
+    /// The error as it was on the other side.
+    pub(crate) fn error(&self) -> io::Error {
+        match self.errno {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => io::Error::other(self.message.clone()),
+        }
+    }
+}
+
+/// An exit status as the init writes it, in one line.
+pub(crate) fn status_line(reaped: Reaped) -> String {
+    match reaped {
+        Reaped::Exited { code, .. } => format!("exited {code}\n"),
+        Reaped::Signaled { signal, .. } => format!("signaled {signal}\n"),
+    }
+}
+
+/// Reads what [`status_line`] wrote. `None` for anything else, such as a line cut short.
+pub(crate) fn parse_status(line: &str) -> Option<ExitStatus> {
+    let (how, number) = line.strip_suffix('\n')?.split_once(' ')?;
+    let number = number.parse().ok()?;
+    match how {
+        "exited" => Some(ExitStatus::Code(number)),
+        "signaled" => Some(ExitStatus::Signal(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_reads_back_and_a_torn_one_does_not() {
+        let exited = status_line(Reaped::Exited { pid: 7, code: 12 });
+        assert_eq!(parse_status(&exited), Some(ExitStatus::Code(12)));
+        let killed = status_line(Reaped::Signaled { pid: 7, signal: 9 });
+        assert_eq!(parse_status(&killed), Some(ExitStatus::Signal(9)));
+        for length in 0..exited.len() {
+            assert_eq!(parse_status(&exited[..length]), None);
+        }
+    }
+
+    #[test]
+    fn an_error_number_survives_the_way_to_the_agent() {
+        let failure = Failure::step("fork")(io::Error::from_raw_os_error(12));
+        let text = serde_json::to_string(&failure).unwrap();
+        let read: Failure = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.error().kind(), io::ErrorKind::OutOfMemory);
+        let other = Failure::step("look")(io::Error::other("it is no regular file"));
+        assert_eq!(other.error().to_string(), "it is no regular file");
+    }
+}

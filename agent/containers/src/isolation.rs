@@ -1,0 +1,218 @@
+//! What a container is kept apart with: the `--isolation` list.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use crate::cgroups::Controller;
+
+/// One way to keep a container apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isolator {
+    /// `cgroups/cpu`: CPU shares and quota.
+    Cpu,
+    /// `cgroups/mem`: a hard memory limit, and out-of-memory reports.
+    Memory,
+    /// `cgroups/pids`: a bound on processes and threads.
+    Pids,
+    /// `namespaces/mnt`: mounts of its own.
+    MountNamespace,
+    /// `namespaces/pid`: processes of its own, and an init that takes them all along when it ends.
+    PidNamespace,
+    /// `namespaces/ipc`: System V and POSIX queues, semaphores and shared memory of its own.
+    IpcNamespace,
+    /// `namespaces/uts`: a host name of its own.
+    UtsNamespace,
+    /// `namespaces/cgroup`: the container's cgroup looks like the root.
+    CgroupNamespace,
+}
+
+impl Isolator {
+    /// Every isolator, in the order in which they are printed.
+    pub const ALL: [Self; 8] = [
+        Self::Cpu,
+        Self::Memory,
+        Self::Pids,
+        Self::MountNamespace,
+        Self::PidNamespace,
+        Self::IpcNamespace,
+        Self::UtsNamespace,
+        Self::CgroupNamespace,
+    ];
+
+    /// The name in the `--isolation` list, Mesos' where Mesos has one.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cgroups/cpu",
+            Self::Memory => "cgroups/mem",
+            Self::Pids => "cgroups/pids",
+            Self::MountNamespace => "namespaces/mnt",
+            Self::PidNamespace => "namespaces/pid",
+            Self::IpcNamespace => "namespaces/ipc",
+            Self::UtsNamespace => "namespaces/uts",
+            Self::CgroupNamespace => "namespaces/cgroup",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Isolator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// The isolators in use. The default is all of them; less has to be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Isolation(u8);
+
+impl Isolation {
+    /// Everything.
+    pub const ALL: Self = Self(u8::MAX);
+    /// Nothing: containers are plain processes.
+    pub const NONE: Self = Self(0);
+
+    /// Whether this isolator is in use.
+    #[must_use]
+    pub const fn has(self, isolator: Isolator) -> bool {
+        self.0 & isolator.bit() != 0
+    }
+
+    /// The same list without one isolator.
+    #[must_use]
+    pub const fn without(self, isolator: Isolator) -> Self {
+        Self(self.0 & !isolator.bit())
+    }
+
+    /// The same list with one isolator more.
+    #[must_use]
+    pub const fn with(self, isolator: Isolator) -> Self {
+        Self(self.0 | isolator.bit())
+    }
+
+    /// The isolators in use, in the order in which they are printed.
+    pub fn iter(self) -> impl Iterator<Item = Isolator> {
+        Isolator::ALL
+            .into_iter()
+            .filter(move |isolator| self.has(*isolator))
+    }
+
+    /// The cgroup controllers that it takes.
+    pub(crate) fn controllers(self) -> BTreeSet<Controller> {
+        let controller = |isolator| match isolator {
+            Isolator::Cpu => Some(Controller::Cpu),
+            Isolator::Memory => Some(Controller::Memory),
+            Isolator::Pids => Some(Controller::Pids),
+            _ => None,
+        };
+        self.iter().filter_map(controller).collect()
+    }
+}
+
+impl Default for Isolation {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+/// Why a text is no `--isolation` list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidIsolation {
+    /// A name that is no isolator's.
+    #[error("'{0}' is no isolator; there are: {known}, and 'all' and 'none'", known = Isolation::ALL)]
+    Unknown(String),
+    /// An isolator without one that it builds on.
+    #[error("{0} needs {1} (it mounts file systems of its own): add it, or leave both out")]
+    Needs(Isolator, Isolator),
+}
+
+impl FromStr for Isolation {
+    type Err = InvalidIsolation;
+
+    fn from_str(list: &str) -> Result<Self, InvalidIsolation> {
+        let mut isolation = Self::NONE;
+        for name in list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            match name {
+                "all" => isolation = Self::ALL,
+                // Mesos' names for measuring without limiting.
+                "none" | "posix/cpu" | "posix/mem" => {}
+                _ => match Isolator::ALL.into_iter().find(|known| known.name() == name) {
+                    Some(isolator) => isolation = isolation.with(isolator),
+                    None => return Err(InvalidIsolation::Unknown(name.to_owned())),
+                },
+            }
+        }
+        let mounting = [
+            Isolator::PidNamespace,
+            Isolator::IpcNamespace,
+            Isolator::CgroupNamespace,
+        ];
+        match mounting
+            .into_iter()
+            .find(|isolator| isolation.has(*isolator))
+        {
+            Some(isolator) if !isolation.has(Isolator::MountNamespace) => {
+                Err(InvalidIsolation::Needs(isolator, Isolator::MountNamespace))
+            }
+            _ => Ok(isolation),
+        }
+    }
+}
+
+impl fmt::Display for Isolation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NONE {
+            return formatter.pad("none");
+        }
+        let names: Vec<_> = self.iter().map(Isolator::name).collect();
+        formatter.pad(&names.join(","))
+    }
+}
+
+impl fmt::Debug for Isolation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Isolation({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_reads_back_as_it_was_printed() {
+        for isolator in Isolator::ALL {
+            let isolation = Isolation::ALL.without(isolator);
+            if isolator != Isolator::MountNamespace {
+                assert_eq!(isolation.to_string().parse(), Ok(isolation));
+            }
+        }
+        assert_eq!("all".parse(), Ok(Isolation::ALL));
+        assert_eq!("none".parse(), Ok(Isolation::NONE));
+        assert_eq!("posix/cpu,posix/mem".parse(), Ok(Isolation::NONE));
+        assert_eq!(Isolation::NONE.to_string(), "none");
+        assert_eq!(Isolation::default(), Isolation::ALL);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_known_ones() {
+        let error = "cgroups/cpu,cgroups/gpu".parse::<Isolation>().unwrap_err();
+        assert!(error.to_string().contains("'cgroups/gpu'"), "{error}");
+        assert!(error.to_string().contains("namespaces/pid"), "{error}");
+    }
+
+    #[test]
+    fn a_pid_namespace_without_mounts_of_its_own_is_refused() {
+        let error = "namespaces/pid".parse::<Isolation>().unwrap_err();
+        assert_eq!(
+            error,
+            InvalidIsolation::Needs(Isolator::PidNamespace, Isolator::MountNamespace)
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! What keeps containers apart, one file per kind.
+
+mod cpu;
+mod machine;
+mod memory;
+mod namespaces;
+mod pids;
+
+use crate::{
+    Isolator, LaunchError, Spec,
+    cgroups::{Group, Views},
+    init::wire::Plan,
+};
+
+pub(crate) use machine::Machine;
+pub(crate) use memory::hard_limit;
+
+/// One way to keep a container apart.
+pub(crate) trait Isolate: Sync {
+    /// What this machine lacks for it, if anything.
+    fn missing(&self, machine: &Machine) -> Option<String>;
+    /// Sets limits on the container's group, and adds to the plan of its init.
+    fn prepare(&self, container: &mut Preparation<'_>) -> Result<(), LaunchError>;
+}
+
+/// A container that is being prepared.
+pub(crate) struct Preparation<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) machine: &'a Machine,
+    /// Processes and threads of a container that sets no limit of its own.
+    pub(crate) default_pids: u64,
+    /// Its cgroup, which exists. `None` without any cgroup isolator.
+    pub(crate) group: Option<&'a dyn Group>,
+    pub(crate) views: &'a Views,
+    pub(crate) plan: &'a mut Plan,
+}
+
+impl<'a> Preparation<'a> {
+    /// The cgroup, for isolators that cannot be in use without one.
+    fn group(&self) -> Result<&'a dyn Group, LaunchError> {
+        self.group
+            .ok_or_else(|| LaunchError::Invalid("there is no cgroup for it".to_owned()))
+    }
+}
+
+impl Isolator {
+    /// The file that does it.
+    pub(crate) fn isolate(self) -> &'static dyn Isolate {
+        match self {
+            Self::Cpu => &cpu::Cpu,
+            Self::Memory => &memory::Memory,
+            Self::Pids => &pids::Pids,
+            Self::MountNamespace => &namespaces::MOUNT,
+            Self::PidNamespace => &namespaces::PID,
+            Self::IpcNamespace => &namespaces::IPC,
+            Self::UtsNamespace => &namespaces::UTS,
+            Self::CgroupNamespace => &namespaces::CGROUP,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What this machine can do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+};
+
+use crate::{Bytes, Isolator, cgroups::Controller};
+
+/// The bit of `CAP_SYS_ADMIN` in a set of capabilities.
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+
+/// What this machine can do, as far as it can be told without trying.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Machine {
+    /// Whether namespaces may be made.
+    pub(crate) is_admin: bool,
+    /// Names of the namespaces that the kernel has.
+    pub(crate) namespaces: BTreeSet<String>,
+    /// What went wrong with namespaces when they were tried.
+    pub(crate) failed: BTreeMap<Isolator, String>,
+    /// Controllers that cannot be used, and why.
+    pub(crate) controllers: BTreeMap<Controller, String>,
+    /// All of its memory.
+    pub(crate) memory: Bytes,
+    /// How gladly the kernel takes the agent when memory runs out.
+    pub(crate) oom_score: i32,
+}
+
+impl Machine {
+    /// Looks at this one. Controllers and namespaces are tried later.
+    pub(crate) fn look() -> io::Result<Self> {
+        let names = fs::read_dir("/proc/self/ns")?.flatten();
+        Ok(Self {
+            is_admin: effective_capabilities(&fs::read_to_string("/proc/self/status")?)
+                & CAP_SYS_ADMIN
+                != 0,
+            namespaces: names
+                .filter_map(|name| name.file_name().into_string().ok())
+                .collect(),
+            memory: total_memory(&fs::read_to_string("/proc/meminfo")?),
+            oom_score: fs::read_to_string("/proc/self/oom_score_adj")?
+                .trim()
+                .parse()
+                .unwrap_or(0),
+            ..Self::default()
+        })
+    }
+
+    /// Why a controller cannot be used, if it cannot.
+    pub(crate) fn lacks_controller(&self, controller: Controller) -> Option<String> {
+        self.controllers.get(&controller).cloned()
+    }
+
+    /// Why a namespace cannot be made, if it cannot.
+    pub(crate) fn lacks_namespace(&self, isolator: Isolator, file: &str) -> Option<String> {
+        if !self.namespaces.contains(file) {
+            Some("the kernel is built without it".to_owned())
+        } else if !self.is_admin {
+            Some("it needs root (CAP_SYS_ADMIN)".to_owned())
+        } else {
+            self.failed.get(&isolator).cloned()
+        }
+    }
+}
+
+fn effective_capabilities(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+fn total_memory(meminfo: &str) -> Bytes {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Bytes(kilobytes.unwrap_or(0) * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_s_own_words_are_understood() {
+        assert_eq!(
+            effective_capabilities("Name:\tx\nCapEff:\t000001fffeffffff\n"),
+            0x1ff_feff_ffff
+        );
+        assert_eq!(effective_capabilities(""), 0);
+        assert_eq!(
+            total_memory("MemTotal:       24668984 kB\n"),
+            Bytes(24_668_984 * 1024)
+        );
+        assert!(Machine::look().unwrap().namespaces.contains("mnt"));
+    }
+}

@@ -1,0 +1,139 @@
+//! The agent's side of the launcher process: starts it, asks it for inits, starts it again if it dies.
+
+use std::{
+    io,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+    process::Stdio,
+    time::Duration,
+};
+
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::SndBuf},
+};
+use tepui_sys::{Watched, receive, send};
+
+use crate::{
+    init::{
+        LAUNCHER_NAME,
+        wire::{HELLO, Request},
+    },
+    limits::{LAUNCHER_START_TIMEOUT, MAX_MESSAGE_BYTES},
+};
+
+/// The launcher process, as far as the agent sees it.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    program: OwnedFd,
+    running: tokio::sync::Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    socket: Watched<OwnedFd>,
+    /// Held so that tokio reaps it when it has seen the socket close.
+    _process: tokio::process::Child,
+}
+
+impl Launcher {
+    /// Starts the launcher out of a sealed program, and waits until it is up.
+    pub(crate) fn start(program: OwnedFd) -> io::Result<Self> {
+        let running = Running::start(program.as_fd())?;
+        Ok(Self {
+            program,
+            running: tokio::sync::Mutex::new(Some(running)),
+        })
+    }
+
+    /// Asks for a new init, and returns the socket to it. What comes of it is told through the socket.
+    pub(crate) async fn ask(&self, request: &Request) -> io::Result<UnixStream> {
+        let bytes = serde_json::to_vec(request)?;
+        if bytes.len() > MAX_MESSAGE_BYTES {
+            return Err(io::Error::other("the names of its cgroups are too long"));
+        }
+        let (near, far) = UnixStream::pair()?;
+        let mut running = self.running.lock().await;
+        if let Some(launcher) = running.as_ref() {
+            match launcher.send(&bytes, far.as_fd()).await {
+                Ok(()) => return Ok(near),
+                Err(error) => {
+                    tracing::warn!(%error, "the container launcher is gone: starting another")
+                }
+            }
+        }
+        let fresh = Running::start(self.program.as_fd())?;
+        fresh.send(&bytes, far.as_fd()).await?;
+        *running = Some(fresh);
+        Ok(near)
+    }
+
+    /// The same for a moment when nothing else runs.
+    pub(crate) fn ask_blocking(&self, request: &Request) -> io::Result<UnixStream> {
+        let (near, far) = UnixStream::pair()?;
+        let bytes = serde_json::to_vec(request)?;
+        let Ok(running) = self.running.try_lock() else {
+            return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        };
+        let launcher = running
+            .as_ref()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        send(launcher.socket.get().as_fd(), &bytes, &[far.as_fd()])?;
+        Ok(near)
+    }
+}
+
+impl Running {
+    fn start(program: BorrowedFd<'_>) -> io::Result<Self> {
+        // Messages keep their borders in such a socket.
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (near, far) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        setsockopt(&near, SndBuf, &(16 * MAX_MESSAGE_BYTES))?;
+        // No hook runs between fork and exec, so the standard library uses posix_spawn and copies nothing.
+        let path = format!("/proc/self/fd/{}", program.as_raw_fd());
+        let process = tokio::process::Command::new(path)
+            .arg0(LAUNCHER_NAME)
+            // An init keeps them for as long as its container lives: nothing of the agent's goes along, no
+            // secret in the environment, and no end of a pipe that somebody waits for.
+            .env_clear()
+            .stdin(Stdio::from(far))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        expect_hello(near.as_fd())?;
+        let flags = nix::fcntl::OFlag::O_NONBLOCK;
+        nix::fcntl::fcntl(&near, nix::fcntl::FcntlArg::F_SETFL(flags))?;
+        let socket = Watched::writable_file(near)?;
+        Ok(Self {
+            socket,
+            _process: process,
+        })
+    }
+
+    async fn send(&self, bytes: &[u8], init: BorrowedFd<'_>) -> io::Result<()> {
+        let send = |socket: &OwnedFd| send(socket.as_fd(), bytes, &[init]).map(drop);
+        self.socket.write_with(send).await
+    }
+}
+
+/// A program that is no launcher would run on as something else: whoever says nothing is not one.
+fn expect_hello(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let timeout = PollTimeout::try_from(Duration::as_millis(&LAUNCHER_START_TIMEOUT))
+        .unwrap_or(PollTimeout::MAX);
+    let mut waiting = [PollFd::new(socket, PollFlags::POLLIN)];
+    if poll(&mut waiting, timeout)? == 0 {
+        return Err(io::Error::other(
+            "it did not come up: does its main call init_main() first?",
+        ));
+    }
+    let mut buffer = [0; 64];
+    let received = receive(socket, &mut buffer)?;
+    match &buffer[..received.length] {
+        HELLO => Ok(()),
+        _ => Err(io::Error::other(
+            "it ended at once: does its main call init_main() first?",
+        )),
+    }
+}

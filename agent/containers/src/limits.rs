@@ -1,0 +1,54 @@
+//! Every number that bounds something here, by name.
+
+use std::time::Duration;
+
+/// Processes and threads one container may have when the task asks for nothing else.
+pub const DEFAULT_PIDS_LIMIT: u64 = 4096;
+
+/// The least memory limit the kernel is given, in bytes (Mesos: ISO-01). Below it, hardly a shell starts.
+pub const MIN_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
+
+/// CPU shares of one whole processor (Mesos: ISO-01).
+pub const SHARES_PER_CPU: u64 = 1024;
+
+/// The least CPU shares the kernel takes.
+pub const MIN_CPU_SHARES: u64 = 2;
+
+/// The most CPU shares the kernel takes.
+pub const MAX_CPU_SHARES: u64 = 262_144;
+
+/// Length of a CFS bandwidth period (Mesos: ISO-01).
+pub const CFS_PERIOD: Duration = Duration::from_millis(100);
+
+/// The least CFS quota the kernel takes per period.
+pub const MIN_CFS_QUOTA: Duration = Duration::from_millis(1);
+
+/// The longest launch plan, which holds arguments and environment, in bytes.
+pub const MAX_PLAN_BYTES: usize = 8 * 1024 * 1024;
+
+/// The longest message between agent, launcher and init, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 4096;
+
+/// The longest record read back from the runtime folder, in bytes.
+pub const MAX_RECORD_BYTES: u64 = 64 * 1024;
+
+/// How long the launcher has to say that it is up.
+pub const LAUNCHER_START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a container has from the request to its running program.
+pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a killed container has to vanish before that is an error.
+pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an emptied cgroup has to become removable.
+pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// v2 CPU weight of one whole processor (Mesos: ISO-02).
+pub const WEIGHT_PER_CPU: u64 = 100;
+
+/// The least v2 CPU weight the kernel takes.
+pub const MIN_CPU_WEIGHT: u64 = 1;
+
+/// The most v2 CPU weight the kernel takes.
+pub const MAX_CPU_WEIGHT: u64 = 10_000;

@@ -1,0 +1,48 @@
+//! What can be set about a runtime.
+
+use std::path::PathBuf;
+
+use crate::{Isolation, limits::DEFAULT_PIDS_LIMIT};
+
+/// What can be set about a [`Runtime`](crate::Runtime).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the records of containers live. It must outlive the agent, and may vanish with a reboot.
+    pub runtime_dir: PathBuf,
+    /// The cgroup under which containers get theirs, below every hierarchy's root: `tepui/5051`.
+    /// One agent has it for itself.
+    pub cgroup_root: String,
+    /// What keeps containers apart. Everything by default.
+    pub isolation: Isolation,
+    /// Processes and threads of a container that sets no limit of its own.
+    pub pids_limit: u64,
+    /// The program that becomes launcher and init of containers.
+    pub init: InitProgram,
+}
+
+impl Options {
+    /// Full isolation, with records in `runtime_dir`.
+    #[must_use]
+    pub fn new(runtime_dir: impl Into<PathBuf>, cgroup_root: impl Into<String>) -> Self {
+        Self {
+            runtime_dir: runtime_dir.into(),
+            cgroup_root: cgroup_root.into(),
+            isolation: Isolation::default(),
+            pids_limit: DEFAULT_PIDS_LIMIT,
+            init: InitProgram::CurrentExecutable,
+        }
+    }
+}
+
+/// A program whose `main` calls [`init_main`](crate::init_main) first.
+///
+/// A sealed copy of it is what runs, so that no container can write to the file on the host
+/// (CVE-2019-5736, CVE-2019-0204).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InitProgram {
+    /// The running program itself.
+    #[default]
+    CurrentExecutable,
+    /// Another program.
+    Path(PathBuf),
+}

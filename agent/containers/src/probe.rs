@@ -1,0 +1,247 @@
+//! Finding out what this machine can do, before anything is promised.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, Read},
+    path::{Component, Path, PathBuf},
+    sync::Mutex,
+};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::{
+    InitProgram, Isolation, Isolator, Missing, Options, Refusal,
+    cgroups::{Controller, Hierarchies, Mounted, hierarchies},
+    init::wire::{FAILED, Failure, Request},
+    isolators::Machine,
+    launcher::Launcher,
+    limits::LAUNCHER_START_TIMEOUT,
+    records::Records,
+    refusal::CannotIsolate,
+    runtime::Inner,
+};
+
+/// Makes a runtime, or says all that stands in the way of it.
+pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
+    let isolation = options.isolation;
+    check_cgroup_root(&options.cgroup_root)?;
+    let mut machine = Machine::look().map_err(Refusal::Machine)?;
+    let mounted = Mounted::find().map_err(Refusal::Machine)?;
+    let wanted = isolation.controllers();
+    let in_use = hierarchies(&mounted, &options.cgroup_root, &wanted);
+    try_controllers(&mut machine, in_use.as_deref(), wanted);
+
+    let runtime_dir = &options.runtime_dir;
+    let unusable = |source| Refusal::RuntimeDir {
+        path: runtime_dir.clone(),
+        source,
+    };
+    let records = Records::open(runtime_dir).map_err(unusable)?;
+    let mut locks = Vec::new();
+    locks.extend(lock(runtime_dir).map_err(unusable)?);
+    if locks.is_empty() {
+        return Err(Refusal::RuntimeDirInUse(runtime_dir.clone()));
+    }
+
+    let launcher = start_launcher(&options.init)?;
+    try_namespaces(&mut machine, &launcher, isolation);
+    refuse_if_missing(&machine, isolation)?;
+    if let Some(root) = in_use.as_deref().map(Hierarchies::root) {
+        let lock = lock(root).map_err(Refusal::Machine)?;
+        locks.push(lock.ok_or_else(|| Refusal::CgroupRootInUse(root.to_owned()))?);
+    }
+    Ok(Inner {
+        boot_id: tepui_sys::boot_id().map_err(Refusal::Machine)?,
+        all_hierarchies: hierarchies(&mounted, &options.cgroup_root, &Controller::ALL.into()),
+        hierarchies: in_use,
+        machine,
+        records,
+        launcher,
+        containers: Mutex::default(),
+        _locks: locks,
+        options,
+    })
+}
+
+/// Names with slashes between, and none that leads anywhere else.
+fn check_cgroup_root(root: &str) -> Result<(), Refusal> {
+    let mut components = Path::new(root).components();
+    let plain = |component| matches!(component, Component::Normal(_));
+    if root.is_empty() || !components.all(plain) {
+        return Err(Refusal::CgroupRoot(root.to_owned()));
+    }
+    Ok(())
+}
+
+/// Makes the root group with each controller, and notes which cannot be used.
+fn try_controllers(
+    machine: &mut Machine,
+    hierarchies: Option<&dyn Hierarchies>,
+    mut wanted: BTreeSet<Controller>,
+) {
+    let Some(hierarchies) = hierarchies else {
+        let reason = "no cgroups are mounted on this machine (see /proc/self/mountinfo)";
+        machine.controllers = wanted
+            .into_iter()
+            .map(|one| (one, reason.to_owned()))
+            .collect();
+        return;
+    };
+    while let Err((controller, error)) = hierarchies.prepare_root(&wanted) {
+        machine.controllers.insert(controller, error.to_string());
+        wanted.remove(&controller);
+    }
+}
+
+fn lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
+    match Flock::lock(File::open(folder)?, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
+        Err((_, error)) => Err(error.into()),
+    }
+}
+
+fn start_launcher(program: &InitProgram) -> Result<Launcher, Refusal> {
+    let path = match program {
+        // The running program, even if its file was replaced by a newer one.
+        InitProgram::CurrentExecutable => PathBuf::from("/proc/self/exe"),
+        InitProgram::Path(path) => path.clone(),
+    };
+    let sealed = tepui_sys::seal_program(&path).map_err(|source| Refusal::Seal { path, source })?;
+    Launcher::start(sealed).map_err(Refusal::Launcher)
+}
+
+/// Makes the namespaces once, and notes which cannot be made.
+fn try_namespaces(machine: &mut Machine, launcher: &Launcher, isolation: Isolation) {
+    let controllers_aside = isolation
+        .without(Isolator::Cpu)
+        .without(Isolator::Memory)
+        .without(Isolator::Pids);
+    if try_isolation(launcher, controllers_aside).is_ok() {
+        return;
+    }
+    for isolator in controllers_aside.iter() {
+        if let Err(error) = try_isolation(launcher, Isolation::NONE.with(isolator)) {
+            machine.failed.insert(isolator, error.to_string());
+        }
+    }
+}
+
+/// Makes an init with these namespaces, and lets it end at once.
+fn try_isolation(launcher: &Launcher, isolation: Isolation) -> io::Result<()> {
+    let request = Request {
+        isolation,
+        ..Request::default()
+    };
+    let mut init = launcher.ask_blocking(&request)?;
+    init.set_read_timeout(Some(LAUNCHER_START_TIMEOUT))?;
+    init.shutdown(std::net::Shutdown::Write)?;
+    let mut answer = Vec::new();
+    init.read_to_end(&mut answer)?;
+    match answer.split_first() {
+        Some((&FAILED, failure)) => {
+            let failure: Failure = serde_json::from_slice(failure)?;
+            Err(io::Error::other(format!(
+                "cannot {}: {}",
+                failure.what, failure.message
+            )))
+        }
+        Some(_) => Ok(()),
+        None => Err(io::Error::other(
+            "a process in such a namespace ended at once",
+        )),
+    }
+}
+
+fn refuse_if_missing(machine: &Machine, asked: Isolation) -> Result<(), CannotIsolate> {
+    let missing = |isolator: Isolator| {
+        let reason = isolator.isolate().missing(machine)?;
+        Some(Missing { isolator, reason })
+    };
+    let missing: Vec<_> = asked.iter().filter_map(missing).collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(CannotIsolate { missing, asked })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn able() -> Machine {
+        let namespaces = ["mnt", "pid", "ipc", "uts", "cgroup"]
+            .map(str::to_owned)
+            .into();
+        Machine {
+            is_admin: true,
+            namespaces,
+            ..Machine::default()
+        }
+    }
+
+    #[test]
+    fn a_machine_that_can_do_all_is_not_refused() {
+        assert!(refuse_if_missing(&able(), Isolation::ALL).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_names_all_that_is_missing_and_the_flag_that_accepts_less() {
+        let mut machine = able();
+        machine.namespaces.remove("cgroup");
+        machine.controllers.insert(
+            Controller::Memory,
+            "cannot create x: Permission denied".into(),
+        );
+        let text = refuse_if_missing(&machine, Isolation::ALL)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            text,
+            "this machine cannot isolate containers as asked for:\n  \
+             cgroups/mem: cannot create x: Permission denied\n  \
+             namespaces/cgroup: the kernel is built without it\n\
+             to run tasks with less isolation all the same: --isolation \
+             cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts"
+        );
+    }
+
+    #[test]
+    fn without_root_only_plain_processes_are_left() {
+        let mut machine = Machine {
+            is_admin: false,
+            ..able()
+        };
+        try_controllers(&mut machine, None, Controller::ALL.into());
+        let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
+        assert_eq!(refused.missing.len(), 8);
+        assert_eq!(refused.possible(), Isolation::NONE);
+        let text = refused.to_string();
+        assert!(
+            text.contains("namespaces/pid: it needs root (CAP_SYS_ADMIN)"),
+            "{text}"
+        );
+        assert!(text.ends_with("--isolation none"), "{text}");
+        assert!(refuse_if_missing(&machine, Isolation::NONE).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_missed() {
+        let machine = Machine {
+            is_admin: false,
+            ..able()
+        };
+        let cgroups = "cgroups/cpu,cgroups/mem".parse().unwrap();
+        assert!(refuse_if_missing(&machine, cgroups).is_ok());
+    }
+
+    #[test]
+    fn a_cgroup_root_stays_below_the_hierarchies() {
+        assert!(check_cgroup_root("tepui/5051").is_ok());
+        for root in ["", "/tepui", "../tepui", "tepui/..", "."] {
+            assert!(check_cgroup_root(root).is_err(), "{root}");
+        }
+    }
+}

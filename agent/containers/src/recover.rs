@@ -1,0 +1,92 @@
+//! Finding the containers of an earlier agent again.
+
+use std::sync::Arc;
+
+use tepui_model::ContainerId;
+use tepui_sys::{PidFd, Watched};
+
+use crate::{
+    Recovered, RecoveredState, Started,
+    container::{Container, remove_group},
+    records::Record,
+    runtime::Inner,
+};
+
+/// Finds all containers that there are records of, and removes cgroups that nothing is written about.
+pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
+    let ids = inner.records.ids().unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot read the runtime folder: no container is recovered");
+        Vec::new()
+    });
+    remove_strangers(inner, &ids).await;
+    let mut recovered = Vec::new();
+    for id in ids {
+        if !inner.table().contains_key(&id) {
+            recovered.push(recover_one(inner, id).await);
+        }
+    }
+    recovered
+}
+
+async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {
+    let folder = inner.records.folder(&id);
+    let record = folder.read();
+    let group = inner
+        .all_hierarchies
+        .as_ref()
+        .map(|hierarchies| hierarchies.group(id.as_str()));
+    let init = record
+        .as_ref()
+        .and_then(|record| find_init(inner, &id, record));
+    let state = match (&init, &record) {
+        (
+            Some(_),
+            Some(Record {
+                pid, start_time, ..
+            }),
+        ) => RecoveredState::Running(Started {
+            pid: *pid,
+            start_time: *start_time,
+        }),
+        _ => RecoveredState::Exited,
+    };
+    let container = Container::new(id.clone(), folder, record, init, group);
+    if state == RecoveredState::Exited {
+        // Whoever is left of it has no init to end it: its launch was cut off, or its record lost.
+        container.kill_leftovers().await;
+    }
+    inner.watch(container);
+    Recovered { id, state }
+}
+
+/// Takes hold of the init, if it is the same process that was written down.
+fn find_init(inner: &Inner, id: &ContainerId, record: &Record) -> Option<Watched<PidFd>> {
+    if record.boot_id != inner.boot_id {
+        return None;
+    }
+    let found = PidFd::find(record.pid, record.start_time);
+    let held = found.and_then(|found| found.map(Watched::readable_file).transpose());
+    held.unwrap_or_else(|error| {
+        tracing::error!(container = %id, %error, "cannot watch the init of a container");
+        None
+    })
+}
+
+/// The cgroup root is ours alone: a group in it without a record belongs to a container whose record is lost.
+async fn remove_strangers(inner: &Inner, known: &[ContainerId]) {
+    let Some(hierarchies) = &inner.all_hierarchies else {
+        return;
+    };
+    for name in hierarchies.names() {
+        let Ok(id) = ContainerId::new(&name) else {
+            continue;
+        };
+        if known.contains(&id) {
+            continue;
+        }
+        tracing::warn!(container = %id, "removing a cgroup that nothing is written about");
+        if let Err(error) = remove_group(&*hierarchies.group(&name), &id).await {
+            tracing::error!(container = %id, %error, "cannot remove it");
+        }
+    }
+}

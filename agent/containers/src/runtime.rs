@@ -1,0 +1,216 @@
+//! The runtime: launches containers, watches them, and finds them again.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use nix::fcntl::Flock;
+use tepui_model::ContainerId;
+use tokio::{sync::watch, task::AbortHandle};
+
+use crate::{
+    Error, Exit, LaunchError, Options, Refusal, Spec, cgroups::Hierarchies, container::Container,
+    isolators::Machine, launch, launcher::Launcher, probe, records::Records, recover,
+};
+
+/// Launches containers, watches them, and finds them again after a restart of the agent.
+///
+/// Cheap to clone. Dropping the last clone leaves the containers running.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+/// A container that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The process id of its init, on the host.
+    pub pid: u32,
+    /// When that process started, in clock ticks since boot: with `pid`, it names the process for good.
+    pub start_time: u64,
+}
+
+/// A container found again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Its name.
+    pub id: ContainerId,
+    /// What it does.
+    pub state: RecoveredState,
+}
+
+/// What a recovered container does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveredState {
+    /// It runs.
+    Running(Started),
+    /// It ended: `wait` says how.
+    Exited,
+}
+
+/// What a container uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time so far, in nanoseconds.
+    pub cpu_nanos: u64,
+    /// Memory in use now.
+    pub memory_bytes: u64,
+    /// Processes and threads now, the container's init included.
+    pub pids: u64,
+}
+
+/// What all clones of a runtime share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) machine: Machine,
+    pub(crate) boot_id: String,
+    pub(crate) records: Records,
+    pub(crate) launcher: Launcher,
+    /// Those of the controllers in use. `None` without any cgroup isolator.
+    pub(crate) hierarchies: Option<Box<dyn Hierarchies>>,
+    /// Those of all controllers of this machine, for containers launched under other options.
+    pub(crate) all_hierarchies: Option<Box<dyn Hierarchies>>,
+    pub(crate) containers: Mutex<BTreeMap<ContainerId, Slot>>,
+    /// Held for as long as the runtime lives: one agent per runtime folder and cgroup root.
+    pub(crate) _locks: Vec<Flock<File>>,
+}
+
+/// A container in the table.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    /// It is being launched. The channel closes when that is over.
+    Launching(watch::Receiver<()>),
+    /// It was launched or recovered, and is being watched.
+    Known(Arc<Container>, AbortHandle),
+}
+
+impl Inner {
+    pub(crate) fn table(&self) -> MutexGuard<'_, BTreeMap<ContainerId, Slot>> {
+        // Nothing that holds the lock can leave the table half changed.
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches a container from now on.
+    pub(crate) fn watch(&self, container: Container) {
+        let container = Arc::new(container);
+        let supervisor = tokio::spawn(Arc::clone(&container).supervise()).abort_handle();
+        self.table()
+            .insert(container.id.clone(), Slot::Known(container, supervisor));
+    }
+
+    fn known(&self, id: &ContainerId) -> Option<Arc<Container>> {
+        match self.table().get(id) {
+            Some(Slot::Known(container, _)) => Some(Arc::clone(container)),
+            _ => None,
+        }
+    }
+
+    /// The container, when its launch is over.
+    async fn launched(&self, id: &ContainerId) -> Option<Arc<Container>> {
+        loop {
+            let mut launching = match self.table().get(id)? {
+                Slot::Known(container, _) => return Some(Arc::clone(container)),
+                Slot::Launching(over) => over.clone(),
+            };
+            // Nothing is ever sent: it returns when the sender is dropped.
+            while launching.changed().await.is_ok() {}
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for slot in self.table().values() {
+            if let Slot::Known(_, supervisor) = slot {
+                supervisor.abort();
+            }
+        }
+    }
+}
+
+impl Runtime {
+    /// Checks that this machine can isolate as asked for, and makes a runtime.
+    ///
+    /// Call it inside a tokio runtime. It blocks for some milliseconds: it copies the program, and tries
+    /// every namespace once.
+    pub fn probe(options: Options) -> Result<Self, Refusal> {
+        Ok(Self {
+            inner: Arc::new(probe::probe(options)?),
+        })
+    }
+
+    /// Starts a container, and returns when its program runs. If that fails, nothing of it is left.
+    pub async fn launch(&self, spec: Spec) -> Result<Started, LaunchError> {
+        let inner = Arc::clone(&self.inner);
+        // In a task of its own: a caller that goes away must not leave half a container behind.
+        match tokio::spawn(async move { launch::launch(&inner, spec).await }).await {
+            Ok(launched) => launched,
+            Err(ended) => Err(LaunchError::InitDied(format!(": {ended}"))),
+        }
+    }
+
+    /// Waits until a container has ended, however often it is asked. An unknown one ended unseen.
+    pub async fn wait(&self, id: &ContainerId) -> Exit {
+        match self.inner.launched(id).await {
+            Some(container) => container.wait().await,
+            None => Exit::UNSEEN,
+        }
+    }
+
+    /// Finds the containers of an earlier agent: those that run are watched from now on. Call it once,
+    /// before the first launch.
+    pub async fn recover(&self) -> Vec<Recovered> {
+        recover::recover(&self.inner).await
+    }
+
+    /// Sends SIGTERM to every process of a container. One that has ended needs none.
+    pub fn terminate(&self, id: &ContainerId) -> Result<(), Error> {
+        self.inner
+            .known(id)
+            .ok_or_else(|| Error::NotFound(id.clone()))?
+            .terminate()
+    }
+
+    /// Kills every process of a container, and returns when all are gone. One that is being launched is
+    /// killed as soon as it runs.
+    pub async fn kill(&self, id: &ContainerId) -> Result<(), Error> {
+        let container = self.inner.launched(id).await;
+        container
+            .ok_or_else(|| Error::NotFound(id.clone()))?
+            .kill()
+            .await
+    }
+
+    /// Removes what is left of an ended container: its cgroups and its records. The sandbox stays.
+    pub async fn remove(&self, id: &ContainerId) -> Result<(), Error> {
+        let container = self
+            .inner
+            .launched(id)
+            .await
+            .ok_or_else(|| Error::NotFound(id.clone()))?;
+        if !container.has_ended() {
+            return Err(Error::Running(id.clone()));
+        }
+        container.remove().await?;
+        self.inner.table().remove(id);
+        Ok(())
+    }
+
+    /// What a container uses now. Zeroes for what no isolator counts.
+    pub async fn usage(&self, id: &ContainerId) -> Result<Usage, Error> {
+        let container = self
+            .inner
+            .known(id)
+            .ok_or_else(|| Error::NotFound(id.clone()))?;
+        Ok(container
+            .group
+            .as_ref()
+            .map(|group| group.usage())
+            .unwrap_or_default())
+    }
+}

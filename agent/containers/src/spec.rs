@@ -1,0 +1,83 @@
+//! What one container is to be.
+
+use std::path::PathBuf;
+
+use tepui_model::{ContainerId, Quantity};
+
+/// What one container is to be.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Its name, unique on this agent.
+    pub id: ContainerId,
+    /// Its working directory, which exists; `stdout` and `stderr` are written there.
+    /// With a `user`, the folder is given to that user.
+    pub sandbox: PathBuf,
+    /// What runs.
+    pub program: Program,
+    /// The whole environment: nothing is added to it and nothing inherited.
+    pub environment: Vec<(String, String)>,
+    /// A user's name or number. Without one, the task runs as the agent does.
+    pub user: Option<String>,
+    /// The host name inside. Without one, the host's.
+    pub hostname: Option<String>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// What runs in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A line for `/bin/sh -c`.
+    Shell(String),
+    /// A program with its arguments, run without a shell.
+    Exec {
+        /// A path, or a name to look up in the `PATH` of the task's environment.
+        path: String,
+        /// All arguments with the first, the name it is called by. When empty, that is `path`.
+        arguments: Vec<String>,
+    },
+}
+
+/// An amount of memory, in bytes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// Mesos counts memory in units of 1024 x 1024 bytes, `mem:32`.
+    #[must_use]
+    pub fn from_megabytes(megabytes: Quantity) -> Self {
+        let thousandths = u64::try_from(megabytes.millis()).unwrap_or(0);
+        Self(
+            (u128::from(thousandths) * (1 << 20) / 1000)
+                .try_into()
+                .unwrap_or(u64::MAX),
+        )
+    }
+}
+
+/// How much one container may use. An isolator that is not in use limits nothing.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Processors asked for: its share when processors are short.
+    pub cpu_shares: Quantity,
+    /// The most processors it may use, by quota. Without one, all that are idle.
+    pub cpu_limit: Option<Quantity>,
+    /// Memory asked for.
+    pub memory: Bytes,
+    /// The most memory it may use when that is more than what was asked for.
+    pub memory_limit: Option<Bytes>,
+    /// The most processes and threads. Without it, what the runtime's options say.
+    pub pids: Option<u64>,
+}

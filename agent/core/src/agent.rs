@@ -1,0 +1,169 @@
+//! The node as a state machine.
+
+mod kill;
+mod launch;
+mod link;
+mod recovery;
+#[cfg(test)]
+pub(crate) mod tests;
+mod updates;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Time};
+
+use crate::{
+    Change, Config, Effect, Effects, Event, LinkId, TaskKey,
+    history::History,
+    names::Names,
+    record::{self, Identity},
+    task::Task,
+    timers::{Timer, Timers},
+};
+
+pub use recovery::RecoveryError;
+
+/// The node as a state machine: events and the time in, effects out.
+#[derive(Debug)]
+pub struct Agent {
+    pub(crate) config: Config,
+    pub(crate) identity: Option<Identity>,
+    standing: Standing,
+    link: Link,
+    pub(crate) frameworks: BTreeMap<FrameworkId, Framework>,
+    pub(crate) tasks: BTreeMap<TaskKey, Task>,
+    /// The containers of live tasks.
+    pub(crate) containers: BTreeMap<ContainerId, TaskKey>,
+    /// Containers that belong to no task, and are being killed.
+    pub(crate) orphans: BTreeSet<ContainerId>,
+    pub(crate) timers: Timers,
+    names: Names,
+    pub(crate) history: History,
+}
+
+/// Whether the agent means to stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It does.
+    Serving,
+    /// The master disowned its id: it ends its tasks, then registers anew.
+    Forgetting,
+    /// The operator takes it out: it ends its tasks, then unregisters.
+    Leaving,
+    /// It has left.
+    Left,
+}
+
+/// The stream to the master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Down,
+    /// It is open; the master has not taken the agent in.
+    Open(LinkId),
+    /// The master has.
+    Registered(LinkId, core::time::Duration),
+}
+
+/// A framework that has tasks here.
+#[derive(Debug)]
+pub(crate) struct Framework {
+    pub(crate) info: FrameworkInfo,
+    /// The master said that it is gone.
+    pub(crate) terminating: bool,
+    /// How many tasks it has here.
+    pub(crate) tasks: usize,
+}
+
+impl Agent {
+    /// Takes an event in, and leaves what is to be done about it. Fires the timers that are due.
+    pub fn apply(&mut self, now: Time, event: Event, fx: &mut Effects) {
+        if self.standing == Standing::Left {
+            return;
+        }
+        match event {
+            Event::LinkUp { link } => self.link_up(now, link, fx),
+            Event::LinkDown { link } => self.link_down(link),
+            Event::Master { link, command } => self.master(now, link, command, fx),
+            Event::Container { container, event } => {
+                self.container_event(now, container, event, fx);
+            }
+            Event::Leave => self.leave(now, fx),
+            Event::Wake => {}
+        }
+        while let Some(timer) = self.timers.pop(now) {
+            self.due(now, timer, fx);
+        }
+        self.settle(now, fx);
+    }
+
+    /// When to send [`Event::Wake`] at the latest.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// The agent's id, once a master gave it one.
+    #[must_use]
+    pub fn id(&self) -> Option<&AgentId> {
+        self.identity.as_ref().map(|identity| &identity.id)
+    }
+
+    /// Whether a master has taken the agent in on the present link.
+    #[must_use]
+    pub const fn is_registered(&self) -> bool {
+        matches!(self.link, Link::Registered(..))
+    }
+
+    fn due(&mut self, now: Time, timer: Timer, fx: &mut Effects) {
+        match timer {
+            Timer::Silence => self.silent_master(fx),
+            Timer::Leave => self.leave_at_last(now, fx),
+            Timer::Retry(key) => self.send_first(now, &key, fx),
+            Timer::Kill(key) => self.kill_now(now, key, fx),
+            Timer::Orphan(container) => self.kill_orphan(now, container, fx),
+            Timer::Completion(key) => self.completion_time_over(now, &key, fx),
+        }
+    }
+
+    /// Notes a framework, or what is new about it.
+    fn adopt_framework(&mut self, id: &FrameworkId, info: FrameworkInfo, fx: &mut Effects) {
+        let framework = match self.frameworks.get_mut(id) {
+            Some(framework) if framework.info.wire == info.wire => return,
+            Some(framework) => {
+                framework.info = info;
+                framework
+            }
+            None => {
+                let framework = Framework {
+                    info,
+                    terminating: false,
+                    tasks: 0,
+                };
+                self.frameworks.entry(id.clone()).or_insert(framework)
+            }
+        };
+        let change = record::put_framework(id, &framework.info, framework.terminating);
+        fx.push(Effect::Persist(change));
+    }
+
+    /// Notes a task, which counts for its framework.
+    fn insert(&mut self, key: &TaskKey, task: Task, fx: &mut Effects) {
+        fx.push(Effect::Persist(record::put_task(key, &task)));
+        if let Some(framework) = self.frameworks.get_mut(&key.framework) {
+            framework.tasks += 1;
+        }
+        if let (Some(container), true) = (&task.container, task.is_live()) {
+            self.containers.insert(container.clone(), key.clone());
+        }
+        self.tasks.insert(key.clone(), task);
+    }
+
+    /// Writes down how far a task has come.
+    fn checkpoint(&self, key: &TaskKey, fx: &mut Effects) {
+        fx.push(Effect::Persist(self.progress(key)));
+    }
+
+    fn progress(&self, key: &TaskKey) -> Change {
+        record::put_progress(key, &self.tasks[key])
+    }
+}

@@ -1,0 +1,404 @@
+//! Making an agent from the records of an earlier one and the containers found on the machine.
+//!
+//! | record says | container runs | has ended | is not there |
+//! |---|---|---|---|
+//! | Launching | running from now on | its end is awaited | started now; after a reboot: lost |
+//! | Running | watched again | its end is awaited | failed; after a reboot: lost |
+//! | Ended | removed | removed | - |
+//! | no task | killed, then removed | removed | - |
+//!
+//! A container is removed only after its task's end is on disk. So one that is not there, of a task
+//! that was being launched in this run of the machine, never was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tepui_model::{
+    AgentId, ContainerId, FrameworkId, FrameworkInfo, Reason, Resources, TaskId, TaskState, Time,
+};
+use tepui_proto::v1;
+
+use super::{Agent, Framework, Link, Standing};
+use crate::{
+    Change, Config, Effect, Effects, Exit, FoundContainer, Kind, Note, Phase, Recovered, TaskKey,
+    history::History,
+    names::Names,
+    outcome::{self, Outcome},
+    record::{self, Damaged, Identity},
+    timers::Timers,
+};
+
+/// Why no agent can be made from what an earlier one left.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecoveryError {
+    /// The tasks that run hold more than the agent now has.
+    #[error(
+        "the tasks on this agent hold {needed}, but it now has only {total}: \
+         give it at least that with --resources, or end the tasks first"
+    )]
+    Shrunk {
+        /// What the tasks hold.
+        needed: String,
+        /// What the agent has.
+        total: String,
+    },
+}
+
+/// What is found out about a live task besides its records.
+#[derive(Clone, Copy, Debug)]
+struct Trace {
+    /// Whether its container was found.
+    there: bool,
+    /// The container's init, if it runs.
+    pid: Option<u32>,
+    /// Whether its record of progress could be read; if not, the container may have run before.
+    progress_known: bool,
+    /// Whether the machine was restarted since.
+    rebooted: bool,
+}
+
+impl Agent {
+    /// Makes an agent from what an earlier one left; from nothing, a new one. The effects come first,
+    /// before those of any event.
+    ///
+    /// # Errors
+    /// [`RecoveryError::Shrunk`] when the configured resources no longer cover the tasks.
+    pub fn new(
+        config: Config,
+        recovered: Recovered,
+        now: Time,
+        fx: &mut Effects,
+    ) -> Result<Self, RecoveryError> {
+        let mut agent = Self {
+            identity: None,
+            standing: Standing::Serving,
+            link: Link::Down,
+            frameworks: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            containers: BTreeMap::new(),
+            orphans: BTreeSet::new(),
+            timers: Timers::default(),
+            names: Names::new(config.seed),
+            history: History::new(config.completed_tasks),
+            config,
+        };
+        let is_new = recovered.records.is_empty();
+        let progressed = agent.read(recovered.records, fx);
+        let rebooted = agent.identify(fx);
+        agent.place(now, &progressed, recovered.containers, rebooted, fx);
+        agent.cover()?;
+        if !is_new {
+            fx.note(agent.summary(fx));
+        }
+        if agent
+            .identity
+            .as_ref()
+            .is_some_and(|identity| identity.forgetting)
+        {
+            agent.forget(now, fx);
+            agent.settle(now, fx);
+        }
+        Ok(agent)
+    }
+
+    /// Reads every record. One that cannot be read is noted and deleted. Returns the tasks of which the
+    /// progress is known.
+    fn read(
+        &mut self,
+        records: Vec<(Kind, String, Vec<u8>)>,
+        fx: &mut Effects,
+    ) -> BTreeSet<TaskKey> {
+        let mut by_kind: BTreeMap<Kind, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+        for (kind, key, bytes) in records {
+            by_kind.entry(kind).or_default().push((key, bytes));
+        }
+        let mut progressed = BTreeSet::new();
+        // In the order of the kinds: tasks belong to frameworks, progress belongs to tasks.
+        for (kind, records) in by_kind {
+            for (key, bytes) in records {
+                if let Err(Damaged(message)) = self.read_one(kind, &key, &bytes, &mut progressed) {
+                    fx.push(Effect::Persist(Change::delete(kind, &key)));
+                    fx.note(Note::DamagedRecord { kind, key, message });
+                }
+            }
+        }
+        progressed
+    }
+
+    fn read_one(
+        &mut self,
+        kind: Kind,
+        key: &str,
+        bytes: &[u8],
+        progressed: &mut BTreeSet<TaskKey>,
+    ) -> Result<(), Damaged> {
+        match kind {
+            Kind::Agent => self.identity = Some(Identity::read(bytes)?),
+            Kind::Framework => {
+                let (info, terminating) = record::read_framework(bytes)?;
+                let id = info
+                    .id
+                    .clone()
+                    .ok_or_else(|| Damaged::new("it has no id"))?;
+                self.frameworks.insert(
+                    id,
+                    Framework {
+                        info,
+                        terminating,
+                        tasks: 0,
+                    },
+                );
+            }
+            Kind::Task => {
+                let (task_key, task) = record::read_task(bytes)?;
+                self.framework_of(&task_key.framework).tasks += 1;
+                self.tasks.insert(task_key, task);
+            }
+            Kind::Progress => {
+                let task_key = task_key(key)?;
+                let task = self.tasks.get_mut(&task_key);
+                let task = task.ok_or_else(|| Damaged::new("it has no task"))?;
+                record::read_progress(bytes, task)?;
+                progressed.insert(task_key);
+            }
+        }
+        Ok(())
+    }
+
+    /// The framework of a task; one whose record is lost is known by its id alone.
+    fn framework_of(&mut self, id: &FrameworkId) -> &mut Framework {
+        self.frameworks
+            .entry(id.clone())
+            .or_insert_with(|| Framework {
+                info: nameless(id),
+                terminating: false,
+                tasks: 0,
+            })
+    }
+
+    /// Whether the resources still cover what the live tasks hold.
+    fn cover(&self) -> Result<(), RecoveryError> {
+        let held = self
+            .tasks
+            .values()
+            .filter(|task| task.is_live())
+            .map(|task| &task.info.resources);
+        let needed: Resources = held.sum();
+        let total = &self.config.info.resources;
+        if total.contains(&needed) {
+            return Ok(());
+        }
+        Err(RecoveryError::Shrunk {
+            needed: needed.to_string(),
+            total: total.to_string(),
+        })
+    }
+
+    /// Takes up the earlier agent's id, and says whether the machine was restarted since.
+    fn identify(&mut self, fx: &mut Effects) -> bool {
+        let boot_id = self.config.boot_id.clone();
+        let known = self.identity.take();
+        let rebooted = known.as_ref().is_some_and(|known| known.boot_id != boot_id);
+        // If its record is lost, its tasks know it.
+        let of_tasks = || {
+            self.tasks
+                .values()
+                .next()
+                .map(|task| task.info.agent_id.clone())
+        };
+        let forgetting = known.as_ref().is_some_and(|known| known.forgetting);
+        let id: Option<AgentId> = known.map(|known| known.id).or_else(of_tasks);
+        self.identity = id.map(|id| Identity {
+            id,
+            boot_id,
+            forgetting,
+        });
+        if let Some(identity) = &self.identity {
+            fx.push(Effect::Persist(identity.put()));
+        }
+        rebooted
+    }
+
+    /// Brings tasks and containers together.
+    fn place(
+        &mut self,
+        now: Time,
+        progressed: &BTreeSet<TaskKey>,
+        found: Vec<FoundContainer>,
+        rebooted: bool,
+        fx: &mut Effects,
+    ) {
+        let mut found: BTreeMap<ContainerId, Option<u32>> = found
+            .into_iter()
+            .map(|container| (container.id, container.pid))
+            .collect();
+        for key in self.keys() {
+            let container = self.tasks[&key].container.clone();
+            let trace = container.as_ref().and_then(|id| found.remove(id));
+            let trace = Trace {
+                there: trace.is_some(),
+                pid: trace.flatten(),
+                progress_known: progressed.contains(&key),
+                rebooted,
+            };
+            if self.tasks[&key].is_live() {
+                self.containers
+                    .extend(container.map(|container| (container, key.clone())));
+                self.resume(now, &key, trace, fx);
+            } else {
+                let left = container.filter(|_| trace.there);
+                left.into_iter()
+                    .for_each(|container| fx.push(Effect::Remove { container }));
+                if self.tasks[&key].updates.is_empty() {
+                    self.finish(&key, fx);
+                }
+            }
+        }
+        self.adopt_orphans(now, found, fx);
+        self.drop_idle_frameworks(fx);
+    }
+
+    /// Frameworks of which the last task was forgotten, but not yet they.
+    fn drop_idle_frameworks(&mut self, fx: &mut Effects) {
+        let idle = self
+            .frameworks
+            .iter()
+            .filter(|(_, framework)| framework.tasks == 0);
+        let idle: Vec<FrameworkId> = idle.map(|(id, _)| id.clone()).collect();
+        for id in idle {
+            self.frameworks.remove(&id);
+            fx.push(Effect::Persist(Change::delete(Kind::Framework, &id)));
+        }
+    }
+
+    /// Goes on with one live task.
+    fn resume(&mut self, now: Time, key: &TaskKey, trace: Trace, fx: &mut Effects) {
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        task.rebooted = trace.rebooted;
+        let launching = task.phase == Phase::Launching;
+        let untouched = launching && trace.progress_known && !trace.rebooted;
+        match (trace.there, trace.pid) {
+            (true, Some(pid)) if launching => self.started(now, key, pid, fx),
+            (true, Some(pid)) => self.watch_again(now, key, pid, fx),
+            (true, None) => {}
+            (false, _) if untouched => self.launch_again(now, key, fx),
+            (false, _) => {
+                let outcome = self.vanished(key);
+                self.ended(now, key, outcome, fx);
+            }
+        }
+    }
+
+    /// A container that ran before runs still.
+    fn watch_again(&mut self, now: Time, key: &TaskKey, pid: u32, fx: &mut Effects) {
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        task.pid = Some(pid);
+        let killed = task.kill.is_some();
+        self.await_completion(key);
+        if killed {
+            self.pursue_kill(now, key, fx);
+        }
+    }
+
+    /// A container that was asked for never came to be.
+    fn launch_again(&mut self, now: Time, key: &TaskKey, fx: &mut Effects) {
+        let task = &self.tasks[key];
+        let Some(container) = task.container.clone() else {
+            return;
+        };
+        if task.kill.is_some() {
+            let outcome = outcome::of_launch_failure(task, "the agent was restarted");
+            return self.ended(now, key, outcome, fx);
+        }
+        match self.plan(key, &task.info, &container) {
+            Ok(plan) => fx.push(Effect::Launch(Box::new(plan))),
+            Err(outcome) => self.ended(now, key, outcome, fx),
+        }
+    }
+
+    fn vanished(&self, key: &TaskKey) -> Outcome {
+        let task = &self.tasks[key];
+        if task.rebooted && task.kill.is_none() {
+            return self.lost(key);
+        }
+        outcome::of_exit(task, &Exit::unknown())
+    }
+
+    /// The machine was restarted under a task.
+    pub(super) fn lost(&self, key: &TaskKey) -> Outcome {
+        let (state, reason) = if self.tasks[key].started.is_some() {
+            (TaskState::Gone, Reason::ExecutorTerminated)
+        } else {
+            (TaskState::Dropped, Reason::AgentRestarted)
+        };
+        Outcome::by_agent(
+            self.if_aware(key, state),
+            reason,
+            "The machine was restarted",
+        )
+    }
+
+    fn adopt_orphans(
+        &mut self,
+        now: Time,
+        found: BTreeMap<ContainerId, Option<u32>>,
+        fx: &mut Effects,
+    ) {
+        for (container, pid) in found {
+            fx.note(Note::Orphan(container.clone()));
+            if pid.is_some() {
+                self.orphans.insert(container.clone());
+                self.kill_orphan(now, container, fx);
+            } else {
+                fx.push(Effect::Remove { container });
+            }
+        }
+    }
+
+    fn summary(&self, fx: &Effects) -> Note {
+        let launched = fx
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Launch(_)))
+            .count();
+        let running = self
+            .tasks
+            .values()
+            .filter(|task| task.pid.is_some())
+            .count();
+        Note::Recovered {
+            running,
+            launched,
+            ended: self.tasks.len() - running - launched,
+        }
+    }
+}
+
+/// Reads the key of a task's records: ids have no slash.
+fn task_key(key: &str) -> Result<TaskKey, Damaged> {
+    let (framework, task) = key
+        .split_once('/')
+        .ok_or_else(|| Damaged::new("no task's key"))?;
+    let framework = FrameworkId::new(framework).map_err(Damaged::new)?;
+    Ok(TaskKey {
+        framework,
+        task: TaskId::new(task).map_err(Damaged::new)?,
+    })
+}
+
+/// A framework whose record is lost.
+fn nameless(id: &FrameworkId) -> FrameworkInfo {
+    let wire = v1::FrameworkInfo {
+        id: Some(id.into()),
+        name: id.to_string(),
+        user: "unknown".to_owned(),
+        ..v1::FrameworkInfo::default()
+    };
+    #[expect(
+        clippy::expect_used,
+        reason = "it has what is required: a user and a valid id"
+    )]
+    FrameworkInfo::try_from(wire).expect("a valid framework")
+}

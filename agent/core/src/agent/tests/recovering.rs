@@ -1,0 +1,266 @@
+//! What an agent makes of what an earlier one left: the cases of the table in `recovery.rs`.
+
+use tepui_model::{ContainerId, Reason, TaskState, Time};
+
+use super::{
+    config, modern,
+    node::{Machine, Node},
+    sleeper,
+};
+use crate::{Agent, Effects, Exit, FoundContainer, Kind, Recovered, RecoveryError};
+
+/// Restarts, connects and registers.
+fn back(node: &mut Node) {
+    node.restart();
+    node.connect();
+    node.register();
+}
+
+#[test]
+fn a_running_task_is_found_again_and_its_end_is_reported() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    node.acknowledge_next();
+    node.flush();
+    back(&mut node);
+    assert_eq!(
+        node.registration().tasks[0].latest.state,
+        TaskState::Running
+    );
+    assert_eq!(node.launched.len(), 1);
+    node.exit(&container, Exit::code(3));
+    assert_eq!(node.acknowledge_next(), TaskState::Failed);
+}
+
+#[test]
+fn a_task_that_was_never_started_is_started_once() {
+    let mut node = Node::registered();
+    node.run("t");
+    back(&mut node);
+    assert_eq!(node.launches.len(), 1);
+    assert_eq!(node.launched[0], node.launched[1], "the same container");
+    node.start();
+    assert_eq!(node.acknowledge_next(), TaskState::Running);
+}
+
+#[test]
+fn a_task_that_started_unseen_is_reported_as_running() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.launches[0].container.clone();
+    node.containers.insert(container, Machine::Runs);
+    back(&mut node);
+    assert!(node.launches.is_empty());
+    assert_eq!(node.acknowledge_next(), TaskState::Running);
+}
+
+#[test]
+fn an_exit_while_the_agent_was_away_is_reported() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    node.acknowledge_next();
+    node.containers
+        .insert(container, Machine::Ended(Exit::code(0)));
+    node.flush();
+    back(&mut node);
+    assert_eq!(node.acknowledge_next(), TaskState::Finished);
+    assert!(node.containers.is_empty());
+}
+
+#[test]
+fn updates_that_wait_are_sent_by_the_next_agent_in_the_same_order() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    let running = node.update();
+    node.exit(&container, Exit::code(0));
+    node.restart();
+    node.restart();
+    node.connect();
+    node.register();
+    let again = node.update();
+    assert_eq!(again.uuid, running.uuid);
+    node.acknowledge("t", again.uuid);
+    assert_eq!(node.acknowledge_next(), TaskState::Finished);
+}
+
+#[test]
+fn an_acknowledged_update_is_not_sent_after_a_later_one() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    let running = node.update();
+    node.exit(&container, Exit::code(0));
+    node.acknowledge("t", running.uuid);
+    assert_eq!(node.states(), [TaskState::Finished]);
+    back(&mut node);
+    assert_eq!(node.states(), [TaskState::Finished]);
+}
+
+#[test]
+fn a_kill_goes_on_where_it_was() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    node.kill("t", Some(60));
+    node.pass(50);
+    back(&mut node);
+    assert_eq!(
+        node.signals,
+        [("TERM", container.clone()), ("TERM", container.clone())]
+    );
+    node.pass(10);
+    assert_eq!(node.signals[2..], [("KILL", container.clone())]);
+    let running = node.updates().remove(0);
+    node.exit(&container, Exit::signal(9));
+    node.acknowledge("t", running.uuid);
+    assert_eq!(node.acknowledge_next(), TaskState::Killed);
+}
+
+#[test]
+fn a_kill_that_was_late_before_the_restart_is_carried_out_at_once() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    node.kill("t", Some(1));
+    node.now = Time::from_micros(60_000_000);
+    node.restart();
+    assert_eq!(node.signals.last(), Some(&("KILL", container)));
+}
+
+#[test]
+fn a_task_killed_before_it_was_ever_started_is_not_started() {
+    let mut node = Node::registered();
+    node.run("t");
+    node.kill("t", None);
+    back(&mut node);
+    assert!(node.launches.is_empty());
+    let killed = node.update();
+    assert_eq!(killed.reason, Some(Reason::TaskKilledDuringLaunch));
+}
+
+#[test]
+fn after_a_reboot_tasks_are_reported_lost_once() {
+    for (info, ran, lost) in [
+        (super::framework("f"), true, TaskState::Lost),
+        (modern("f"), true, TaskState::Gone),
+        (modern("f"), false, TaskState::Dropped),
+    ] {
+        let mut node = Node::registered();
+        node.run_for(info, sleeper("t"));
+        if ran {
+            node.start();
+            node.acknowledge_next();
+        }
+        node.flush();
+        node.containers.clear();
+        node.config.boot_id = "another".to_owned();
+        back(&mut node);
+        assert!(node.launches.is_empty());
+        assert_eq!(node.acknowledge_next(), lost);
+        node.flush();
+        back(&mut node);
+        assert_eq!(node.states(), []);
+    }
+}
+
+#[test]
+fn a_container_without_a_task_is_killed_and_removed() {
+    let mut node = Node::registered();
+    let stray = ContainerId::new("stray").unwrap();
+    let ended = ContainerId::new("ended").unwrap();
+    node.containers.insert(stray.clone(), Machine::Runs);
+    node.containers.insert(ended, Machine::Ended(Exit::code(0)));
+    node.restart();
+    assert_eq!(node.signals, [("KILL", stray.clone())]);
+    node.pass(5);
+    assert_eq!(node.signals.len(), 2, "again, if that ended nothing");
+    node.exit(&stray, Exit::signal(9));
+    assert!(node.containers.is_empty());
+    assert_eq!(node.agent.next_wake(), None);
+}
+
+#[test]
+fn a_damaged_record_loses_only_what_it_stood_for() {
+    for kind in Kind::ALL {
+        let mut node = Node::registered();
+        node.run("a");
+        node.run("b");
+        node.start();
+        node.start();
+        node.sent.clear();
+        let key = node
+            .disk
+            .keys()
+            .find(|(known, _)| *known == kind)
+            .unwrap()
+            .clone();
+        node.disk.insert(key, vec![0xff; 7]);
+        back(&mut node);
+        assert_eq!(node.agent.id().unwrap().as_str(), "m-S0", "{kind}");
+        let expected = if kind == Kind::Task { 1 } else { 2 };
+        assert_eq!(node.agent.task_count(), expected, "{kind}");
+        assert_eq!(
+            node.signals.len(),
+            2 - expected,
+            "{kind}: the container of a lost task"
+        );
+        assert_eq!(node.launched.len(), 2, "{kind}: nothing is started twice");
+    }
+}
+
+#[test]
+fn a_task_of_unknown_progress_whose_container_is_gone_is_not_started_again() {
+    let mut node = Node::registered();
+    node.run("t");
+    node.disk.retain(|(kind, _), _| *kind != Kind::Progress);
+    back(&mut node);
+    assert!(node.launches.is_empty());
+    assert_eq!(node.acknowledge_next(), TaskState::Failed);
+}
+
+#[test]
+fn an_agent_that_died_while_giving_up_its_id_goes_on_with_it() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    let message = "gone".to_owned();
+    node.master(crate::MasterCommand::Refused {
+        message,
+        forget_identity: true,
+    });
+    node.restart();
+    node.connect();
+    assert!(node.signals.len() >= 2);
+    node.sent.clear();
+    node.exit(&container, Exit::signal(9));
+    assert_eq!(node.registration().info.id, None);
+}
+
+#[test]
+fn fewer_resources_than_the_tasks_hold_are_refused() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    let records = node.disk.iter();
+    let records = records.map(|((kind, key), value)| (*kind, key.clone(), value.clone()));
+    let containers = vec![FoundContainer {
+        id: container,
+        pid: Some(42),
+    }];
+    let recovered = Recovered {
+        records: records.collect(),
+        containers,
+    };
+    let mut config = config();
+    config.info.resources = "cpus:0.5;mem:8192".parse().unwrap();
+    let error = Agent::new(config, recovered, node.now, &mut Effects::new()).unwrap_err();
+    let RecoveryError::Shrunk { needed, total } = &error;
+    assert_eq!(
+        (needed.as_str(), total.as_str()),
+        ("cpus:1;mem:64", "cpus:0.5;mem:8192")
+    );
+    assert!(error.to_string().contains("--resources"));
+}

@@ -1,0 +1,196 @@
+//! Status updates: made, written down, sent one at a time, acknowledged (Mesos: TSK-09).
+
+use tepui_model::{ExecutorId, Reason, StatusUuid, TaskInfo, TaskState, TaskStatus, Time};
+use tepui_proto::v1;
+
+use super::Agent;
+use crate::{
+    AgentReport, Change, Effect, Effects, Kind, Note, Phase, TaskKey, history::Completed,
+    outcome::Outcome, task::Task, timers::Timer,
+};
+
+impl Agent {
+    /// Gives a task a new state: written down, and sent when its turn has come.
+    pub(super) fn update(&mut self, now: Time, key: &TaskKey, outcome: Outcome, fx: &mut Effects) {
+        let uuid = self.names.update();
+        let Some(task) = self.tasks.get(key) else {
+            return;
+        };
+        let mut status = self.status(now, task, outcome);
+        fx.note(Note::Changed {
+            task: key.clone(),
+            state: status.state,
+            message: status.message.clone().unwrap_or_default(),
+        });
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        if task.silent {
+            task.latest = status;
+            return self.end_in_silence(key, fx);
+        }
+        status.uuid = Some(uuid);
+        task.latest = status.clone();
+        task.updates.push(status);
+        self.checkpoint(key, fx);
+        if !self.tasks[key].updates.in_flight() {
+            self.send_first(now, key, fx);
+        }
+    }
+
+    fn status(&self, now: Time, task: &Task, outcome: Outcome) -> TaskStatus {
+        let mut status = TaskStatus::new(task.info.id.clone(), outcome.state);
+        outcome.describe(&mut status);
+        status.timestamp = Some(now);
+        status.agent_id = Some(task.info.agent_id.clone());
+        status.executor_id = ExecutorId::new(task.info.id.as_str()).ok();
+        status.passengers.container_status = self.container_status(task);
+        status
+    }
+
+    /// What Mesos tells about the container of a task: its id, its address, its process.
+    pub(crate) fn container_status(&self, task: &Task) -> Option<v1::ContainerStatus> {
+        let container_id = task.container.as_ref()?;
+        let address = |ip: &String| v1::network_info::IpAddress {
+            protocol: None,
+            ip_address: Some(ip.clone()),
+        };
+        let network = v1::NetworkInfo {
+            ip_addresses: self.config.ip.iter().map(address).collect(),
+            ..v1::NetworkInfo::default()
+        };
+        Some(v1::ContainerStatus {
+            container_id: Some(container_id.into()),
+            network_infos: vec![network],
+            cgroup_info: None,
+            executor_pid: task.pid,
+        })
+    }
+
+    /// A task that nobody asks about: the master is told once that it is over, so that it can count.
+    fn end_in_silence(&mut self, key: &TaskKey, fx: &mut Effects) {
+        let task = &self.tasks[key];
+        if task.phase != Phase::Ended {
+            return self.checkpoint(key, fx);
+        }
+        let status = task.latest.clone();
+        self.send_once(key, status, fx);
+        self.finish(key, fx);
+    }
+
+    /// Sends an update without a name, which nobody acknowledges.
+    fn send_once(&self, key: &TaskKey, status: TaskStatus, fx: &mut Effects) {
+        let Some(link) = self.registered_link() else {
+            return;
+        };
+        let latest = status.state;
+        let framework_id = key.framework.clone();
+        let report = AgentReport::Update {
+            framework_id,
+            status: Box::new(status),
+            latest,
+        };
+        fx.push(Effect::Send { link, report });
+    }
+
+    /// Refuses a task that there is no room for, not even to remember it.
+    pub(super) fn refuse_unrecorded(
+        &self,
+        now: Time,
+        key: &TaskKey,
+        info: TaskInfo,
+        fx: &mut Effects,
+    ) {
+        let task = Task::new(info, None);
+        let outcome = Outcome::by_agent(
+            TaskState::Failed,
+            Reason::ContainerLaunchFailed,
+            "The agent has as many tasks as it can keep track of",
+        );
+        self.send_once(key, self.status(now, &task, outcome), fx);
+    }
+
+    /// Sends the update whose turn it is, for the first time or again.
+    pub(super) fn send_first(&mut self, now: Time, key: &TaskKey, fx: &mut Effects) {
+        let Some(link) = self.registered_link() else {
+            return;
+        };
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        let Some(status) = task.updates.first().cloned() else {
+            return;
+        };
+        let wait = task.updates.sent();
+        let framework_id = key.framework.clone();
+        let latest = task.latest.state;
+        let report = AgentReport::Update {
+            framework_id,
+            status: Box::new(status),
+            latest,
+        };
+        fx.push(Effect::Send { link, report });
+        self.timers.set(Timer::Retry(key.clone()), now + wait);
+    }
+
+    /// The framework has acted on an update: the next one may go, or the task is over.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Time,
+        key: &TaskKey,
+        uuid: StatusUuid,
+        fx: &mut Effects,
+    ) {
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        if !task.updates.acknowledge(uuid) {
+            return;
+        }
+        let (more, ended) = (!task.updates.is_empty(), task.phase == Phase::Ended);
+        self.timers.cancel(&Timer::Retry(key.clone()));
+        if more {
+            // Before the next one leaves: or else a restart would send the two in the wrong order.
+            self.checkpoint(key, fx);
+            self.send_first(now, key, fx);
+        } else if ended {
+            self.finish(key, fx);
+        } else {
+            fx.push(Effect::Persist(self.progress(key).later()));
+        }
+    }
+
+    /// Forgets a task, but for the operators' history.
+    pub(super) fn finish(&mut self, key: &TaskKey, fx: &mut Effects) {
+        let Some(task) = self.tasks.remove(key) else {
+            return;
+        };
+        for timer in [Timer::Retry, Timer::Kill, Timer::Completion] {
+            self.timers.cancel(&timer(key.clone()));
+        }
+        fx.push(Effect::Persist(Change::delete(Kind::Task, key)));
+        fx.push(Effect::Persist(Change::delete(Kind::Progress, key)));
+        self.history.task(Completed {
+            framework: key.framework.clone(),
+            info: task.info,
+            latest: task.latest,
+        });
+        self.leave_framework(key, fx);
+    }
+
+    fn leave_framework(&mut self, key: &TaskKey, fx: &mut Effects) {
+        let Some(framework) = self.frameworks.get_mut(&key.framework) else {
+            return;
+        };
+        framework.tasks -= 1;
+        if framework.tasks == 0
+            && let Some(framework) = self.frameworks.remove(&key.framework)
+        {
+            fx.push(Effect::Persist(Change::delete(
+                Kind::Framework,
+                &key.framework,
+            )));
+            self.history.framework(framework.info);
+        }
+    }
+}

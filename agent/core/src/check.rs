@@ -1,0 +1,166 @@
+//! What is always true of an agent, for tests and simulations.
+
+use std::collections::BTreeMap;
+
+use tepui_model::{ContainerId, FrameworkId, TaskState};
+
+use crate::{Agent, Phase, TaskKey, limits, task::Task, timers::Timer};
+
+/// A promise that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// A framework's count of tasks is wrong.
+    #[error("framework {framework} counts {counted} tasks and has {actual}")]
+    Count {
+        /// The framework.
+        framework: FrameworkId,
+        /// What it counts.
+        counted: usize,
+        /// How many there are.
+        actual: usize,
+    },
+    /// The index of containers and the tasks disagree.
+    #[error("container {0} is not indexed as it should be")]
+    Container(ContainerId),
+    /// A task's line of updates is not as it should be.
+    #[error("the updates of task {task}: {what}")]
+    Updates {
+        /// The task.
+        task: TaskKey,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A timer is set for something that is not there, or not set for something that is.
+    #[error("timer {0}")]
+    Timer(String),
+}
+
+impl Agent {
+    /// Checks everything that is always true between events.
+    ///
+    /// # Errors
+    /// The first promise found broken.
+    pub fn check(&self) -> Result<(), Violation> {
+        self.check_frameworks()?;
+        self.check_containers()?;
+        self.check_timers()?;
+        for (key, task) in &self.tasks {
+            check_updates(task)
+                .and_then(|()| self.check_in_flight(key, task))
+                .map_err(|what| Violation::Updates {
+                    task: key.clone(),
+                    what,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn check_frameworks(&self) -> Result<(), Violation> {
+        let mut counts: BTreeMap<&FrameworkId, usize> = BTreeMap::new();
+        for key in self.tasks.keys() {
+            *counts.entry(&key.framework).or_default() += 1;
+        }
+        for (id, framework) in &self.frameworks {
+            let actual = counts.get(id).copied().unwrap_or(0);
+            if framework.tasks != actual || actual == 0 {
+                let counted = framework.tasks;
+                return Err(Violation::Count {
+                    framework: id.clone(),
+                    counted,
+                    actual,
+                });
+            }
+        }
+        let orphan = self
+            .tasks
+            .keys()
+            .find(|key| !self.frameworks.contains_key(&key.framework));
+        orphan.map_or(Ok(()), |key| {
+            let framework = key.framework.clone();
+            Err(Violation::Count {
+                framework,
+                counted: 0,
+                actual: 1,
+            })
+        })
+    }
+
+    /// Exactly the containers of live tasks are indexed.
+    fn check_containers(&self) -> Result<(), Violation> {
+        for (container, key) in &self.containers {
+            let task = self.tasks.get(key);
+            let owns = |task: &Task| task.is_live() && task.container.as_ref() == Some(container);
+            if !task.is_some_and(owns) {
+                return Err(Violation::Container(container.clone()));
+            }
+        }
+        let live = self.tasks.values().filter(|task| task.is_live());
+        for container in live.filter_map(|task| task.container.as_ref()) {
+            if !self.containers.contains_key(container) {
+                return Err(Violation::Container(container.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_timers(&self) -> Result<(), Violation> {
+        let stray = self.timers.iter().find(|timer| match timer {
+            Timer::Silence => self.link_down_now(),
+            Timer::Leave => false,
+            Timer::Orphan(container) => !self.orphans.contains(container),
+            Timer::Retry(key) => !self
+                .tasks
+                .get(key)
+                .is_some_and(|task| task.updates.in_flight()),
+            Timer::Kill(key) => {
+                let due = |task: &Task| task.phase == Phase::Running && task.kill.is_some();
+                !self.tasks.get(key).is_some_and(due)
+            }
+            Timer::Completion(key) => !self.tasks.get(key).is_some_and(Task::is_live),
+        });
+        stray.map_or(Ok(()), |timer| {
+            Err(Violation::Timer(format!("{timer:?} is set for nothing")))
+        })
+    }
+
+    /// On a registered link the first update of every line is in flight, with a timer; on no other.
+    fn check_in_flight(&self, key: &TaskKey, task: &Task) -> Result<(), &'static str> {
+        let expected = self.is_registered() && !task.updates.is_empty();
+        let timed = self.timers.is_set(&Timer::Retry(key.clone()));
+        match (expected == task.updates.in_flight(), timed == expected) {
+            (true, true) => Ok(()),
+            (false, _) => {
+                Err("the first one is in flight when it should not, or not when it should")
+            }
+            (_, false) => Err("the first one has no timer, or one for nothing"),
+        }
+    }
+}
+
+/// The line is short, leads from state to state, and is all there is of a task that has ended.
+fn check_updates(task: &Task) -> Result<(), &'static str> {
+    if task.updates.len() > limits::MAX_PENDING_UPDATES {
+        return Err("more wait than a life can have");
+    }
+    if task.silent && !task.updates.is_empty() {
+        return Err("some wait though nobody acknowledges them");
+    }
+    let mut last: Option<TaskState> = None;
+    for status in task.updates.iter() {
+        if status.uuid.is_none() {
+            return Err("one has no name");
+        }
+        if last.is_some_and(|last| last.next(status.state).is_err() || last == status.state) {
+            return Err("they are out of order");
+        }
+        last = Some(status.state);
+    }
+    match (task.phase, last) {
+        (Phase::Ended, None) => Err("none waits though the task has ended"),
+        (Phase::Ended, Some(last)) if !last.is_terminal() => Err("the last is not terminal"),
+        (Phase::Launching | Phase::Running, Some(last)) if last.is_terminal() => {
+            Err("a task with a container has an end")
+        }
+        _ => Ok(()),
+    }
+}

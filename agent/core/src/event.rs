@@ -1,0 +1,117 @@
+//! What can happen to an agent.
+
+use tepui_model::ContainerId;
+
+use crate::MasterCommand;
+
+/// One stream to a master. Numbered by the shell; messages of any but the newest change nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// What can happen to an agent.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A stream to a master is open: time to introduce oneself.
+    LinkUp {
+        /// The stream.
+        link: LinkId,
+    },
+    /// The stream ended.
+    LinkDown {
+        /// The stream.
+        link: LinkId,
+    },
+    /// The master said something.
+    Master {
+        /// The stream it came on.
+        link: LinkId,
+        /// What it said.
+        command: MasterCommand,
+    },
+    /// Something became of a container.
+    Container {
+        /// The container.
+        container: ContainerId,
+        /// What became of it.
+        event: ContainerEvent,
+    },
+    /// The operator takes the agent out of the cluster: end every task, unregister, forget the id.
+    Leave,
+    /// Time has passed; timers may be due.
+    Wake,
+}
+
+/// What became of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerEvent {
+    /// Its program runs.
+    Started {
+        /// The process id of its init, on the host.
+        pid: u32,
+    },
+    /// It could not be started, and nothing of it runs.
+    LaunchFailed {
+        /// Why, for people.
+        message: String,
+    },
+    /// It ended, with every process in it.
+    Exited(Exit),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// What became of the task's own process.
+    pub status: ExitStatus,
+    /// Set when the container met its memory limit and was destroyed for it.
+    pub out_of_memory: Option<OutOfMemory>,
+}
+
+impl Exit {
+    /// An exit with a code.
+    #[must_use]
+    pub const fn code(code: i32) -> Self {
+        Self {
+            status: ExitStatus::Code(code),
+            out_of_memory: None,
+        }
+    }
+
+    /// An end by a signal.
+    #[must_use]
+    pub const fn signal(signal: i32) -> Self {
+        Self {
+            status: ExitStatus::Signal(signal),
+            out_of_memory: None,
+        }
+    }
+
+    /// An end that nobody saw.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self {
+            status: ExitStatus::Unknown,
+            out_of_memory: None,
+        }
+    }
+}
+
+/// What became of the task's own process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited.
+    Code(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// Nobody was there to see.
+    Unknown,
+}
+
+/// A container that met its memory limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    /// The limit, in bytes.
+    pub limit_bytes: u64,
+    /// What to tell the framework.
+    pub message: String,
+}

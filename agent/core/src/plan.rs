@@ -1,0 +1,276 @@
+//! What a task's container is to be, made from what the framework asked for.
+
+mod environment;
+mod program;
+
+use std::path::{Path, PathBuf};
+
+use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, TaskInfo};
+use tepui_proto::v1;
+
+use crate::{Config, TaskKey};
+
+/// What a task's container is to be.
+#[derive(Clone, Debug)]
+pub struct ContainerPlan {
+    /// The container's name.
+    pub container: ContainerId,
+    /// The task it is for.
+    pub task: TaskKey,
+    /// Its working directory. The shell makes it, and `latest` beside it.
+    pub sandbox: PathBuf,
+    /// What runs.
+    pub program: Program,
+    /// The whole environment.
+    pub environment: Vec<(String, String)>,
+    /// Who it runs as: the command's user, or else the framework's.
+    pub user: String,
+    /// The host name inside, if it has its own.
+    pub hostname: Option<String>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// What runs in a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A line for `/bin/sh -c`.
+    Shell(String),
+    /// A program with its arguments, run without a shell.
+    Exec {
+        /// A path, or a name to look up.
+        path: String,
+        /// All arguments with the first, the name it is called by.
+        arguments: Vec<String>,
+    },
+}
+
+/// How much a container may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Processors asked for.
+    pub cpus: Quantity,
+    /// The most processors it may use; none for all.
+    pub cpu_limit: Option<Quantity>,
+    /// Megabytes of memory asked for.
+    pub memory: Quantity,
+    /// The most megabytes of memory it may use; none for all.
+    pub memory_limit: Option<Quantity>,
+}
+
+/// Why no container can be made for a task, for the framework to read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unplannable {
+    /// The task is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The task asks for what this version cannot do; to leave it out silently would be worse.
+    #[error("This agent does not support {0}")]
+    Unsupported(&'static str),
+}
+
+/// The agent's own part of a plan.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) agent: &'a AgentId,
+    pub(crate) framework: &'a FrameworkInfo,
+    pub(crate) key: &'a TaskKey,
+    pub(crate) container: &'a ContainerId,
+}
+
+/// Makes the plan of a task's container.
+pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, Unplannable> {
+    let command = supported(&task.wire)?;
+    let sandbox = sandbox(
+        &place.config.work_dir,
+        place.agent,
+        place.key,
+        place.container,
+    );
+    Ok(ContainerPlan {
+        container: place.container.clone(),
+        task: place.key.clone(),
+        program: program::program(command)?,
+        environment: environment::environment(place, task, command, &sandbox)?,
+        user: command
+            .user
+            .clone()
+            .unwrap_or_else(|| place.framework.user.clone()),
+        hostname: task
+            .wire
+            .container
+            .as_ref()
+            .and_then(|container| container.hostname.clone()),
+        limits: limits(task)?,
+        sandbox,
+    })
+}
+
+/// Where a container's sandbox is (Mesos: SBX-01).
+pub(crate) fn sandbox(
+    work_dir: &Path,
+    agent: &AgentId,
+    key: &TaskKey,
+    container: &ContainerId,
+) -> PathBuf {
+    let mut path = work_dir.join("slaves");
+    path.push(agent.as_str());
+    path.push("frameworks");
+    path.push(key.framework.as_str());
+    path.push("executors");
+    // A command task is its own executor, of the same id.
+    path.push(key.task.as_str());
+    path.push("runs");
+    path.push(container.as_str());
+    path
+}
+
+/// The task's command, if everything it asks for can be had.
+fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
+    let unsupported = |what| Err(Unplannable::Unsupported(what));
+    if task.executor.is_some() {
+        return unsupported("custom executors");
+    }
+    if task.health_check.is_some() || task.check.is_some() {
+        return unsupported("checks and health checks");
+    }
+    if let Some(container) = &task.container {
+        containable(container)?;
+    }
+    let command = task
+        .command
+        .as_ref()
+        .ok_or_else(|| Unplannable::Invalid("The task has no command".to_owned()))?;
+    if !command.uris.is_empty() {
+        return unsupported("fetching URIs");
+    }
+    Ok(command)
+}
+
+fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
+    let image = container
+        .mesos
+        .as_ref()
+        .is_some_and(|mesos| mesos.image.is_some());
+    let joins = |network: &v1::NetworkInfo| network.name.is_some();
+    let asks = [
+        (
+            container.r#type() == v1::container_info::Type::Docker,
+            "the docker containerizer",
+        ),
+        (image, "images"),
+        (!container.volumes.is_empty(), "volumes"),
+        (container.network_infos.iter().any(joins), "networks"),
+        (container.linux_info.is_some(), "linux_info"),
+        (container.rlimit_info.is_some(), "rlimit_info"),
+        (container.tty_info.is_some(), "terminals"),
+    ];
+    match asks.into_iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => Err(Unplannable::Unsupported(what)),
+        None => Ok(()),
+    }
+}
+
+/// Requests are the task's resources; limits are the same unless it sets others (Mesos: SPC-03).
+fn limits(task: &TaskInfo) -> Result<Limits, Unplannable> {
+    let limit = |name: &str, request: Quantity| match task.wire.limits.get(name) {
+        None => Ok(Some(request)),
+        Some(limit) if limit.value == f64::INFINITY => Ok(None),
+        Some(limit) => Quantity::from_f64(limit.value)
+            .map(Some)
+            .map_err(|error| Unplannable::Invalid(format!("limits[{name}]: {error}"))),
+    };
+    let (cpus, memory) = (task.resources.cpus(), task.resources.memory());
+    Ok(Limits {
+        cpus,
+        cpu_limit: limit("cpus", cpus)?,
+        memory,
+        memory_limit: limit("mem", memory)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::tests::{config, framework, sleeper, wire_task};
+
+    pub(super) fn plan_of(wire: v1::TaskInfo) -> Result<ContainerPlan, Unplannable> {
+        let task = TaskInfo::try_from(wire).unwrap();
+        let framework = framework("f");
+        let key = TaskKey::new(framework.id.as_ref().unwrap(), &task.id);
+        plan(
+            &Place {
+                config: &config(),
+                agent: &AgentId::new("m-S0").unwrap(),
+                framework: &framework,
+                key: &key,
+                container: &ContainerId::new("c").unwrap(),
+            },
+            &task,
+        )
+    }
+
+    #[test]
+    fn the_sandbox_is_where_mesos_has_it() {
+        let plan = plan_of((*sleeper("t").wire).clone()).unwrap();
+        let path = "/work/slaves/m-S0/frameworks/f/executors/t/runs/c";
+        assert_eq!(plan.sandbox, PathBuf::from(path));
+    }
+
+    #[test]
+    fn the_user_is_the_commands_or_else_the_frameworks() {
+        assert_eq!(plan_of(wire_task("t")).unwrap().user, "nobody");
+        let mut wire = wire_task("t");
+        wire.command.as_mut().unwrap().user = Some("daemon".to_owned());
+        assert_eq!(plan_of(wire).unwrap().user, "daemon");
+    }
+
+    #[test]
+    fn limits_are_the_requests_unless_the_task_sets_others() {
+        let limits = plan_of(wire_task("t")).unwrap().limits;
+        assert_eq!(limits.cpu_limit, Some(limits.cpus));
+        assert_eq!(limits.memory_limit, Some(limits.memory));
+        let mut wire = wire_task("t");
+        wire.limits
+            .insert("cpus".to_owned(), v1::value::Scalar { value: 2.0 });
+        wire.limits.insert(
+            "mem".to_owned(),
+            v1::value::Scalar {
+                value: f64::INFINITY,
+            },
+        );
+        let limits = plan_of(wire).unwrap().limits;
+        assert_eq!(limits.cpu_limit, Some(Quantity::from_units(2)));
+        assert_eq!(limits.memory_limit, None);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_by_name_and_never_left_out() {
+        let refusal = |change: fn(&mut v1::TaskInfo)| {
+            let mut wire = wire_task("t");
+            change(&mut wire);
+            plan_of(wire).unwrap_err().to_string()
+        };
+        let text = refusal(|task| task.health_check = Some(v1::HealthCheck::default()));
+        assert_eq!(text, "This agent does not support checks and health checks");
+        let text = refusal(|task| {
+            let uri = v1::command_info::Uri {
+                value: "http://x".to_owned(),
+                ..Default::default()
+            };
+            task.command.as_mut().unwrap().uris.push(uri);
+        });
+        assert_eq!(text, "This agent does not support fetching URIs");
+        let text = refusal(|task| {
+            let volume = v1::Volume::default();
+            let volumes = vec![volume];
+            task.container = Some(v1::ContainerInfo {
+                r#type: v1::container_info::Type::Mesos.into(),
+                volumes,
+                ..v1::ContainerInfo::default()
+            });
+        });
+        assert_eq!(text, "This agent does not support volumes");
+    }
+}

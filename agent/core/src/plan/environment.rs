@@ -1,0 +1,262 @@
+//! The environment of a task: its own variables, then Mesos' (Mesos: EXE-06), then its ports.
+
+use std::path::Path;
+
+use tepui_model::TaskInfo;
+use tepui_proto::v1;
+
+use super::{Place, Unplannable};
+use crate::limits;
+
+/// Where programs are looked up when the task does not say.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The variables of one task. A later one of the same name takes the place of an earlier one.
+#[derive(Default)]
+struct Variables(Vec<(String, String)>);
+
+impl Variables {
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+}
+
+/// The whole environment of a task. Of the agent's own nothing is inherited.
+pub(super) fn environment(
+    place: &Place<'_>,
+    task: &TaskInfo,
+    command: &v1::CommandInfo,
+    sandbox: &Path,
+) -> Result<Vec<(String, String)>, Unplannable> {
+    let mut variables = Variables::default();
+    variables.set("PATH", PATH);
+    for variable in command
+        .environment
+        .iter()
+        .flat_map(|environment| &environment.variables)
+    {
+        variables.set(name(variable)?, value(variable)?);
+    }
+    set_ports(&mut variables, task);
+    set_mesos(&mut variables, place, task, &sandbox.to_string_lossy());
+    let size: usize = variables
+        .0
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if size > limits::MAX_ENVIRONMENT_BYTES {
+        let limit = limits::MAX_ENVIRONMENT_BYTES;
+        let message = format!("The environment has {size} bytes, at most {limit} are taken");
+        return Err(Unplannable::Invalid(message));
+    }
+    Ok(variables.0)
+}
+
+fn name(variable: &v1::environment::Variable) -> Result<&str, Unplannable> {
+    let name = variable.name.as_str();
+    if name.is_empty() || name.contains(['=', '\0']) {
+        let name = name.escape_debug();
+        return Err(Unplannable::Invalid(format!(
+            "'{name}' cannot name an environment variable"
+        )));
+    }
+    Ok(name)
+}
+
+/// A variable's value; a secret given by value is one (Mesos: SPC-09, SEC-01).
+fn value(variable: &v1::environment::Variable) -> Result<String, Unplannable> {
+    let name = &variable.name;
+    let invalid =
+        |what: &str| Unplannable::Invalid(format!("Environment variable '{name}' {what}"));
+    let value = match (&variable.value, &variable.secret) {
+        (Some(value), None) => value.clone(),
+        (None, Some(secret)) => match &secret.value {
+            Some(value) => String::from_utf8(value.data.clone())
+                .map_err(|_| invalid("has a secret that is not text"))?,
+            None => return Err(Unplannable::Unsupported("secrets given by reference")),
+        },
+        (None, None) => return Err(invalid("has no value")),
+        (Some(_), Some(_)) => return Err(invalid("has both a value and a secret")),
+    };
+    if value.contains('\0') {
+        return Err(invalid("contains a NUL character"));
+    }
+    Ok(value)
+}
+
+/// The task's ports in order as `PORT0`, `PORT1`..., and all as `PORTS`, unless it has set them.
+fn set_ports(variables: &mut Variables, task: &TaskInfo) {
+    let ports: Vec<String> = task
+        .resources
+        .ports()
+        .iter()
+        .take(limits::MAX_PORT_VARIABLES)
+        .map(|port| port.to_string())
+        .collect();
+    for (index, port) in ports.iter().enumerate() {
+        set_unless_there(variables, &format!("PORT{index}"), port);
+    }
+    if let Some(first) = ports.first() {
+        set_unless_there(variables, "PORT", first);
+        set_unless_there(variables, "PORTS", &ports.join(","));
+    }
+}
+
+fn set_unless_there(variables: &mut Variables, name: &str, value: &str) {
+    if !variables.has(name) {
+        variables.set(name, value);
+    }
+}
+
+/// What Mesos' agent tells every executor. The task cannot set these.
+fn set_mesos(variables: &mut Variables, place: &Place<'_>, task: &TaskInfo, sandbox: &str) {
+    let role = task.allocation_role.clone().unwrap_or_default();
+    let checkpoint = if place.framework.checkpoint { "1" } else { "0" };
+    let settings = [
+        ("MESOS_FRAMEWORK_ID", place.key.framework.as_str()),
+        ("MESOS_EXECUTOR_ID", place.key.task.as_str()),
+        ("MESOS_TASK_ID", place.key.task.as_str()),
+        ("MESOS_SLAVE_ID", place.agent.as_str()),
+        ("MESOS_AGENT_ID", place.agent.as_str()),
+        ("MESOS_CONTAINER_ID", place.container.as_str()),
+        ("MESOS_SANDBOX", sandbox),
+        ("MESOS_DIRECTORY", sandbox),
+        ("MESOS_AGENT_ENDPOINT", place.config.endpoint.as_str()),
+        ("MESOS_ALLOCATION_ROLE", role.as_str()),
+        ("MESOS_CHECKPOINT", checkpoint),
+        ("MESOS_HTTP_COMMAND_EXECUTOR", "0"),
+        ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
+    ];
+    for (name, value) in settings {
+        variables.set(name, value);
+    }
+    let container_name = format!("mesos-{}", place.container);
+    variables.set("MESOS_CONTAINER_NAME", container_name);
+    if let Some(executable) = &place.config.executable {
+        variables.set("TEPUI_EXECUTABLE", executable.to_string_lossy());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use v1::environment::Variable;
+
+    use super::{super::tests::plan_of, *};
+    use crate::agent::tests::wire_task;
+
+    fn with(variables: Vec<Variable>) -> v1::TaskInfo {
+        let mut wire = wire_task("t");
+        wire.command.as_mut().unwrap().environment = Some(v1::Environment { variables });
+        wire
+    }
+
+    fn plain(name: &str, value: &str) -> Variable {
+        Variable {
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
+            ..Variable::default()
+        }
+    }
+
+    fn get(wire: v1::TaskInfo, name: &str) -> Option<String> {
+        let environment = plan_of(wire).unwrap().environment;
+        let mut found = environment.into_iter().filter(|(known, _)| known == name);
+        let value = found.next().map(|(_, value)| value);
+        assert_eq!(found.next(), None, "{name} is there twice");
+        value
+    }
+
+    #[test]
+    fn a_task_sees_what_mesos_documents() {
+        let sandbox = "/work/slaves/m-S0/frameworks/f/executors/t/runs/c";
+        for (name, value) in [
+            ("MESOS_SANDBOX", sandbox),
+            ("MESOS_DIRECTORY", sandbox),
+            ("MESOS_TASK_ID", "t"),
+            ("MESOS_EXECUTOR_ID", "t"),
+            ("MESOS_FRAMEWORK_ID", "f"),
+            ("MESOS_SLAVE_ID", "m-S0"),
+            ("MESOS_AGENT_ID", "m-S0"),
+            ("MESOS_AGENT_ENDPOINT", "host:5051"),
+            ("MESOS_ALLOCATION_ROLE", "*"),
+            ("TEPUI_EXECUTABLE", "/usr/bin/tepui"),
+            ("PATH", PATH),
+        ] {
+            assert_eq!(get(wire_task("t"), name).as_deref(), Some(value), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tasks_own_variables_win_over_defaults_but_not_over_mesos() {
+        let wire = with(vec![
+            plain("PATH", "/bin"),
+            plain("MESOS_TASK_ID", "x"),
+            plain("A", "b"),
+        ]);
+        assert_eq!(get(wire.clone(), "PATH").as_deref(), Some("/bin"));
+        assert_eq!(get(wire.clone(), "MESOS_TASK_ID").as_deref(), Some("t"));
+        assert_eq!(get(wire, "A").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn ports_are_numbered_in_order_unless_the_task_names_them() {
+        let mut wire = with(vec![plain("PORT1", "80")]);
+        let range = |begin, end| v1::value::Range { begin, end };
+        wire.resources.push(v1::Resource {
+            name: "ports".to_owned(),
+            r#type: v1::value::Type::Ranges.into(),
+            ranges: Some(v1::value::Ranges {
+                range: vec![range(31005, 31006), range(31001, 31001)],
+            }),
+            ..v1::Resource::default()
+        });
+        for (name, value) in [
+            ("PORT0", "31001"),
+            ("PORT1", "80"),
+            ("PORT2", "31006"),
+            ("PORT", "31001"),
+        ] {
+            assert_eq!(get(wire.clone(), name).as_deref(), Some(value), "{name}");
+        }
+        assert_eq!(get(wire, "PORTS").as_deref(), Some("31001,31005,31006"));
+    }
+
+    #[test]
+    fn a_secret_by_value_is_a_value_and_one_by_reference_is_refused() {
+        let mut variable = Variable {
+            name: "S".to_owned(),
+            ..Variable::default()
+        };
+        let data = b"hush".to_vec();
+        variable.secret = Some(v1::Secret {
+            value: Some(v1::secret::Value { data }),
+            ..v1::Secret::default()
+        });
+        assert_eq!(
+            get(with(vec![variable.clone()]), "S").as_deref(),
+            Some("hush")
+        );
+        variable.secret = Some(v1::Secret::default());
+        assert!(plan_of(with(vec![variable])).is_err());
+    }
+
+    #[test]
+    fn variables_that_cannot_be_set_are_invalid() {
+        for (name, value) in [("", "x"), ("A=B", "x"), ("A", "x\0y")] {
+            assert!(
+                plan_of(with(vec![plain(name, value)])).is_err(),
+                "{name:?}={value:?}"
+            );
+        }
+        let huge = "x".repeat(limits::MAX_ENVIRONMENT_BYTES);
+        assert!(plan_of(with(vec![plain("A", &huge)])).is_err());
+    }
+}

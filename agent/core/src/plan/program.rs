@@ -1,0 +1,74 @@
+//! What a command runs.
+
+use tepui_proto::v1;
+
+use super::{Program, Unplannable};
+
+/// What a command runs: a line of shell unless it says `shell: false`.
+pub(super) fn program(command: &v1::CommandInfo) -> Result<Program, Unplannable> {
+    let value = command.value.clone().unwrap_or_default();
+    let shell = command.shell();
+    if value.is_empty() {
+        return Err(Unplannable::Invalid("The command has no value".to_owned()));
+    }
+    if command
+        .arguments
+        .iter()
+        .chain([&value])
+        .any(|text| text.contains('\0'))
+    {
+        return Err(Unplannable::Invalid(
+            "The command contains a NUL character".to_owned(),
+        ));
+    }
+    if shell {
+        return Ok(Program::Shell(value));
+    }
+    let arguments = match command.arguments.as_slice() {
+        [] => vec![value.clone()],
+        arguments => arguments.to_vec(),
+    };
+    Ok(Program::Exec {
+        path: value,
+        arguments,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(shell: Option<bool>, arguments: &[&str]) -> v1::CommandInfo {
+        v1::CommandInfo {
+            shell,
+            value: Some("/bin/echo".to_owned()),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            ..v1::CommandInfo::default()
+        }
+    }
+
+    #[test]
+    fn a_command_is_a_line_of_shell_unless_it_says_otherwise() {
+        let line = Program::Shell("/bin/echo".to_owned());
+        assert_eq!(program(&command(None, &["x"])).unwrap(), line);
+        assert_eq!(program(&command(Some(true), &[])).unwrap(), line);
+        let exec = |arguments: &[&str]| Program::Exec {
+            path: "/bin/echo".to_owned(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(
+            program(&command(Some(false), &["echo", "a b"])).unwrap(),
+            exec(&["echo", "a b"])
+        );
+        assert_eq!(
+            program(&command(Some(false), &[])).unwrap(),
+            exec(&["/bin/echo"])
+        );
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_run_is_invalid() {
+        assert!(program(&v1::CommandInfo::default()).is_err());
+        assert!(program(&command(Some(false), &["a\0b"])).is_err());
+    }
+}

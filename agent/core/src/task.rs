@@ -1,0 +1,156 @@
+//! One task on this agent: its phase, its kill order, its updates.
+
+use core::time::Duration;
+use std::fmt;
+
+use tepui_model::{ContainerId, FrameworkId, TaskId, TaskInfo, TaskState, TaskStatus, Time};
+
+use crate::{ContainerEvent, updates::Updates};
+
+/// Names a task: frameworks choose task ids without knowing of each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskKey {
+    /// The framework.
+    pub framework: FrameworkId,
+    /// The task.
+    pub task: TaskId,
+}
+
+impl TaskKey {
+    /// The key of a framework's task.
+    #[must_use]
+    pub fn new(framework: &FrameworkId, task: &TaskId) -> Self {
+        Self {
+            framework: framework.clone(),
+            task: task.clone(),
+        }
+    }
+}
+
+impl fmt::Display for TaskKey {
+    /// Unambiguous, because ids have no slash.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.framework, self.task)
+    }
+}
+
+/// Where a task is in its life on this agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// On disk; its container was asked for.
+    Launching,
+    /// Its container runs.
+    Running,
+    /// Its container is gone, or never was; its updates may still wait for acknowledgements.
+    Ended,
+}
+
+impl Phase {
+    /// The phase after something became of the container; none when that cannot be.
+    ///
+    /// | | Started | LaunchFailed | Exited |
+    /// |---|---|---|---|
+    /// | Launching | Running | Ended | Ended |
+    /// | Running | - | - | Ended |
+    /// | Ended | - | - | - |
+    #[must_use]
+    pub const fn next(self, event: &ContainerEvent) -> Option<Self> {
+        match (self, event) {
+            (Self::Launching, ContainerEvent::Started { .. }) => Some(Self::Running),
+            (Self::Launching, ContainerEvent::LaunchFailed { .. } | ContainerEvent::Exited(_))
+            | (Self::Running, ContainerEvent::Exited(_)) => Some(Self::Ended),
+            _ => None,
+        }
+    }
+}
+
+/// Why a task is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillCause {
+    /// The framework or an operator asked for it.
+    Asked,
+    /// The task took longer than its `max_completion_time`.
+    CompletionTime,
+    /// Its framework is gone, or the agent leaves the cluster.
+    Shutdown,
+}
+
+/// The order to end a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KillOrder {
+    pub(crate) cause: KillCause,
+    /// When it was first given.
+    pub(crate) since: Time,
+    /// The time between SIGTERM and SIGKILL, as last asked for.
+    pub(crate) grace: Duration,
+}
+
+impl KillOrder {
+    /// When SIGKILL is due.
+    pub(crate) fn deadline(&self) -> Time {
+        self.since + self.grace
+    }
+}
+
+/// One task on this agent.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) info: TaskInfo,
+    /// None when the task was refused.
+    pub(crate) container: Option<ContainerId>,
+    pub(crate) phase: Phase,
+    /// The container's init, while the shell that started it lives.
+    pub(crate) pid: Option<u32>,
+    /// When its container was first seen running.
+    pub(crate) started: Option<Time>,
+    pub(crate) kill: Option<KillOrder>,
+    /// The newest state.
+    pub(crate) latest: TaskStatus,
+    pub(crate) updates: Updates,
+    /// Its updates concern nobody: the framework is gone, or the agent lost its id.
+    pub(crate) silent: bool,
+    /// The machine was restarted while it was live.
+    pub(crate) rebooted: bool,
+}
+
+impl Task {
+    pub(crate) fn new(info: TaskInfo, container: Option<ContainerId>) -> Self {
+        Self {
+            latest: TaskStatus::new(info.id.clone(), TaskState::Staging),
+            info,
+            container,
+            phase: Phase::Launching,
+            pid: None,
+            started: None,
+            kill: None,
+            updates: Updates::default(),
+            silent: false,
+            rebooted: false,
+        }
+    }
+
+    /// Whether it may hold resources.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase != Phase::Ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Exit;
+
+    #[test]
+    fn the_phases_follow_the_table_in_the_docs() {
+        let started = ContainerEvent::Started { pid: 1 };
+        let failed = ContainerEvent::LaunchFailed {
+            message: String::new(),
+        };
+        let exited = ContainerEvent::Exited(Exit::code(0));
+        let row = |phase: Phase| [&started, &failed, &exited].map(|event| phase.next(event));
+        use Phase::{Ended, Launching, Running};
+        assert_eq!(row(Launching), [Some(Running), Some(Ended), Some(Ended)]);
+        assert_eq!(row(Running), [None, None, Some(Ended)]);
+        assert_eq!(row(Ended), [None, None, None]);
+    }
+}

@@ -1,0 +1,121 @@
+//! The line of a task's status updates: in order, one at a time, until acknowledged (Mesos: TSK-09).
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use tepui_model::{StatusUuid, TaskStatus};
+
+use crate::limits;
+
+/// The line of a task's status updates.
+#[derive(Debug, Default)]
+pub(crate) struct Updates {
+    pending: VecDeque<TaskStatus>,
+    /// The wait until the first update of the line is sent again; none while it has not been sent.
+    retry: Option<Duration>,
+}
+
+impl Updates {
+    /// The line as it was written in a record.
+    pub(crate) fn recover(pending: impl IntoIterator<Item = TaskStatus>) -> Self {
+        Self {
+            pending: pending.into_iter().collect(),
+            retry: None,
+        }
+    }
+
+    /// Puts an update at the end of the line.
+    pub(crate) fn push(&mut self, status: TaskStatus) {
+        debug_assert!(self.pending.len() < limits::MAX_PENDING_UPDATES);
+        self.pending.push_back(status);
+    }
+
+    /// The update whose turn it is.
+    pub(crate) fn first(&self) -> Option<&TaskStatus> {
+        self.pending.front()
+    }
+
+    /// Whether the first update has been sent on the present link.
+    pub(crate) const fn in_flight(&self) -> bool {
+        self.retry.is_some()
+    }
+
+    /// Notes that the first update is sent now; says how long to wait before it is sent again.
+    pub(crate) fn sent(&mut self) -> Duration {
+        let wait = match self.retry {
+            None => limits::RETRY_MIN,
+            Some(last) => (last * 2).min(limits::RETRY_MAX),
+        };
+        self.retry = Some(wait);
+        wait
+    }
+
+    /// Notes that the link is gone: what was sent may never have arrived.
+    pub(crate) const fn recall(&mut self) {
+        self.retry = None;
+    }
+
+    /// Takes the first update out of the line if this is its name, and says whether it was.
+    pub(crate) fn acknowledge(&mut self, uuid: StatusUuid) -> bool {
+        let matches = self.first().is_some_and(|first| first.uuid == Some(uuid));
+        if matches {
+            self.pending.pop_front();
+            self.retry = None;
+        }
+        matches
+    }
+
+    /// Forgets every update.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.retry = None;
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The updates in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TaskStatus> {
+        self.pending.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tepui_model::{TaskId, TaskState};
+
+    use super::*;
+
+    fn status(uuid: u8) -> TaskStatus {
+        let mut status = TaskStatus::new(TaskId::new("t").unwrap(), TaskState::Running);
+        status.uuid = Some(StatusUuid::from_bytes([uuid; 16]));
+        status
+    }
+
+    #[test]
+    fn the_wait_doubles_from_ten_seconds_to_ten_minutes() {
+        let mut updates = Updates::recover([status(1)]);
+        let waits: Vec<u64> = (0..8).map(|_| updates.sent().as_secs()).collect();
+        assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
+        updates.recall();
+        assert_eq!(updates.sent(), limits::RETRY_MIN);
+    }
+
+    #[test]
+    fn only_the_first_update_can_be_acknowledged() {
+        let mut updates = Updates::recover([status(1), status(2)]);
+        updates.sent();
+        assert!(!updates.acknowledge(StatusUuid::from_bytes([2; 16])));
+        assert!(updates.in_flight());
+        assert!(updates.acknowledge(StatusUuid::from_bytes([1; 16])));
+        assert!(!updates.in_flight());
+        assert_eq!(updates.len(), 1);
+    }
+}

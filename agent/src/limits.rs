@@ -1,0 +1,83 @@
+//! The most that the agent's server takes and waits for.
+
+use std::time::Duration;
+
+/// Largest message that is decoded, in bytes.
+pub const MESSAGE_BYTES: usize = 16 << 20;
+
+/// Open connections; more are closed as soon as they arrive.
+pub const CONNECTIONS: usize = 4096;
+
+/// Streams and calls at a time on one connection.
+pub const STREAMS_PER_CONNECTION: u32 = 1024;
+
+/// Headers of one request, in bytes.
+pub const HEADER_BYTES: u32 = 16 << 10;
+
+/// Events that wait for the core. When there are as many, those who send them wait.
+pub const INBOX: usize = 4096;
+
+/// Events that the core takes before it hands over what follows from them.
+pub const BATCH_EVENTS: usize = 256;
+
+/// Batches that wait for the disk. When there are as many, the core waits.
+pub const BATCHES_IN_LINE: usize = 32;
+
+/// Changes that are in no hurry are written at last when there are so many.
+pub const CHANGES_HELD: usize = 1024;
+
+/// ... or after this long.
+pub const CHANGES_HELD_FOR: Duration = Duration::from_secs(1);
+
+/// Messages that wait for the master. One more and the link is ended, to be opened anew. Every task
+/// may have an update to send when the agent has registered.
+pub const OUTBOX_MESSAGES: usize = tepui_agent_core::limits::MAX_TASKS + 1024;
+
+/// Containers being launched at once.
+pub const LAUNCHES_AT_ONCE: usize = 32;
+
+/// How often it is tried to remove what is left of a container, and the pause in between.
+pub const REMOVE_ATTEMPTS: u32 = 20;
+/// The pause between two attempts to remove what is left of a container.
+pub const REMOVE_PAUSE: Duration = Duration::from_secs(3);
+
+/// The masters that can be named.
+pub const MASTERS: usize = 16;
+
+/// How long a connection to a master may take.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// The longest pause between two attempts to reach a master (Mesos: AGT-01).
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// How often a silent connection is asked for a sign of life.
+pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+/// How long the answer to a keepalive may take before the connection is dropped.
+pub const KEEPALIVE_ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long connections may take to close when the agent stops.
+pub const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Files of sandboxes being read at once.
+pub const READERS: usize = 4096;
+
+/// Bytes of one chunk of a sandbox file.
+pub const CHUNK_BYTES: usize = 64 << 10;
+
+/// Chunks that wait for one reader; then the reading waits.
+pub const CHUNKS_IN_LINE: usize = 4;
+
+/// How often a file that is followed is looked at.
+pub const FOLLOW_EVERY: Duration = Duration::from_millis(10);
+
+/// The most bytes of one READ_FILE (Mesos: SBX-03).
+pub const READ_FILE_BYTES: u64 = 64 << 10;
+
+/// The most entries of one LIST_FILES.
+pub const LIST_FILES_ENTRIES: usize = 10_000;
+
+/// How often old sandboxes are looked for (Mesos: SBX-02).
+pub const COLLECT_EVERY: Duration = Duration::from_secs(60);
+
+/// How exactly the end of a task is known to the collection of its sandbox after a restart.
+pub const COLLECT_PRECISION: Duration = Duration::from_secs(600);

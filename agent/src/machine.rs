@@ -1,0 +1,169 @@
+//! Containers: what the core wants done to them, and what becomes of them.
+
+mod spec;
+
+use std::{future::Future, sync::Arc};
+
+use tepui_agent_core::{
+    ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, OutOfMemory,
+};
+use tepui_containers as containers;
+use tepui_containers::{Runtime, Spec, Usage};
+use tepui_model::ContainerId;
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::sleep,
+};
+
+use crate::{driver::Front, limits, sandbox};
+
+pub(crate) use spec::Users;
+
+/// What a machine does with containers. There is one on the real runtime, and another in tests.
+pub(crate) trait Containers: Clone + Send + Sync + 'static {
+    /// Starts a container; returns the process id of its init.
+    fn launch(&self, spec: Spec) -> impl Future<Output = Result<u32, String>> + Send;
+    /// Waits until a container has ended.
+    fn wait(&self, id: &ContainerId) -> impl Future<Output = Exit> + Send;
+    /// The containers that an earlier agent left.
+    fn recover(&self) -> impl Future<Output = Vec<FoundContainer>> + Send;
+    /// Sends SIGTERM to every process of a container.
+    fn terminate(&self, id: &ContainerId) -> Result<(), String>;
+    /// Kills every process of a container.
+    fn kill(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
+    /// Removes what is left of an ended container. One that is not there is no error.
+    fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
+    /// What a container uses now, if that can be said.
+    fn usage(&self, id: &ContainerId) -> impl Future<Output = Option<Usage>> + Send;
+}
+
+impl Containers for Runtime {
+    async fn launch(&self, spec: Spec) -> Result<u32, String> {
+        let started = Self::launch(self, spec).await.map_err(|error| error.to_string())?;
+        Ok(started.pid)
+    }
+
+    async fn wait(&self, id: &ContainerId) -> Exit {
+        let exit = Self::wait(self, id).await;
+        let report = |report: containers::OomReport| OutOfMemory {
+            limit_bytes: report.limit.0,
+            message: report.to_string(),
+        };
+        let status = match exit.status {
+            containers::ExitStatus::Code(code) => ExitStatus::Code(code),
+            containers::ExitStatus::Signal(signal) => ExitStatus::Signal(signal),
+            containers::ExitStatus::Unknown => ExitStatus::Unknown,
+        };
+        Exit { status, out_of_memory: exit.oom.map(report) }
+    }
+
+    async fn recover(&self) -> Vec<FoundContainer> {
+        let found = Self::recover(self).await.into_iter().map(|found| FoundContainer {
+            id: found.id,
+            pid: match found.state {
+                containers::RecoveredState::Running(started) => Some(started.pid),
+                containers::RecoveredState::Exited => None,
+            },
+        });
+        found.collect()
+    }
+
+    fn terminate(&self, id: &ContainerId) -> Result<(), String> {
+        Self::terminate(self, id).map_err(|error| error.to_string())
+    }
+
+    async fn kill(&self, id: &ContainerId) -> Result<(), String> {
+        Self::kill(self, id).await.map_err(|error| error.to_string())
+    }
+
+    async fn remove(&self, id: &ContainerId) -> Result<(), String> {
+        match Self::remove(self, id).await {
+            Ok(()) | Err(containers::Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn usage(&self, id: &ContainerId) -> Option<Usage> {
+        Self::usage(self, id).await.ok()
+    }
+}
+
+/// Carries out what the core wants done to containers, and tells it what becomes of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine<C> {
+    containers: C,
+    front: Front,
+    users: Users,
+    launches: Arc<Semaphore>,
+}
+
+impl<C: Containers> Machine<C> {
+    pub(crate) fn new(containers: C, front: Front, users: Users) -> Self {
+        let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
+        Self { containers, front, users, launches }
+    }
+
+    /// Makes the sandbox, starts the container, and stays with it until it ends.
+    pub(crate) async fn launch(self, plan: ContainerPlan) {
+        let container = plan.container.clone();
+        let launched = match self.launches.clone().acquire_owned().await {
+            Ok(_permit) => self.start(plan).await,
+            Err(_) => Err("the agent is stopping".to_owned()),
+        };
+        match launched {
+            Ok(pid) => {
+                self.tell(&container, ContainerEvent::Started { pid }).await;
+                self.watch(container).await;
+            }
+            Err(message) => self.tell(&container, ContainerEvent::LaunchFailed { message }).await,
+        }
+    }
+
+    async fn start(&self, plan: ContainerPlan) -> Result<u32, String> {
+        let path = plan.sandbox.clone();
+        let made = spawn_blocking(move || sandbox::make(&path)).await;
+        made.map_err(|error| error.to_string())?
+            .map_err(|error| format!("cannot make the sandbox {}: {error}", plan.sandbox.display()))?;
+        self.containers.launch(spec::spec(plan, &self.users)?).await
+    }
+
+    /// Tells how a container ends, once it has.
+    pub(crate) async fn watch(self, container: ContainerId) {
+        let exit = self.containers.wait(&container).await;
+        self.tell(&container, ContainerEvent::Exited(exit)).await;
+    }
+
+    pub(crate) fn terminate(&self, container: &ContainerId) {
+        if let Err(error) = self.containers.terminate(container) {
+            tracing::warn!(%container, error, "cannot send SIGTERM");
+        }
+    }
+
+    /// Kills a container. The core asks again if that ends nothing.
+    pub(crate) async fn kill(self, container: ContainerId) {
+        if let Err(error) = self.containers.kill(&container).await {
+            tracing::warn!(%container, error, "cannot kill");
+        }
+    }
+
+    /// Removes what is left of a container. The kernel may need a while until it lets go.
+    pub(crate) async fn remove(self, container: ContainerId) {
+        for attempt in 1..=limits::REMOVE_ATTEMPTS {
+            let Err(error) = self.containers.remove(&container).await else { return };
+            tracing::warn!(%container, attempt, error, "cannot remove what is left of a container");
+            sleep(limits::REMOVE_PAUSE).await;
+        }
+        tracing::error!(%container, "gave up removing it; the next start of the agent tries again");
+    }
+
+    /// What a container uses now.
+    pub(crate) async fn usage(&self, container: &ContainerId) -> Option<Usage> {
+        self.containers.usage(container).await
+    }
+
+    async fn tell(&self, container: &ContainerId, event: ContainerEvent) {
+        let container = container.clone();
+        self.front.tell(Event::Container { container, event }).await;
+    }
+}

@@ -1,0 +1,335 @@
+//! What can be set on an agent: one struct for flags, environment, configuration file and manual.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::ArgAction;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use tepui_containers::{InitProgram, Isolation};
+use tepui_model::Attributes;
+use tepui_proto::v1;
+
+use crate::{Error, Masters, span};
+
+/// What can be set on an agent.
+///
+/// Each field is a flag, `TEPUI_<NAME>` in the environment and a key of the configuration file; its
+/// comment is the manual.
+#[derive(Clone, Debug, PartialEq, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Options {
+    /// The masters, tried in turn; they may come up later than the agent
+    #[arg(
+        long,
+        env = "TEPUI_MASTER",
+        value_name = "HOST:PORT,...",
+        default_value = "127.0.0.1:5050"
+    )]
+    pub master: Masters,
+
+    /// Address and port for operators and frameworks; port 0 takes any free one
+    #[arg(
+        long,
+        env = "TEPUI_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:5051"
+    )]
+    pub listen: SocketAddr,
+
+    /// Name by which others reach this agent [default: the address it listens on]
+    #[arg(long, env = "TEPUI_HOSTNAME", value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// Folder for checkpoints and sandboxes; one agent at a time
+    #[arg(
+        long,
+        env = "TEPUI_WORK_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/tepui/agent"
+    )]
+    pub work_dir: PathBuf,
+
+    /// Folder for the records of containers, which may vanish with a reboot
+    /// [default: `run` in the work dir]
+    #[arg(long, env = "TEPUI_RUNTIME_DIR", value_name = "DIR")]
+    pub runtime_dir: Option<PathBuf>,
+
+    /// What this agent offers, as in `cpus:4;mem:8192;disk:10240;ports:[31000-32000]`; what is not
+    /// mentioned is found out
+    #[arg(
+        long,
+        env = "TEPUI_RESOURCES",
+        value_name = "RESOURCES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub resources: String,
+
+    /// What frameworks may know about this agent, as in `rack:r1;zone:a`
+    #[arg(
+        long,
+        env = "TEPUI_ATTRIBUTES",
+        value_name = "ATTRIBUTES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub attributes: String,
+
+    /// What keeps containers apart: `all`, `none`, or a list of `cgroups/cpu`, `cgroups/mem`,
+    /// `cgroups/pids`, `namespaces/mnt`, `namespaces/pid`, `namespaces/ipc`, `namespaces/uts` and
+    /// `namespaces/cgroup`
+    #[arg(long, env = "TEPUI_ISOLATION", value_name = "NAME,...", default_value = "all")]
+    #[serde(deserialize_with = "isolation")]
+    pub isolation: Isolation,
+
+    /// The cgroup of this agent's containers, below every hierarchy's root
+    /// [default: `tepui/` and a name made from the work dir]
+    #[arg(long, env = "TEPUI_CGROUP_ROOT", value_name = "NAME")]
+    pub cgroup_root: Option<String>,
+
+    /// How many processes and threads one container may have
+    #[arg(
+        long,
+        env = "TEPUI_PIDS_LIMIT",
+        value_name = "COUNT",
+        default_value_t = tepui_containers::limits::DEFAULT_PIDS_LIMIT
+    )]
+    pub pids_limit: u64,
+
+    /// Whether tasks run as the user they name, for which the agent must be root, or as the agent does
+    #[arg(
+        long,
+        env = "TEPUI_SWITCH_USER",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = ArgAction::Set
+    )]
+    pub switch_user: bool,
+
+    /// How long the sandbox of an ended task is kept, on an empty disk
+    #[arg(
+        long,
+        env = "TEPUI_GC_DELAY",
+        value_name = "DURATION",
+        default_value = "1weeks",
+        value_parser = span::parse
+    )]
+    #[serde(deserialize_with = "span::deserialize")]
+    pub gc_delay: Duration,
+
+    /// The part of the disk to keep free: sandboxes go the sooner the fuller the disk is
+    #[arg(
+        long,
+        env = "TEPUI_GC_DISK_HEADROOM",
+        value_name = "PART",
+        default_value_t = 0.1
+    )]
+    pub gc_disk_headroom: f64,
+
+    /// The first pause before an unreachable master is tried again; pauses double up to a minute
+    #[arg(
+        long,
+        env = "TEPUI_REGISTRATION_BACKOFF_FACTOR",
+        value_name = "DURATION",
+        default_value = "1s",
+        value_parser = span::parse
+    )]
+    #[serde(deserialize_with = "span::deserialize")]
+    pub registration_backoff_factor: Duration,
+
+    /// The program that becomes launcher and init of containers; for programs that embed the agent
+    #[arg(skip)]
+    #[serde(skip)]
+    pub init: InitProgram,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "a test parses it")]
+        let master = "127.0.0.1:5050".parse().expect("a master");
+        Self {
+            master,
+            listen: SocketAddr::from(([127, 0, 0, 1], 5051)),
+            hostname: None,
+            work_dir: PathBuf::from("/var/lib/tepui/agent"),
+            runtime_dir: None,
+            resources: String::new(),
+            attributes: String::new(),
+            isolation: Isolation::default(),
+            cgroup_root: None,
+            pids_limit: tepui_containers::limits::DEFAULT_PIDS_LIMIT,
+            switch_user: true,
+            gc_delay: Duration::from_secs(7 * 86_400),
+            gc_disk_headroom: 0.1,
+            registration_backoff_factor: Duration::from_secs(1),
+            init: InitProgram::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Checks the values against what makes sense, before anything starts.
+    ///
+    /// # Errors
+    /// [`Error::Option`] names the flag.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.parse_attributes()?;
+        let backoff = self.registration_backoff_factor;
+        let bad_name = |name: &String| {
+            name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
+        };
+        let escapes = |root: &String| {
+            root.is_empty() || root.split('/').any(|part| part.is_empty() || part == "..")
+        };
+        if self.hostname.as_ref().is_some_and(bad_name) {
+            return Err(refuse("hostname", "must be a name without spaces"));
+        }
+        if self.cgroup_root.as_ref().is_some_and(escapes) {
+            return Err(refuse("cgroup-root", "must be a path below the root, as in tepui/a"));
+        }
+        if self.pids_limit < 2 {
+            return Err(refuse("pids-limit", "must be at least 2: a container has an init"));
+        }
+        if !(0.0..=1.0).contains(&self.gc_disk_headroom) {
+            return Err(refuse("gc-disk-headroom", "must be between 0 and 1"));
+        }
+        if backoff < Duration::from_millis(10) || backoff > crate::limits::BACKOFF_MAX {
+            return Err(refuse("registration-backoff-factor", "must be between 10ms and 1min"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn parse_attributes(&self) -> Result<Attributes, Error> {
+        let text = &self.attributes;
+        Attributes::parse(text)
+            .map_err(|error| refuse("attributes", &format!("'{text}' cannot be read: {error}")))
+    }
+
+    /// The name by which others reach an agent that listens there.
+    pub(crate) fn name(&self, address: SocketAddr) -> String {
+        let any = |ip: IpAddr| ip.is_unspecified();
+        match &self.hostname {
+            Some(name) => name.clone(),
+            None if any(address.ip()) => nix::unistd::gethostname()
+                .ok()
+                .and_then(|name| name.into_string().ok())
+                .unwrap_or_else(|| "localhost".to_owned()),
+            None => address.ip().to_string(),
+        }
+    }
+
+    /// Every flag and its value, for the operator to see.
+    pub(crate) fn flags(&self) -> Vec<v1::Flag> {
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+        };
+        let values = [
+            ("master", self.master.to_string()),
+            ("listen", self.listen.to_string()),
+            ("hostname", self.hostname.clone().unwrap_or_default()),
+            ("work-dir", self.work_dir.display().to_string()),
+            ("runtime-dir", path(&self.runtime_dir)),
+            ("resources", self.resources.clone()),
+            ("attributes", self.attributes.clone()),
+            ("isolation", self.isolation.to_string()),
+            ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
+            ("pids-limit", self.pids_limit.to_string()),
+            ("switch-user", self.switch_user.to_string()),
+            ("gc-delay", span::format(self.gc_delay)),
+            ("gc-disk-headroom", self.gc_disk_headroom.to_string()),
+            ("registration-backoff-factor", span::format(self.registration_backoff_factor)),
+        ];
+        let flag = |(name, value): (&str, _)| v1::Flag { name: name.to_owned(), value: Some(value) };
+        values.map(flag).into()
+    }
+}
+
+fn isolation<'de, D: Deserializer<'de>>(from: D) -> Result<Isolation, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+fn refuse(flag: &'static str, problem: &str) -> Error {
+    Error::Option { flag, problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parse(arguments: &[&str]) -> Options {
+        Program::parse_from(std::iter::once(&"agent").chain(arguments)).options
+    }
+
+    #[test]
+    fn no_flag_and_an_empty_file_mean_the_defaults() {
+        assert_eq!(parse(&[]), Options::default());
+        assert_eq!(toml::from_str::<Options>("").unwrap(), Options::default());
+        Options::default().validate().unwrap();
+    }
+
+    #[test]
+    fn every_flag_is_an_environment_variable_and_has_a_manual() {
+        let shown = Options::default().flags();
+        for argument in Options::augment_args(Program::command()).get_arguments() {
+            let Some(flag) = argument.get_long() else { continue };
+            if ["help", "version"].contains(&flag) {
+                continue;
+            }
+            let name = format!("TEPUI_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(argument.get_env().unwrap().to_string_lossy(), name);
+            assert!(argument.get_help().is_some(), "{flag}");
+            assert!(shown.iter().any(|shown| shown.name == flag), "{flag}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_as_written() {
+        let options = parse(&["--master", "a:1,b:2", "--isolation", "none", "--gc-delay", "2h"]);
+        assert_eq!(options.master.to_string(), "a:1,b:2");
+        assert_eq!(options.isolation, Isolation::NONE);
+        assert_eq!(options.gc_delay, Duration::from_secs(7200));
+        let file: Options = toml::from_str("isolation = 'none'\nmaster = 'c:3'").unwrap();
+        assert_eq!((file.isolation, file.master.to_string().as_str()), (Isolation::NONE, "c:3"));
+        assert!(toml::from_str::<Options>("isolatoin = 'none'").is_err());
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_by_name() {
+        let cases: [(&str, fn(&mut Options)); 6] = [
+            ("--attributes", |o| o.attributes = "rack".to_owned()),
+            ("--hostname", |o| o.hostname = Some(" ".to_owned())),
+            ("--cgroup-root", |o| o.cgroup_root = Some("a/../..".to_owned())),
+            ("--pids-limit", |o| o.pids_limit = 1),
+            ("--gc-disk-headroom", |o| o.gc_disk_headroom = 1.5),
+            ("--registration-backoff-factor", |o| {
+                o.registration_backoff_factor = Duration::ZERO;
+            }),
+        ];
+        for (flag, spoil) in cases {
+            let mut options = Options::default();
+            spoil(&mut options);
+            let text = options.validate().unwrap_err().to_string();
+            assert!(text.starts_with(flag), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_agent_is_reached_by_its_name_or_its_address() {
+        let at = |text: &str| text.parse().unwrap();
+        assert_eq!(Options::default().name(at("10.0.0.1:5051")), "10.0.0.1");
+        assert!(!Options::default().name(at("0.0.0.0:5051")).contains("0.0.0.0"));
+        let named = Options { hostname: Some("node".to_owned()), ..Options::default() };
+        assert_eq!(named.name(at("0.0.0.0:5051")), "node");
+    }
+}

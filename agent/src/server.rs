@@ -1,0 +1,151 @@
+//! The agent as a server: it starts, serves and stops.
+
+mod start;
+
+use std::{future::Future, net::SocketAddr};
+
+use tepui_agent_core::Event;
+use tepui_store::Error as StoreError;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+    task::{AbortHandle, JoinHandle},
+    time::timeout,
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{Error, Options, driver::Front, error::broken, limits, work_dir::WorkDir};
+
+/// An agent that serves.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    front: Front,
+    health: HealthReporter,
+    stop: oneshot::Sender<()>,
+    close: oneshot::Sender<()>,
+    driver: JoinHandle<()>,
+    committed: oneshot::Receiver<Result<(), StoreError>>,
+    left: oneshot::Receiver<()>,
+    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    /// The link and the collector, which run until they are told to end.
+    background: Vec<AbortHandle>,
+    /// Last, so that the next agent finds everything at rest.
+    work_dir: WorkDir,
+}
+
+/// Why an agent ends by itself.
+#[derive(Debug)]
+enum End {
+    /// It has left the cluster for good.
+    Left,
+    /// It cannot go on.
+    Failed(Error),
+}
+
+/// Runs an agent until `shutdown` completes, then stops it and leaves its tasks running. SIGUSR1 takes
+/// it out of the cluster for good: it ends its tasks, unregisters and returns.
+///
+/// # Errors
+/// Why it does not start, or why it stopped before.
+pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let mut server = Server::start(options).await?;
+    let mut leave = signal(SignalKind::user_defined1()).map_err(|error| broken("signals", &error))?;
+    tokio::pin!(shutdown);
+    let end = loop {
+        tokio::select! {
+            end = server.end() => break Some(end),
+            () = &mut shutdown => break None,
+            _ = leave.recv() => server.leave().await,
+        }
+    };
+    let stopped = server.stop().await;
+    match end {
+        Some(End::Failed(error)) => Err(error),
+        _ => stopped,
+    }
+}
+
+impl Server {
+    /// Starts an agent. When this returns, it answers, and looks for a master.
+    ///
+    /// # Errors
+    /// Why it does not start: an option, the port, the work dir, the machine, or what an earlier agent
+    /// left.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        start::start(options).await
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes the agent out of the cluster for good: its tasks end, then it unregisters and ends.
+    pub async fn leave(&self) {
+        tracing::info!("the agent leaves the cluster: it ends its tasks and unregisters");
+        self.front.tell(Event::Leave).await;
+    }
+
+    /// Waits until the agent ends by itself: it has left the cluster, or it cannot go on.
+    ///
+    /// # Errors
+    /// Why it cannot go on.
+    pub async fn ended(&mut self) -> Result<(), Error> {
+        match self.end().await {
+            End::Left => Ok(()),
+            End::Failed(error) => Err(error),
+        }
+    }
+
+    async fn end(&mut self) -> End {
+        tokio::select! {
+            Ok(()) = &mut self.left => End::Left,
+            end = &mut self.committed => End::Failed(commit_failure(end)),
+            end = &mut self.serving => End::Failed(match end {
+                Ok(Ok(())) => broken("listener", &"it ended"),
+                Ok(Err(error)) => broken("listener", &error),
+                Err(error) => broken("listener", &error),
+            }),
+        }
+    }
+
+    /// Stops: what was received is done and made durable, streams end, connections close. The tasks
+    /// run on, for the next agent on this work dir.
+    ///
+    /// # Errors
+    /// [`Error::Commit`] when the last changes could not be made durable.
+    pub async fn stop(self) -> Result<(), Error> {
+        self.health.set_service_status("", ServingStatus::NotServing).await;
+        // A receiver that is gone has stopped already.
+        let _ = self.stop.send(());
+        let driven = self.driver.await.map_err(|error| broken("core", &error));
+        let committed = if self.committed.is_terminated() {
+            Ok(Ok(()))
+        } else {
+            self.committed.await
+        };
+        self.background.iter().for_each(AbortHandle::abort);
+        let _ = self.close.send(());
+        let mut serving = self.serving;
+        if !serving.is_finished() && timeout(limits::STOP_WITHIN, &mut serving).await.is_err() {
+            tracing::warn!("some connections did not close in time");
+            serving.abort();
+        }
+        drop(self.work_dir);
+        driven?;
+        match committed {
+            Ok(Ok(())) => Ok(()),
+            end => Err(commit_failure(end)),
+        }
+    }
+}
+
+fn commit_failure(end: Result<Result<(), StoreError>, oneshot::error::RecvError>) -> Error {
+    match end {
+        Ok(Ok(())) => broken("disk", &"its thread ended early"),
+        Ok(Err(error)) => Error::Commit(error),
+        Err(_) => broken("disk", &"its thread panicked"),
+    }
+}

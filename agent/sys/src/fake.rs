@@ -1,0 +1,218 @@
+//! A kernel that does nothing but write down what it was asked.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    ffi::{CStr, CString},
+    fs::File,
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use crate::{Forked, Kernel, Mount, Reaped, Signal, User};
+
+/// A kernel that does nothing but write down what it was asked, one line per call.
+#[derive(Debug)]
+pub struct Recorder {
+    calls: RefCell<Vec<String>>,
+    refused: Option<(String, i32)>,
+    missing_folders: Vec<String>,
+    /// Who comes back from `fork`.
+    pub forked: Forked,
+    /// The signals that `wait_signal` gives out; after the last it fails.
+    pub signals: RefCell<VecDeque<Signal>>,
+    /// The children that `reap` finds; `None` ends one round of reaping.
+    pub reaped: RefCell<VecDeque<Option<Reaped>>>,
+    /// What `exec` answers, path by path; `ENOENT` when it is used up.
+    pub exec_errors: RefCell<VecDeque<i32>>,
+}
+
+impl Recorder {
+    /// A kernel on which everything works, and which is the given side of each fork.
+    #[must_use]
+    pub fn new(forked: Forked) -> Self {
+        Self {
+            calls: RefCell::default(),
+            refused: None,
+            missing_folders: Vec::new(),
+            forked,
+            signals: RefCell::default(),
+            reaped: RefCell::default(),
+            exec_errors: RefCell::default(),
+        }
+    }
+
+    /// Lets every call whose line starts like this fail with an error number.
+    #[must_use]
+    pub fn refusing(mut self, call: &str, errno: i32) -> Self {
+        self.refused = Some((call.to_owned(), errno));
+        self
+    }
+
+    /// Lets a folder not exist.
+    #[must_use]
+    pub fn without_folder(mut self, path: &str) -> Self {
+        self.missing_folders.push(path.to_owned());
+        self
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.borrow().clone()
+    }
+
+    fn record(&self, call: String) -> io::Result<()> {
+        let refused = self
+            .refused
+            .as_ref()
+            .filter(|(start, _)| call.starts_with(start.as_str()));
+        self.calls.borrow_mut().push(call);
+        refused.map_or(Ok(()), |(_, errno)| {
+            Err(io::Error::from_raw_os_error(*errno))
+        })
+    }
+
+    fn open(&self, call: String) -> io::Result<OwnedFd> {
+        self.record(call)?;
+        Ok(File::open("/dev/null")?.into())
+    }
+}
+
+impl Kernel for Recorder {
+    fn unshare_cgroups(&self) -> io::Result<()> {
+        self.record("unshare cgroups".to_owned())
+    }
+
+    fn write(&self, path: &Path, text: &str) -> io::Result<()> {
+        self.record(format!("write {text} to {}", path.display()))
+    }
+
+    fn detach_mounts(&self) -> io::Result<()> {
+        self.record("detach mounts".to_owned())
+    }
+
+    fn make_read_only(&self, path: &Path) -> io::Result<()> {
+        self.record(format!("make {} read-only", path.display()))
+    }
+
+    fn mount(&self, mount: &Mount) -> io::Result<()> {
+        self.record(format!("mount {mount}"))
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        !self
+            .missing_folders
+            .iter()
+            .any(|missing| Path::new(missing) == path)
+    }
+
+    fn set_hostname(&self, name: &str) -> io::Result<()> {
+        self.record(format!("set hostname {name}"))
+    }
+
+    fn open_for_writing(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.open(format!("open {} for writing", path.display()))
+    }
+
+    fn open_folder(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.open(format!("open folder {}", path.display()))
+    }
+
+    fn open_output(&self, _folder: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+        self.open(format!("open output {name}"))
+    }
+
+    fn give(&self, _file: BorrowedFd<'_>, user: &User) -> io::Result<()> {
+        self.record(format!("give to {}:{}", user.uid, user.gid))
+    }
+
+    fn set_output(&self, _out: BorrowedFd<'_>, _err: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("set output".to_owned())
+    }
+
+    fn enter(&self, _folder: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("enter folder".to_owned())
+    }
+
+    fn close_on_exec(&self) -> io::Result<()> {
+        self.record("close on exec".to_owned())
+    }
+
+    fn block_signals(&self) -> io::Result<()> {
+        self.record("block signals".to_owned())
+    }
+
+    fn reset_signals(&self) -> io::Result<()> {
+        self.record("reset signals".to_owned())
+    }
+
+    fn wait_signal(&self) -> io::Result<Signal> {
+        self.signals
+            .borrow_mut()
+            .pop_front()
+            .ok_or_else(|| io::Error::other("no more signals"))
+    }
+
+    fn reap(&self) -> io::Result<Option<Reaped>> {
+        Ok(self.reaped.borrow_mut().pop_front().flatten())
+    }
+
+    fn is_childless(&self) -> io::Result<bool> {
+        Ok(self.reaped.borrow().is_empty())
+    }
+
+    fn signal_all(&self, signal: Signal) -> io::Result<()> {
+        self.record(format!("signal all {signal}"))
+    }
+
+    fn signal_descendants(&self, signal: Signal) -> io::Result<()> {
+        self.record(format!("signal descendants {signal}"))
+    }
+
+    fn adopt_orphans(&self) -> io::Result<()> {
+        self.record("adopt orphans".to_owned())
+    }
+
+    fn set_name(&self, name: &CStr) -> io::Result<()> {
+        self.record(format!("set name {}", name.to_string_lossy()))
+    }
+
+    fn new_session(&self) -> io::Result<()> {
+        self.record("new session".to_owned())
+    }
+
+    fn set_umask(&self, mask: u32) {
+        // Nothing that is recorded here can be refused.
+        self.calls
+            .borrow_mut()
+            .push(format!("set umask {mask:03o}"));
+    }
+
+    fn become_user(&self, user: &User) -> io::Result<()> {
+        self.record(format!(
+            "become user {}:{} {:?}",
+            user.uid, user.gid, user.groups
+        ))
+    }
+
+    fn fork(&self) -> io::Result<Forked> {
+        self.record("fork".to_owned())?;
+        Ok(self.forked)
+    }
+
+    fn exec(&self, path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
+        let call = format!(
+            "exec {} {arguments:?} {environment:?}",
+            path.to_string_lossy()
+        );
+        self.calls.borrow_mut().push(call);
+        let errno = self
+            .exec_errors
+            .borrow_mut()
+            .pop_front()
+            .unwrap_or(libc::ENOENT);
+        io::Error::from_raw_os_error(errno)
+    }
+}

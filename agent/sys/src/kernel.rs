@@ -1,0 +1,164 @@
+//! What a container's init asks of the kernel.
+
+use std::{
+    ffi::{CStr, CString},
+    fmt, io,
+    os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use crate::Signal;
+
+/// What a container's init asks of the kernel, one method per step, so that the order of the steps
+/// can be tested without a kernel.
+///
+/// Every method means the calling process. Errors are the kernel's own.
+pub trait Kernel {
+    /// Makes the cgroups that this process is in look like the root of the hierarchies.
+    fn unshare_cgroups(&self) -> io::Result<()>;
+    /// Writes a short text into a file of the kernel's, in one call.
+    fn write(&self, path: &Path, text: &str) -> io::Result<()>;
+    /// Stops mounts made here from showing anywhere else.
+    fn detach_mounts(&self) -> io::Result<()>;
+    /// Makes a folder and all that is mounted below it read-only.
+    fn make_read_only(&self, path: &Path) -> io::Result<()>;
+    /// Mounts a file system.
+    fn mount(&self, mount: &Mount) -> io::Result<()>;
+    /// Whether a path names a folder.
+    fn is_folder(&self, path: &Path) -> bool;
+    /// Sets the host name.
+    fn set_hostname(&self, name: &str) -> io::Result<()>;
+
+    /// Opens an existing file for writing, without creating or following anything at its end.
+    fn open_for_writing(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// Opens a folder, see [`open_folder`](crate::open_folder).
+    fn open_folder(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// Opens a file to append to, see [`open_output`](crate::open_output).
+    fn open_output(&self, folder: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd>;
+    /// Gives a file or folder to a user.
+    fn give(&self, file: BorrowedFd<'_>, user: &User) -> io::Result<()>;
+    /// Connects standard input to `/dev/null`, and output and error to these files.
+    fn set_output(&self, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<()>;
+    /// Changes the working directory.
+    fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()>;
+    /// Lets every file but standard input, output and error be closed when a program is run.
+    fn close_on_exec(&self) -> io::Result<()>;
+
+    /// Blocks all signals.
+    fn block_signals(&self) -> io::Result<()>;
+    /// Gives every signal its default meaning back and blocks none, as a new program expects it.
+    fn reset_signals(&self) -> io::Result<()>;
+    /// Waits for the next signal, which must be blocked.
+    fn wait_signal(&self) -> io::Result<Signal>;
+    /// Takes the status of one ended child, if there is one.
+    fn reap(&self) -> io::Result<Option<Reaped>>;
+    /// Whether this process has no children, neither living nor ended.
+    fn is_childless(&self) -> io::Result<bool>;
+    /// Sends a signal to every process in this PID namespace but the caller.
+    fn signal_all(&self, signal: Signal) -> io::Result<()>;
+    /// Sends a signal to every process descended from the caller.
+    fn signal_descendants(&self, signal: Signal) -> io::Result<()>;
+    /// Makes orphaned descendants children of this process.
+    fn adopt_orphans(&self) -> io::Result<()>;
+
+    /// Names this process in lists of processes.
+    fn set_name(&self, name: &CStr) -> io::Result<()>;
+    /// Leaves the terminal and the process group that started this process.
+    fn new_session(&self) -> io::Result<()>;
+    /// Sets which permissions new files do not get.
+    fn set_umask(&self, mask: u32);
+    /// Becomes a user, for good.
+    fn become_user(&self, user: &User) -> io::Result<()>;
+    /// Splits in two.
+    fn fork(&self) -> io::Result<Forked>;
+    /// Replaces this process by a program, or says why that failed.
+    fn exec(&self, path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error;
+}
+
+/// Who came back from a fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forked {
+    /// The new process.
+    Child,
+    /// The old process, told the new one's id.
+    Parent(i32),
+}
+
+/// A child that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaped {
+    /// It exited.
+    Exited {
+        /// Its process id.
+        pid: i32,
+        /// Its exit code.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// Its process id.
+        pid: i32,
+        /// The signal.
+        signal: i32,
+    },
+}
+
+impl Reaped {
+    /// The process id it had.
+    #[must_use]
+    pub const fn pid(self) -> i32 {
+        match self {
+            Self::Exited { pid, .. } | Self::Signaled { pid, .. } => pid,
+        }
+    }
+}
+
+/// A user, resolved to numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The user's number.
+    pub uid: u32,
+    /// The number of its first group.
+    pub gid: u32,
+    /// The numbers of all its groups.
+    pub groups: Vec<u32>,
+}
+
+/// One file system to mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The kind: `proc`, `tmpfs`, `cgroup2`.
+    pub kind: String,
+    /// Where.
+    pub target: std::path::PathBuf,
+    /// What it may hold.
+    pub flags: MountFlags,
+    /// Options of the kind: `size=64m,mode=1777`.
+    pub options: String,
+}
+
+/// What a mount may hold. Device files and set-user-id programs never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MountFlags {
+    /// No changes.
+    pub read_only: bool,
+    /// No programs.
+    pub no_exec: bool,
+}
+
+impl fmt::Display for Mount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} on {}", self.kind, self.target.display())?;
+        if self.flags.read_only {
+            formatter.write_str(" ro")?;
+        }
+        if self.flags.no_exec {
+            formatter.write_str(" noexec")?;
+        }
+        if self.options.is_empty() {
+            Ok(())
+        } else {
+            write!(formatter, " {}", self.options)
+        }
+    }
+}

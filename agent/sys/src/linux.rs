@@ -1,0 +1,239 @@
+//! The real kernel.
+
+use std::{
+    ffi::{CStr, CString},
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, open},
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    sys::{
+        prctl,
+        signal::{SaFlags, SigAction, SigHandler, SigSet, kill, sigaction},
+        stat::{Mode, umask},
+        wait::{Id, WaitPidFlag, waitid},
+    },
+    unistd::{
+        Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, fchdir, fchown, setgroups,
+        sethostname, setresgid, setresuid, setsid,
+    },
+};
+
+use crate::{Forked, Kernel, Mount, Reaped, Signal, User, files, identity::descendants, spawn};
+
+/// The real kernel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Linux;
+
+impl Kernel for Linux {
+    fn unshare_cgroups(&self) -> io::Result<()> {
+        Ok(unshare(CloneFlags::CLONE_NEWCGROUP)?)
+    }
+
+    fn write(&self, path: &Path, text: &str) -> io::Result<()> {
+        let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        nix::unistd::write(file, text.as_bytes())?;
+        Ok(())
+    }
+
+    fn detach_mounts(&self) -> io::Result<()> {
+        // Slaves, as Mesos has it: what the host mounts and unmounts later shows here, so that a
+        // container does not hold on to a disk that the host wants to take out; never the reverse.
+        let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+        Ok(mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)?)
+    }
+
+    fn make_read_only(&self, path: &Path) -> io::Result<()> {
+        let path = CString::new(path.as_os_str().as_encoded_bytes())?;
+        // SAFETY: all zeroes is a valid value of this plain struct of integers.
+        let mut attributes: libc::mount_attr = unsafe { std::mem::zeroed() };
+        attributes.attr_set = libc::MOUNT_ATTR_RDONLY;
+        // SAFETY: path and struct live until the call is over, and the size is the struct's.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_mount_setattr,
+                libc::AT_FDCWD,
+                path.as_ptr(),
+                libc::AT_RECURSIVE,
+                &raw const attributes,
+                size_of::<libc::mount_attr>(),
+            )
+        };
+        Ok(Errno::result(result).map(drop)?)
+    }
+
+    fn mount(&self, wanted: &Mount) -> io::Result<()> {
+        let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        flags.set(MsFlags::MS_RDONLY, wanted.flags.read_only);
+        flags.set(MsFlags::MS_NOEXEC, wanted.flags.no_exec);
+        let kind = wanted.kind.as_str();
+        Ok(mount(
+            Some(kind),
+            &wanted.target,
+            Some(kind),
+            flags,
+            Some(wanted.options.as_str()),
+        )?)
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn set_hostname(&self, name: &str) -> io::Result<()> {
+        Ok(sethostname(name)?)
+    }
+
+    fn open_for_writing(&self, path: &Path) -> io::Result<OwnedFd> {
+        let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Ok(open(path, flags, Mode::empty())?)
+    }
+
+    fn open_folder(&self, path: &Path) -> io::Result<OwnedFd> {
+        files::open_folder(path)
+    }
+
+    fn open_output(&self, folder: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+        files::open_output(folder, name)
+    }
+
+    fn give(&self, file: BorrowedFd<'_>, user: &User) -> io::Result<()> {
+        Ok(fchown(
+            file,
+            Some(Uid::from_raw(user.uid)),
+            Some(Gid::from_raw(user.gid)),
+        )?)
+    }
+
+    fn set_output(&self, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<()> {
+        dup2_stdin(open(
+            "/dev/null",
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?)?;
+        dup2_stdout(out)?;
+        Ok(dup2_stderr(err)?)
+    }
+
+    fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(fchdir(folder)?)
+    }
+
+    fn close_on_exec(&self) -> io::Result<()> {
+        // SAFETY: the flag closes nothing now; it only marks files for the time of an exec.
+        let result = unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32) };
+        Ok(Errno::result(result).map(drop)?)
+    }
+
+    fn block_signals(&self) -> io::Result<()> {
+        Ok(SigSet::all().thread_set_mask()?)
+    }
+
+    fn reset_signals(&self) -> io::Result<()> {
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        for signal in Signal::iterator() {
+            if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+                // SAFETY: the default action runs no code of ours.
+                unsafe { sigaction(signal, &default) }?;
+            }
+        }
+        Ok(SigSet::empty().thread_set_mask()?)
+    }
+
+    fn wait_signal(&self) -> io::Result<Signal> {
+        loop {
+            match SigSet::all().wait() {
+                // A real-time signal, which has no name and means nothing to an init.
+                Err(Errno::EINVAL) => {}
+                waited => return Ok(waited?),
+            }
+        }
+    }
+
+    fn reap(&self) -> io::Result<Option<Reaped>> {
+        let mut status = 0;
+        // By hand, since nix takes the end by a real-time signal for an error and loses the child.
+        // SAFETY: the status lives until the call is over.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        match pid {
+            0 => Ok(None),
+            -1 => match Errno::last() {
+                Errno::ECHILD => Ok(None),
+                error => Err(error.into()),
+            },
+            pid if libc::WIFEXITED(status) => Ok(Some(Reaped::Exited {
+                pid,
+                code: libc::WEXITSTATUS(status),
+            })),
+            pid => Ok(Some(Reaped::Signaled {
+                pid,
+                signal: libc::WTERMSIG(status),
+            })),
+        }
+    }
+
+    fn is_childless(&self) -> io::Result<bool> {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        Ok(waitid(Id::All, look) == Err(Errno::ECHILD))
+    }
+
+    fn signal_all(&self, signal: Signal) -> io::Result<()> {
+        match kill(Pid::from_raw(-1), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn signal_descendants(&self, signal: Signal) -> io::Result<()> {
+        for pid in descendants(std::process::id()) {
+            // Whoever ended while we looked needs no signal.
+            match kill(Pid::from_raw(pid), signal) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt_orphans(&self) -> io::Result<()> {
+        Ok(prctl::set_child_subreaper(true)?)
+    }
+
+    fn set_name(&self, name: &CStr) -> io::Result<()> {
+        Ok(prctl::set_name(name)?)
+    }
+
+    fn new_session(&self) -> io::Result<()> {
+        setsid()?;
+        Ok(())
+    }
+
+    fn set_umask(&self, mask: u32) {
+        umask(Mode::from_bits_truncate(mask));
+    }
+
+    fn become_user(&self, user: &User) -> io::Result<()> {
+        let groups: Vec<_> = user.groups.iter().copied().map(Gid::from_raw).collect();
+        setgroups(&groups)?;
+        let gid = Gid::from_raw(user.gid);
+        setresgid(gid, gid, gid)?;
+        let uid = Uid::from_raw(user.uid);
+        Ok(setresuid(uid, uid, uid)?)
+    }
+
+    fn fork(&self) -> io::Result<Forked> {
+        spawn::fork()
+    }
+
+    fn exec(&self, path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
+        match execve(path, arguments, environment) {
+            Ok(never) => match never {},
+            Err(error) => error.into(),
+        }
+    }
+}

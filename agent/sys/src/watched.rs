@@ -1,0 +1,64 @@
+//! Waiting for files in a tokio runtime.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+};
+
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::PidFd;
+
+/// An owner of one file descriptor, the same for as long as it lives.
+trait Owner: AsRawFd + AsFd {}
+
+impl Owner for OwnedFd {}
+impl Owner for PidFd {}
+
+/// A file that a tokio runtime waits for. It cannot be taken out or replaced, which tokio relies on.
+#[derive(Debug)]
+pub struct Watched<T: AsRawFd>(AsyncFd<T>);
+
+#[expect(
+    private_bounds,
+    reason = "other types could break their promise to tokio"
+)]
+impl<T: Owner> Watched<T> {
+    /// Waits for this file to be readable. Only inside a tokio runtime.
+    pub fn readable_file(file: T) -> io::Result<Self> {
+        Self::new(file, Interest::READABLE)
+    }
+
+    /// Waits for this file to be writable. Only inside a tokio runtime.
+    pub fn writable_file(file: T) -> io::Result<Self> {
+        Self::new(file, Interest::WRITABLE)
+    }
+
+    fn new(file: T, interest: Interest) -> io::Result<Self> {
+        // SAFETY: an `Owner` keeps one open descriptor until it is dropped, and nothing here gives it away.
+        Ok(Self(unsafe {
+            AsyncFd::register_with_interest(file, interest)
+        }?))
+    }
+
+    /// The file.
+    pub fn get(&self) -> &T {
+        self.0.get_ref()
+    }
+
+    /// Waits until it is readable, and lets it count as readable for good: for files that become so once.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await.map(drop)
+    }
+
+    /// Reads as soon as there is something to read. The file must not block.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = |file: &T| Ok(nix::unistd::read(file, buffer)?);
+        self.0.async_io(Interest::READABLE, read).await
+    }
+
+    /// Does something as soon as it is writable, again and again for as long as it would block.
+    pub async fn write_with<R>(&self, write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.0.async_io(Interest::WRITABLE, write).await
+    }
+}

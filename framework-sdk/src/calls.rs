@@ -1,0 +1,141 @@
+//! The v1 calls, built in one place.
+
+use std::time::Duration;
+
+use tepui_model::{AgentId, ExecutorId, Filters, OfferId, Role, TaskId};
+use tepui_proto::v1::{
+    self,
+    scheduler::{Call, call, call::Type},
+};
+
+fn of(kind: Type) -> Call {
+    Call {
+        r#type: Some(kind.into()),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn subscribe(info: v1::FrameworkInfo, suppressed_roles: Vec<String>) -> Call {
+    let subscribe = call::Subscribe {
+        framework_info: info.clone(),
+        suppressed_roles,
+        offer_constraints: None,
+    };
+    Call {
+        framework_id: info.id,
+        subscribe: Some(subscribe),
+        ..of(Type::Subscribe)
+    }
+}
+
+pub(crate) fn accept(
+    offers: &[OfferId],
+    operations: Vec<v1::offer::Operation>,
+    filters: Filters,
+) -> Call {
+    let accept = call::Accept {
+        offer_ids: offers.iter().map(Into::into).collect(),
+        operations,
+        filters: Some(filters.into()),
+    };
+    Call {
+        accept: Some(accept),
+        ..of(Type::Accept)
+    }
+}
+
+/// The operation that launches `tasks`.
+pub(crate) fn launch(tasks: Vec<v1::TaskInfo>) -> v1::offer::Operation {
+    v1::offer::Operation {
+        r#type: Some(v1::offer::operation::Type::Launch.into()),
+        launch: Some(v1::offer::operation::Launch { task_infos: tasks }),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn decline(offers: &[OfferId], filters: Filters) -> Call {
+    let decline = call::Decline {
+        offer_ids: offers.iter().map(Into::into).collect(),
+        filters: Some(filters.into()),
+    };
+    Call {
+        decline: Some(decline),
+        ..of(Type::Decline)
+    }
+}
+
+pub(crate) fn kill(task: &TaskId, agent: Option<&AgentId>, grace: Option<Duration>) -> Call {
+    let kill = call::Kill {
+        task_id: task.into(),
+        agent_id: agent.map(Into::into),
+        kill_policy: grace.map(kill_policy),
+    };
+    Call {
+        kill: Some(kill),
+        ..of(Type::Kill)
+    }
+}
+
+/// The policy that gives a task `grace` between TERM and KILL.
+pub(crate) fn kill_policy(grace: Duration) -> v1::KillPolicy {
+    let nanoseconds = i64::try_from(grace.as_nanos()).unwrap_or(i64::MAX);
+    v1::KillPolicy {
+        grace_period: Some(v1::DurationInfo { nanoseconds }),
+    }
+}
+
+pub(crate) fn acknowledge(agent: &AgentId, task: &TaskId, uuid: Vec<u8>) -> Call {
+    let acknowledge = call::Acknowledge {
+        agent_id: agent.into(),
+        task_id: task.into(),
+        uuid,
+    };
+    Call {
+        acknowledge: Some(acknowledge),
+        ..of(Type::Acknowledge)
+    }
+}
+
+/// Asks for the state of `tasks`; of all that the master knows when there are none.
+pub(crate) fn reconcile(tasks: Vec<call::reconcile::Task>) -> Call {
+    Call {
+        reconcile: Some(call::Reconcile { tasks }),
+        ..of(Type::Reconcile)
+    }
+}
+
+pub(crate) fn revive(roles: &[Role]) -> Call {
+    let revive = call::Revive {
+        roles: roles.iter().map(Role::to_string).collect(),
+    };
+    Call {
+        revive: Some(revive),
+        ..of(Type::Revive)
+    }
+}
+
+pub(crate) fn suppress(roles: &[Role]) -> Call {
+    let suppress = call::Suppress {
+        roles: roles.iter().map(Role::to_string).collect(),
+    };
+    Call {
+        suppress: Some(suppress),
+        ..of(Type::Suppress)
+    }
+}
+
+pub(crate) fn message(agent: &AgentId, executor: &ExecutorId, data: Vec<u8>) -> Call {
+    let message = call::Message {
+        agent_id: agent.into(),
+        executor_id: executor.into(),
+        data,
+    };
+    Call {
+        message: Some(message),
+        ..of(Type::Message)
+    }
+}
+
+pub(crate) fn teardown() -> Call {
+    of(Type::Teardown)
+}

@@ -1,0 +1,163 @@
+//! Conditions on where a task may run.
+
+use std::{fmt, str::FromStr};
+
+use tepui_model::Offer;
+
+/// A condition on an agent, written `rack == r1`, `rack != r1`, `gpu` (has such an attribute) or
+/// `!gpu` (has none). `hostname` is the agent's host name.
+///
+/// As in Mesos, an agent without the attribute meets `!=` and not `==` (OFF-14 is the same on the
+/// master's side).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Constraint {
+    attribute: String,
+    test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Test {
+    Exists,
+    Absent,
+    Is(String),
+    IsNot(String),
+}
+
+/// The name that stands for the agent's host name.
+const HOSTNAME: &str = "hostname";
+
+impl Constraint {
+    /// The attribute has this value.
+    pub fn is(attribute: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            attribute: attribute.into(),
+            test: Test::Is(value.into()),
+        }
+    }
+
+    /// The attribute has another value, or there is none.
+    pub fn is_not(attribute: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            attribute: attribute.into(),
+            test: Test::IsNot(value.into()),
+        }
+    }
+
+    /// There is such an attribute.
+    pub fn exists(attribute: impl Into<String>) -> Self {
+        Self {
+            attribute: attribute.into(),
+            test: Test::Exists,
+        }
+    }
+
+    /// There is no such attribute.
+    pub fn absent(attribute: impl Into<String>) -> Self {
+        Self {
+            attribute: attribute.into(),
+            test: Test::Absent,
+        }
+    }
+
+    /// Whether the agent of `offer` meets it.
+    pub fn holds(&self, offer: &Offer) -> bool {
+        let value = if self.attribute == HOSTNAME {
+            Some(offer.hostname.clone())
+        } else {
+            offer
+                .attributes
+                .get(&self.attribute)
+                .map(ToString::to_string)
+        };
+        match &self.test {
+            Test::Exists => value.is_some(),
+            Test::Absent => value.is_none(),
+            Test::Is(wanted) => value.as_ref() == Some(wanted),
+            Test::IsNot(unwanted) => value.as_ref() != Some(unwanted),
+        }
+    }
+}
+
+impl fmt::Display for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attribute = &self.attribute;
+        match &self.test {
+            Test::Exists => write!(f, "{attribute}"),
+            Test::Absent => write!(f, "!{attribute}"),
+            Test::Is(value) => write!(f, "{attribute} == {value}"),
+            Test::IsNot(value) => write!(f, "{attribute} != {value}"),
+        }
+    }
+}
+
+/// A text that is no constraint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no constraint: write `rack == r1`, `rack != r1`, `gpu` or `!gpu`")]
+pub struct NoConstraint(String);
+
+impl FromStr for Constraint {
+    type Err = NoConstraint;
+
+    fn from_str(text: &str) -> Result<Self, NoConstraint> {
+        let constraint = if let Some((attribute, value)) = text.split_once("==") {
+            Self::is(attribute.trim(), value.trim())
+        } else if let Some((attribute, value)) = text.split_once("!=") {
+            Self::is_not(attribute.trim(), value.trim())
+        } else if let Some(attribute) = text.trim().strip_prefix('!') {
+            Self::absent(attribute.trim())
+        } else {
+            Self::exists(text.trim())
+        };
+        let name = &constraint.attribute;
+        let named = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '!');
+        let valued = !matches!(&constraint.test, Test::Is(v) | Test::IsNot(v) if v.is_empty());
+        if named && valued {
+            Ok(constraint)
+        } else {
+            Err(NoConstraint(text.to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::offer;
+
+    #[test]
+    fn a_constraint_is_read_and_written_the_same() {
+        for text in ["rack == r1", "rack != r1", "gpu", "!gpu", "hostname == a.b"] {
+            assert_eq!(text.parse::<Constraint>().unwrap().to_string(), text);
+        }
+        assert_eq!("rack==r1".parse(), Ok(Constraint::is("rack", "r1")));
+        for text in ["", "!", "a b", "== x", "rack ==", "!a b", "a!"] {
+            assert!(text.parse::<Constraint>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_constraint_holds_where_the_attributes_say_so() {
+        let offer = offer("cpus:1", "rack:r1;level:3");
+        for text in [
+            "rack == r1",
+            "rack != r2",
+            "zone != a",
+            "level == 3",
+            "rack",
+            "!zone",
+        ] {
+            assert!(text.parse::<Constraint>().unwrap().holds(&offer), "{text}");
+        }
+        for text in [
+            "rack == r2",
+            "zone == a",
+            "rack != r1",
+            "zone",
+            "!rack",
+            "hostname == x",
+        ] {
+            assert!(!text.parse::<Constraint>().unwrap().holds(&offer), "{text}");
+        }
+        assert!(Constraint::is("hostname", "host-1").holds(&offer));
+    }
+}

@@ -1,0 +1,480 @@
+//! Tasks: what a framework wants to run, before it is known where.
+
+use std::time::Duration;
+
+use tepui_model::{Kind, Offer, Quantity, Ranges, Resources, Scalars, TaskId, Traits, Value};
+use tepui_proto::v1;
+
+use crate::{Constraint, calls};
+
+/// Why a [`TaskBuilder`] builds no task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TaskInvalid {
+    /// The id cannot be one.
+    #[error("task id: {0}")]
+    Id(#[from] tepui_model::InvalidId),
+    /// A quantity is no number that can be had.
+    #[error("`{what}` of task {task:?}: {cause}")]
+    Quantity {
+        /// Which task.
+        task: String,
+        /// Of what.
+        what: String,
+        /// Why not.
+        cause: String,
+    },
+    /// Neither `shell` nor `command` was called.
+    #[error("task {0:?} has nothing to run: give it a shell line or a command")]
+    NoCommand(String),
+    /// No resources at all, which the master would refuse (SPC-02).
+    #[error("task {0:?} needs no resources: give it cpus and memory")]
+    NoResources(String),
+}
+
+/// Describes a task step by step.
+///
+/// ```
+/// use tepui_sdk::TaskBuilder;
+///
+/// let task = TaskBuilder::new("hello-1").cpus(0.1).memory(32.0).shell("echo hello").build()?;
+/// assert_eq!(task.id().as_str(), "hello-1");
+/// # Ok::<(), tepui_sdk::TaskInvalid>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TaskBuilder {
+    id: String,
+    info: v1::TaskInfo,
+    needs: Vec<(Kind, f64)>,
+    ports: Vec<Option<String>>,
+    constraints: Vec<Constraint>,
+}
+
+impl TaskBuilder {
+    /// A task of this id, which is also its name until [`name`](Self::name) is called.
+    pub fn new(id: impl AsRef<str>) -> Self {
+        let id = id.as_ref().to_owned();
+        let info = v1::TaskInfo {
+            name: id.clone(),
+            ..Default::default()
+        };
+        Self {
+            id,
+            info,
+            needs: Vec::new(),
+            ports: Vec::new(),
+            constraints: Vec::new(),
+        }
+    }
+
+    /// The name that people see.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.info.name = name.into();
+        self
+    }
+
+    /// CPUs; thousandths count.
+    pub fn cpus(self, cpus: f64) -> Self {
+        self.scalar(Kind::Cpus, cpus)
+    }
+
+    /// Memory in megabytes.
+    pub fn memory(self, megabytes: f64) -> Self {
+        self.scalar(Kind::Memory, megabytes)
+    }
+
+    /// Disk in megabytes.
+    pub fn disk(self, megabytes: f64) -> Self {
+        self.scalar(Kind::Disk, megabytes)
+    }
+
+    /// Graphics processors.
+    pub fn gpus(self, gpus: u32) -> Self {
+        self.scalar(Kind::Gpus, gpus.into())
+    }
+
+    /// Any scalar resource; nothing of it when `quantity` is 0.
+    pub fn scalar(mut self, kind: Kind, quantity: f64) -> Self {
+        self.needs.push((kind, quantity));
+        self
+    }
+
+    /// `count` more ports, whichever the offer has: `PORT0`, `PORT1` ... in the environment.
+    pub fn ports(mut self, count: usize) -> Self {
+        self.ports.extend(std::iter::repeat_n(None, count));
+        self
+    }
+
+    /// One more port with a name: also `PORT_<NAME>` in the environment, and in the task's
+    /// discovery information.
+    pub fn port(mut self, name: impl Into<String>) -> Self {
+        self.ports.push(Some(name.into()));
+        self
+    }
+
+    /// Runs a line with `/bin/sh -c`.
+    pub fn shell(mut self, line: impl Into<String>) -> Self {
+        let command = self.info.command.get_or_insert_default();
+        (command.shell, command.value) = (Some(true), Some(line.into()));
+        command.arguments.clear();
+        self
+    }
+
+    /// Runs a program; the first argument is its name or path.
+    pub fn command<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        let arguments: Vec<String> = arguments.into_iter().map(Into::into).collect();
+        let command = self.info.command.get_or_insert_default();
+        (command.shell, command.value) = (Some(false), arguments.first().cloned());
+        command.arguments = arguments;
+        self
+    }
+
+    /// A variable of the task's environment.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let environment = self
+            .info
+            .command
+            .get_or_insert_default()
+            .environment
+            .get_or_insert_default();
+        environment
+            .variables
+            .push(variable(name.into(), value.into()));
+        self
+    }
+
+    /// The user to run as, instead of the framework's.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.info.command.get_or_insert_default().user = Some(user.into());
+        self
+    }
+
+    /// A label that tools can read.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let label = v1::Label {
+            key: key.into(),
+            value: Some(value.into()),
+        };
+        self.info.labels.get_or_insert_default().labels.push(label);
+        self
+    }
+
+    /// How long the task may take between TERM and KILL; three seconds unless set (KIL-01).
+    pub fn kill_grace(mut self, grace: Duration) -> Self {
+        self.info.kill_policy = Some(calls::kill_policy(grace));
+        self
+    }
+
+    /// Runs only on agents where this holds.
+    pub fn constraint(mut self, constraint: Constraint) -> Self {
+        self.constraints.push(constraint);
+        self
+    }
+
+    /// The message as it is so far; for what has no method here.
+    pub fn wire(&mut self) -> &mut v1::TaskInfo {
+        &mut self.info
+    }
+
+    /// The finished description.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn build(self) -> Result<Task, TaskInvalid> {
+        let id = TaskId::new(&self.id)?;
+        let mut info = self.info;
+        info.task_id = (&id).into();
+        let mut needs = Scalars::new();
+        for (kind, quantity) in self.needs {
+            let invalid = |cause: String| TaskInvalid::Quantity {
+                task: id.to_string(),
+                what: kind.name().to_owned(),
+                cause,
+            };
+            let quantity = Quantity::from_f64(quantity).map_err(|e| invalid(e.to_string()))?;
+            if quantity < Quantity::ZERO {
+                return Err(invalid("it is negative".to_owned()));
+            }
+            needs.increase(&kind, quantity);
+        }
+        if info
+            .command
+            .as_ref()
+            .is_none_or(|command| command.value.is_none())
+        {
+            return Err(TaskInvalid::NoCommand(id.to_string()));
+        }
+        if needs.is_empty() && self.ports.is_empty() {
+            return Err(TaskInvalid::NoResources(id.to_string()));
+        }
+        let (ports, constraints) = (self.ports, self.constraints);
+        Ok(Task {
+            id,
+            info,
+            needs,
+            ports,
+            constraints,
+        })
+    }
+}
+
+/// A task that may be launched wherever there is room for it.
+#[derive(Debug, Clone)]
+pub struct Task {
+    id: TaskId,
+    info: v1::TaskInfo,
+    needs: Scalars,
+    ports: Vec<Option<String>>,
+    constraints: Vec<Constraint>,
+}
+
+/// Why a task cannot run on an offer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Misfit {
+    /// This must hold and does not.
+    #[error("not {0}")]
+    Constraint(Constraint),
+    /// There is too little of this.
+    #[error("too little {}", .0.name())]
+    Scalar(Kind),
+    /// There are too few ports.
+    #[error("too few ports")]
+    Ports,
+}
+
+/// A task with its place.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// What to launch.
+    pub info: v1::TaskInfo,
+    /// What it takes from the offer.
+    pub resources: Resources,
+    /// The numbers of its ports, in the order in which they were asked for.
+    pub ports: Vec<u16>,
+}
+
+impl Task {
+    /// Its id.
+    pub fn id(&self) -> &TaskId {
+        &self.id
+    }
+
+    /// The scalar resources it needs.
+    pub fn needs(&self) -> &Scalars {
+        &self.needs
+    }
+
+    /// Places the task on `offer`, of which `free` is left: its resources come from what is
+    /// reserved first, and its ports are the lowest that are free.
+    ///
+    /// # Errors
+    /// The first reason why it cannot run there.
+    pub fn place(&self, offer: &Offer, free: &Resources) -> Result<Placed, Misfit> {
+        if let Some(unmet) = self.constraints.iter().find(|c| !c.holds(offer)) {
+            return Err(Misfit::Constraint(unmet.clone()));
+        }
+        let (resources, ports) = self.take(free)?;
+        let mut info = self.info.clone();
+        info.agent_id = (&offer.agent_id).into();
+        info.resources = resources.to_proto(Some(&offer.role));
+        self.announce(&mut info, &ports);
+        Ok(Placed {
+            info,
+            resources,
+            ports,
+        })
+    }
+
+    fn take(&self, free: &Resources) -> Result<(Resources, Vec<u16>), Misfit> {
+        let mut bundles: Vec<_> = free
+            .bundles()
+            .filter(|(traits, ..)| is_usable(traits))
+            .collect();
+        // The plain bundle comes first and is the last to be used.
+        bundles.reverse();
+        let mut taken = Resources::new();
+        for (kind, need) in self.needs.iter() {
+            let mut missing = need;
+            for (traits, amounts, _) in &bundles {
+                let part = amounts.scalars().get(&kind).min(missing);
+                taken.insert(traits, kind.name(), &Value::Scalar(part));
+                missing = missing.saturating_sub(part);
+            }
+            if !missing.is_zero() {
+                return Err(Misfit::Scalar(kind));
+            }
+        }
+        let mut numbers = Vec::new();
+        for (traits, amounts, _) in &bundles {
+            let missing = self.ports.len() - numbers.len();
+            let part: Ranges = amounts.ports().take_first(missing as u64);
+            numbers.extend(part.iter().filter_map(|number| u16::try_from(number).ok()));
+            taken.insert(traits, "ports", &Value::Ranges(part));
+        }
+        if numbers.len() < self.ports.len() {
+            return Err(Misfit::Ports);
+        }
+        // Ascending, as the agent numbers them: PORT0 is the lowest.
+        numbers.sort_unstable();
+        Ok((taken, numbers))
+    }
+
+    /// Tells the task, and whoever looks for it, the numbers of its named ports.
+    fn announce(&self, info: &mut v1::TaskInfo, numbers: &[u16]) {
+        for (name, number) in self.ports.iter().zip(numbers) {
+            let Some(name) = name else { continue };
+            let variable = variable(
+                format!("PORT_{}", environment_name(name)),
+                number.to_string(),
+            );
+            let command = info.command.get_or_insert_default();
+            command
+                .environment
+                .get_or_insert_default()
+                .variables
+                .push(variable);
+            let port = v1::Port {
+                number: u32::from(*number),
+                name: Some(name.clone()),
+                protocol: Some("tcp".to_owned()),
+                ..Default::default()
+            };
+            let discovery = info.discovery.get_or_insert_with(|| v1::DiscoveryInfo {
+                visibility: v1::discovery_info::Visibility::Framework.into(),
+                name: Some(info.name.clone()),
+                ..Default::default()
+            });
+            discovery.ports.get_or_insert_default().ports.push(port);
+        }
+    }
+}
+
+/// Reserved or not, but neither revocable nor a volume nor of a resource provider: those are asked
+/// for by name, through the wire message.
+fn is_usable(traits: &Traits) -> bool {
+    !traits.revocable && !traits.shared && traits.disk.is_none() && traits.provider.is_none()
+}
+
+fn variable(name: String, value: String) -> v1::environment::Variable {
+    v1::environment::Variable {
+        name,
+        value: Some(value),
+        ..Default::default()
+    }
+}
+
+fn environment_name(name: &str) -> String {
+    let upper = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(upper).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::offer;
+
+    fn place(task: TaskBuilder, free: &str) -> Result<Placed, Misfit> {
+        let offer = offer(free, "");
+        task.build().unwrap().place(&offer, &offer.resources)
+    }
+
+    fn small() -> TaskBuilder {
+        TaskBuilder::new("t").cpus(0.5).memory(64.0).shell("true")
+    }
+
+    #[test]
+    fn what_is_reserved_is_used_first() {
+        let placed = place(small().cpus(0.7), "cpus:4;cpus(web):1;mem(web):32;mem:64").unwrap();
+        assert_eq!(
+            placed.resources.to_string(),
+            "cpus:0.2;mem:32;cpus(web):1;mem(web):32"
+        );
+        assert_eq!(placed.info.agent_id.value, "agent-1");
+        let roles = placed
+            .info
+            .resources
+            .iter()
+            .map(|r| r.allocation_info.clone().unwrap().role);
+        assert!(roles.into_iter().all(|role| role.as_deref() == Some("web")));
+    }
+
+    #[test]
+    fn named_ports_are_told_to_the_task_and_to_the_world() {
+        let task = small().port("http").ports(1).port("admin-2");
+        let placed = place(task, "cpus:1;mem:64;ports:[31005-31006,31001-31001]").unwrap();
+        assert_eq!(placed.ports, [31001, 31005, 31006]);
+        let variables = placed.info.command.unwrap().environment.unwrap().variables;
+        let variables: Vec<_> = variables
+            .into_iter()
+            .map(|v| (v.name, v.value.unwrap_or_default()))
+            .collect();
+        let expected = [("PORT_HTTP", "31001"), ("PORT_ADMIN_2", "31006")];
+        assert_eq!(
+            variables,
+            expected.map(|(n, v)| (n.to_owned(), v.to_owned()))
+        );
+        let discovered = placed.info.discovery.unwrap().ports.unwrap().ports;
+        assert_eq!(
+            (discovered[1].number, discovered[1].name.as_deref()),
+            (31006, Some("admin-2"))
+        );
+    }
+
+    #[test]
+    fn the_first_missing_thing_is_named() {
+        let free = "cpus:0.5;mem:64;ports:[1-1]";
+        assert!(place(small(), free).is_ok());
+        let cases = [
+            (small().memory(1.0), "too little mem"),
+            (small().gpus(1), "too little gpus"),
+            (small().ports(2), "too few ports"),
+            (small().constraint(Constraint::exists("ssd")), "not ssd"),
+        ];
+        for (task, reason) in cases {
+            assert_eq!(place(task, free).unwrap_err().to_string(), reason);
+        }
+    }
+
+    #[test]
+    fn a_task_that_the_master_would_refuse_is_not_built() {
+        let cases = [
+            (TaskBuilder::new("a/b").cpus(1.0).shell("x"), "task id"),
+            (TaskBuilder::new("a").cpus(1.0), "nothing to run"),
+            (
+                TaskBuilder::new("a")
+                    .cpus(1.0)
+                    .command(Vec::<String>::new()),
+                "nothing to run",
+            ),
+            (TaskBuilder::new("a").shell("x"), "no resources"),
+            (
+                TaskBuilder::new("a").cpus(-1.0).shell("x"),
+                "`cpus` of task \"a\": it is negative",
+            ),
+            (
+                TaskBuilder::new("a").cpus(f64::NAN).shell("x"),
+                "`cpus` of task \"a\"",
+            ),
+        ];
+        for (task, expected) in cases {
+            let error = task.build().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_program_is_run_without_a_shell() {
+        let placed = place(small().command(["/bin/echo", "a b"]), "cpus:1;mem:64").unwrap();
+        let command = placed.info.command.unwrap();
+        assert_eq!(
+            (command.shell, command.value.as_deref()),
+            (Some(false), Some("/bin/echo"))
+        );
+        assert_eq!(command.arguments, ["/bin/echo", "a b"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! The invariants, worked out anew: slow, for tests, the simulator and samples.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tepui_model::{AgentKey, Resources, Scalars};
+
+use crate::{
+    agents::Agent, allocator::Allocator, clamp::subtract_what_is_there, clients::Client,
+    slots::Slots, violation::Violation,
+};
+
+impl Allocator {
+    /// Whether all is as it must be: nothing in two places or in none, every sum and every order
+    /// as if worked out anew, and no call so far that made no sense.
+    pub fn check(&self) -> Result<(), Violation> {
+        self.misuse.clone().map_or(Ok(()), Err)?;
+        for (key, agent) in self.agents.iter() {
+            check_conservation(AgentKey(key), agent)?;
+            self.check_agent(AgentKey(key), agent)?;
+        }
+        self.check_sums()?;
+        self.check_order()
+    }
+
+    /// Holders and refusers exist, the cached prospect is true, and nothing is forgotten.
+    fn check_agent(&self, key: AgentKey, agent: &Agent) -> Result<(), Violation> {
+        let known = |client: &u32| self.contest.client(*client).is_some();
+        ensure(agent.holdings().all(|(client, _)| known(&client)), || {
+            format!("who holds {key}")
+        })?;
+        let subscribed = |client: u32| {
+            self.contest
+                .client(client)
+                .is_some_and(|client| client.state.subscribed)
+        };
+        let refusers = agent
+            .refusals()
+            .iter()
+            .all(|refusal| subscribed(refusal.client));
+        ensure(refusers, || format!("who refused {key}"))?;
+        ensure(agent.is_prospect_true(&self.contest, &self.options), || {
+            format!("who has seen {key}")
+        })?;
+        let listed = agent.candidate == self.candidates.lists(key);
+        ensure(listed, || format!("whether {key} is a candidate"))?;
+        let wakes = agent
+            .wake
+            .is_none_or(|wake| self.candidates.wakes_at(wake, key));
+        ensure(wakes, || format!("when {key} is looked at"))
+    }
+
+    fn check_sums(&self) -> Result<(), Violation> {
+        let mut total = Scalars::new();
+        for (_, agent) in self.agents.iter() {
+            total.add(&self.contest.counted(&agent.total().scalars()));
+        }
+        ensure(total == *self.contest.total(), || "the total".to_owned())?;
+        let held = self.held_by_client();
+        for (slot, client) in self.contest.clients().iter() {
+            let (sum, agents) = held.get(&slot).cloned().unwrap_or_default();
+            let same = sum == client.allocated && agents == client.agents;
+            ensure(same, || format!("what {} holds", client.framework))?;
+        }
+        for (slot, node) in self.contest.roles() {
+            let mut sum = Scalars::new();
+            let clients = self.contest.clients().iter();
+            for (_, client) in clients.filter(|(_, client)| client.role == slot) {
+                sum.add(&client.allocated);
+            }
+            ensure(sum == node.allocated, || {
+                format!("what role {} holds", node.name)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The scalars that each client holds, and on how many agents.
+    fn held_by_client(&self) -> BTreeMap<u32, (Scalars, u32)> {
+        let mut held: BTreeMap<u32, (Scalars, u32)> = BTreeMap::new();
+        for (_, agent) in self.agents.iter() {
+            let mut here = BTreeSet::new();
+            for (client, resources) in agent.holdings() {
+                let (sum, agents) = held.entry(client).or_default();
+                sum.add(&resources.scalars());
+                *agents += u32::from(here.insert(client));
+            }
+        }
+        held
+    }
+
+    /// Exactly the clients in play are ranked, in the order that their shares have.
+    fn check_order(&self) -> Result<(), Violation> {
+        let mut contest = self.contest.clone();
+        contest.settle();
+        let ranked: Vec<u32> = contest.in_order().collect();
+        let mut anew = contest.clone();
+        anew.rebuild();
+        ensure(ranked == anew.in_order().collect::<Vec<_>>(), || {
+            "the order".to_owned()
+        })?;
+        let mut in_play = Slots::new();
+        let clients = contest.clients().iter();
+        let playing = |(_, client): &(u32, &Client)| client.state.in_play();
+        clients
+            .filter(playing)
+            .for_each(|(slot, _)| in_play.insert(slot));
+        let same = in_play.without(contest.live()).next().is_none()
+            && contest.live().without(&in_play).next().is_none()
+            && in_play.without(&Slots::new()).count() == ranked.len();
+        ensure(same, || "who is in play".to_owned())
+    }
+}
+
+/// Free and held are together what there is; or, if more is held than there is, nothing of that
+/// is free.
+fn check_conservation(key: AgentKey, agent: &Agent) -> Result<(), Violation> {
+    let held = agent
+        .holdings()
+        .fold(Resources::new(), |sum, (_, held)| sum + held);
+    let mut free = agent.total().clone();
+    subtract_what_is_there(&mut free, &held);
+    let overdrawn = !agent.total().contains(&held);
+    let whole = overdrawn || agent.free().clone() + &held == *agent.total();
+    if free == *agent.free() && whole {
+        return Ok(());
+    }
+    Err(Violation::NotConserved {
+        agent: key,
+        free: agent.free().to_string(),
+        held: held.to_string(),
+        total: agent.total().to_string(),
+    })
+}
+
+fn ensure(condition: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
+    if condition {
+        Ok(())
+    } else {
+        Err(Violation::OutOfDate(what()))
+    }
+}

@@ -1,0 +1,20 @@
+//! The named maxima of the allocator.
+
+/// Keys of agents and of frameworks lie below this: they are indices into vectors, and a wild key
+/// must not take all memory.
+pub const MAX_KEY: u32 = 1 << 24;
+
+/// Different amounts that one client has refused on one agent and that are remembered side by
+/// side. Beyond it the one that would be forgotten first is forgotten at once.
+pub const MAX_REFUSALS_PER_CLIENT: usize = 8;
+
+/// Amounts looked at, newest first, for one that equals a newly refused amount, so that refusals
+/// of the same amount share its memory.
+pub const MAX_AMOUNTS_COMPARED: usize = 16;
+
+/// Clients passed over, in order of their share, before those that are left are looked at
+/// directly.
+pub const MAX_PASSED_OVER: usize = 32;
+
+/// Sets of quantities in a minimum, and quantities in such a set.
+pub const MAX_MINIMUM_ITEMS: usize = 64;

@@ -1,0 +1,294 @@
+//! Random histories: the incremental allocator makes the offers of the naive one, the same ones
+//! when told the same, and loses no resource.
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use tepui_model::{Capability, Quantity, Traits, Value};
+
+use super::{reference::Naive, *};
+
+/// One thing that happens. Numbers choose among what is there.
+#[derive(Clone, Debug)]
+enum Step {
+    AddAgent(u32, usize),
+    RemoveAgent(u32),
+    AgentActive(u32, bool),
+    AgentTotal(u32, usize),
+    Framework(u32, FrameworkProfile),
+    RemoveFramework(u32),
+    FrameworkActive(u32, bool),
+    Suppress(u32, Vec<Role>),
+    Revive(u32, Vec<Role>),
+    /// An offer is given back, refused for so many seconds, if for any.
+    Decline(usize, Option<u64>),
+    /// Half of an offer is used; the rest is refused for so many seconds, if for any.
+    Accept(usize, Option<u64>),
+    EndTask(usize),
+    /// Tasks are learnt of.
+    Charge(u32, u32, usize),
+    Weight(usize, i64),
+    Pass(u64),
+    Run,
+}
+
+const ROLES: [&str; 5] = ["*", "a", "b", "a/c", "d"];
+
+fn shapes() -> Vec<Resources> {
+    let texts = [
+        "cpus:4;mem:100",
+        "cpus:2;mem:200;ports:[1-9]",
+        "cpus:1;mem:10;cpus(a):2;mem(a):50",
+        "cpus(b):2;cpus(a/c):1;mem:64;disks:{x,y}",
+        "cpus:8;mem:800;gpus:1",
+        "mem:20;disk:100",
+        "cpus:0.5;mem:33;bandwidth:7",
+    ];
+    let mut shapes: Vec<Resources> = texts.iter().map(|text| parse(text)).collect();
+    let revocable = Traits {
+        revocable: true,
+        ..Traits::plain()
+    };
+    shapes[0].insert(&revocable, "cpus", &Value::Scalar(Quantity::from_units(2)));
+    shapes.push(Resources::from_item(
+        &revocable,
+        "mem",
+        &Value::Scalar(Quantity::from_units(90)),
+    ));
+    shapes.push(parse("cpus:4;mem:100"));
+    shapes
+}
+
+fn roles() -> impl Strategy<Value = Vec<Role>> {
+    proptest::sample::subsequence(ROLES.to_vec(), 0..=3)
+        .prop_map(|names| names.into_iter().map(role).collect())
+}
+
+fn profiles() -> impl Strategy<Value = FrameworkProfile> {
+    let known = [Capability::RevocableResources, Capability::GpuResources];
+    let capabilities = proptest::sample::subsequence(known.to_vec(), 0..=2);
+    (roles(), roles(), capabilities, prop::bool::weighted(0.9)).prop_map(
+        |(roles, suppressed, capabilities, active)| FrameworkProfile {
+            suppressed: suppressed
+                .into_iter()
+                .filter(|role| roles.contains(role))
+                .collect(),
+            roles,
+            capabilities: capabilities.into_iter().collect(),
+            active,
+        },
+    )
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let agent = || 0..6_u32;
+    let framework = || 0..6_u32;
+    let shape = || 0..9_usize;
+    let refuse = || select(vec![None, Some(0), Some(1), Some(3), Some(20)]);
+    prop_oneof![
+        6 => (agent(), shape()).prop_map(|(agent, shape)| Step::AddAgent(agent, shape)),
+        1 => agent().prop_map(Step::RemoveAgent),
+        1 => (agent(), any::<bool>()).prop_map(|(agent, active)| Step::AgentActive(agent, active)),
+        1 => (agent(), shape()).prop_map(|(agent, shape)| Step::AgentTotal(agent, shape)),
+        6 => (framework(), profiles()).prop_map(|(key, profile)| Step::Framework(key, profile)),
+        1 => framework().prop_map(Step::RemoveFramework),
+        1 => (framework(), any::<bool>()).prop_map(|(key, on)| Step::FrameworkActive(key, on)),
+        1 => (framework(), roles()).prop_map(|(key, roles)| Step::Suppress(key, roles)),
+        2 => (framework(), roles()).prop_map(|(key, roles)| Step::Revive(key, roles)),
+        20 => (any::<usize>(), refuse()).prop_map(|(at, refuse)| Step::Decline(at, refuse)),
+        5 => (any::<usize>(), refuse()).prop_map(|(at, refuse)| Step::Accept(at, refuse)),
+        4 => any::<usize>().prop_map(Step::EndTask),
+        1 => (framework(), agent(), shape()).prop_map(|(key, agent, shape)| Step::Charge(key, agent, shape)),
+        1 => (0..ROLES.len(), 1..5000_i64).prop_map(|(role, weight)| Step::Weight(role, weight)),
+        4 => (0..4_u64).prop_map(Step::Pass),
+        15 => Just(Step::Run),
+    ]
+}
+
+/// Both allocators under the same history.
+struct World {
+    fast: Allocator,
+    naive: Naive,
+    shapes: Vec<Resources>,
+    now: u64,
+    offers: Vec<Allocation>,
+    tasks: Vec<Allocation>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            fast: Allocator::new(Options::default()),
+            naive: Naive::default(),
+            shapes: shapes(),
+            now: 0,
+            offers: Vec::new(),
+            tasks: Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match step.clone() {
+            Step::AddAgent(..)
+            | Step::RemoveAgent(..)
+            | Step::AgentActive(..)
+            | Step::AgentTotal(..) => self.change_agent(step),
+            Step::Decline(at, refuse) => {
+                if let Some(offer) = pick(&mut self.offers, at) {
+                    self.recover(&offer, refuse);
+                }
+            }
+            Step::Accept(at, refuse) => self.accept(at, refuse),
+            Step::EndTask(at) => {
+                if let Some(task) = pick(&mut self.tasks, at) {
+                    self.recover(&task, None);
+                }
+            }
+            Step::Charge(framework, agent, shape) => self.charge(framework, AgentKey(agent), shape),
+            Step::Weight(name, weight) => {
+                let (name, weight) = (role(ROLES[name]), Quantity::from_millis(weight));
+                self.fast.set_weight(&name, weight);
+                self.naive.set_weight(&name, weight);
+            }
+            Step::Pass(span) => self.now += span,
+            Step::Run => self.run(),
+            _ => self.change_framework(step),
+        }
+    }
+
+    fn change_agent(&mut self, step: &Step) {
+        match *step {
+            Step::AddAgent(key, shape) if self.fast.total(AgentKey(key)).is_none() => {
+                let total = self.shapes[shape].clone();
+                self.fast
+                    .add_agent(AgentKey(key), total.clone(), Vec::new());
+                self.naive.add_agent(AgentKey(key), total);
+            }
+            Step::RemoveAgent(key) => {
+                let key = AgentKey(key);
+                self.offers.retain(|offer| offer.agent != key);
+                self.tasks.retain(|task| task.agent != key);
+                self.fast.remove_agent(key);
+                self.naive.remove_agent(key);
+            }
+            Step::AgentActive(key, active) => {
+                self.fast.set_agent_active(AgentKey(key), active);
+                self.naive.set_agent_active(AgentKey(key), active);
+            }
+            Step::AgentTotal(key, shape) => {
+                let total = self.shapes[shape].clone();
+                self.fast.update_agent_total(AgentKey(key), total.clone());
+                self.naive.update_agent_total(AgentKey(key), total);
+            }
+            _ => {}
+        }
+    }
+
+    fn change_framework(&mut self, step: &Step) {
+        match step {
+            Step::Framework(key, profile) => {
+                self.fast
+                    .update_framework(FrameworkKey(*key), profile.clone());
+                self.naive.update_framework(FrameworkKey(*key), profile);
+            }
+            Step::RemoveFramework(key) => {
+                let key = FrameworkKey(*key);
+                self.offers.retain(|offer| offer.framework != key);
+                self.tasks.retain(|task| task.framework != key);
+                self.fast.remove_framework(key);
+                self.naive.remove_framework(key);
+            }
+            Step::FrameworkActive(key, active) => {
+                self.fast.set_framework_active(FrameworkKey(*key), *active);
+                self.naive.set_framework_active(FrameworkKey(*key), *active);
+            }
+            Step::Suppress(key, roles) => {
+                self.fast.suppress(FrameworkKey(*key), roles);
+                self.naive.suppress(FrameworkKey(*key), roles);
+            }
+            Step::Revive(key, roles) => {
+                self.fast.revive(FrameworkKey(*key), roles);
+                self.naive.revive(FrameworkKey(*key), roles);
+            }
+            _ => {}
+        }
+    }
+
+    fn recover(&mut self, offer: &Allocation, refuse: Option<u64>) {
+        let refuse = refuse.and_then(|span| until(self.now + span));
+        give_back(&mut self.fast, offer, refuse);
+        self.naive.recover(offer, refuse.map(|filter| filter.until));
+    }
+
+    fn accept(&mut self, at: usize, refuse: Option<u64>) {
+        let Some(mut offer) = pick(&mut self.offers, at) else {
+            return;
+        };
+        let half = offer.resources.filter(Traits::is_plain);
+        let rest = offer.resources.checked_sub(&half).unwrap();
+        if half.is_empty() || rest.is_empty() {
+            return self.tasks.push(offer);
+        }
+        self.tasks.push(Allocation {
+            resources: half,
+            ..offer.clone()
+        });
+        offer.resources = rest;
+        self.recover(&offer, refuse);
+    }
+
+    fn charge(&mut self, framework: u32, agent: AgentKey, shape: usize) {
+        if self.fast.total(agent).is_none() {
+            return;
+        }
+        let task = Allocation {
+            framework: FrameworkKey(framework),
+            role: role(ROLES[framework as usize % ROLES.len()]),
+            agent,
+            resources: self.shapes[shape].clone(),
+        };
+        self.fast
+            .charge(task.framework, &task.role, agent, &task.resources);
+        self.naive.charge(&task);
+        self.tasks.push(task);
+    }
+
+    fn run(&mut self) {
+        let now = seconds(self.now);
+        let due = self.fast.next_expiry().is_some_and(|time| time <= now);
+        let nothing_to_do = !due && !self.fast.needs_run();
+        let made = self.fast.allocate(now);
+        assert_eq!(made, self.naive.allocate(now));
+        assert!(
+            !nothing_to_do || made.is_empty(),
+            "offers though nothing changed: {made:?}"
+        );
+        self.offers.extend(made);
+    }
+}
+
+fn pick(from: &mut Vec<Allocation>, at: usize) -> Option<Allocation> {
+    (!from.is_empty()).then(|| from.swap_remove(at % from.len()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn the_offers_are_those_of_the_naive_allocator(history in vec(steps(), 1..120)) {
+        let mut world = World::new();
+        for step in &history {
+            world.apply(step);
+            prop_assert_eq!(world.fast.check(), Ok(()), "after {:?}", step);
+        }
+    }
+
+    #[test]
+    fn the_same_history_makes_the_same_offers(history in vec(steps(), 1..120)) {
+        let mut worlds = [World::new(), World::new()];
+        for step in &history {
+            worlds.iter_mut().for_each(|world| world.apply(step));
+            let [one, two] = &worlds;
+            prop_assert_eq!(&one.offers, &two.offers);
+            prop_assert_eq!(one.fast.next_expiry(), two.fast.next_expiry());
+        }
+    }
+}

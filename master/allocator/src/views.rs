@@ -1,0 +1,100 @@
+//! What others may see of the allocator.
+
+use tepui_model::{AgentKey, FrameworkKey, Quantity, Resources, Role, Scalars, Traits, Value};
+
+use crate::{allocator::Allocator, clients::RoleNode};
+
+/// How a role stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleShare {
+    /// Its name.
+    pub role: Role,
+    /// Its weight.
+    pub weight: Quantity,
+    /// Its dominant share, divided by its weight, for people: the exact one decides.
+    pub share: f64,
+    /// The scalars that its frameworks hold, offers included.
+    pub allocated: Resources,
+    /// The frameworks that have the role or hold something in it.
+    pub frameworks: Vec<FrameworkKey>,
+}
+
+impl Allocator {
+    /// Every role that a framework has or holds something in, or that has a weight, by name
+    /// (Mesos: ROL-06).
+    #[must_use]
+    pub fn role_shares(&self) -> Vec<RoleShare> {
+        let share = |node: &RoleNode| RoleShare {
+            role: node.name.clone(),
+            weight: node.weight(),
+            share: self.contest.role_share(node).as_f64(),
+            allocated: quantities(&node.allocated),
+            frameworks: node.clients.keys().copied().collect(),
+        };
+        self.contest.roles().map(|(_, node)| share(node)).collect()
+    }
+
+    /// The weights that were set, by role.
+    pub fn weights(&self) -> impl Iterator<Item = (&Role, Quantity)> + '_ {
+        self.contest
+            .roles()
+            .filter_map(|(_, node)| Some((&node.name, node.weight?)))
+    }
+
+    /// What an agent has.
+    #[must_use]
+    pub fn total(&self, agent: AgentKey) -> Option<&Resources> {
+        self.agents.get(agent.0).map(|agent| agent.total())
+    }
+
+    /// What is free on an agent.
+    #[must_use]
+    pub fn free(&self, agent: AgentKey) -> Option<&Resources> {
+        self.agents.get(agent.0).map(|agent| agent.free())
+    }
+
+    /// Who holds what on an agent, by framework and role; nothing of an agent that is not there.
+    #[must_use]
+    pub fn allocated(&self, agent: AgentKey) -> Vec<(FrameworkKey, Role, Resources)> {
+        let mut held: Vec<(FrameworkKey, Role, Resources)> = Vec::new();
+        let holdings = self
+            .agents
+            .get(agent.0)
+            .into_iter()
+            .flat_map(|agent| agent.holdings());
+        for (client, resources) in holdings {
+            let Some(client) = self.contest.client(client) else {
+                continue;
+            };
+            let Some(role) = self.contest.role(client.role) else {
+                continue;
+            };
+            let own = |(framework, name, _): &&mut (FrameworkKey, Role, Resources)| {
+                *framework == client.framework && *name == role.name
+            };
+            match held.iter_mut().find(own) {
+                Some((.., sum)) => *sum += resources,
+                None => held.push((client.framework, role.name.clone(), resources.clone())),
+            }
+        }
+        held.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
+        held
+    }
+
+    /// The number of refusals that are remembered, ended ones included.
+    #[must_use]
+    pub fn refusals(&self) -> usize {
+        self.agents
+            .iter()
+            .map(|(_, agent)| agent.refusals().len())
+            .sum()
+    }
+}
+
+fn quantities(scalars: &Scalars) -> Resources {
+    let mut resources = Resources::new();
+    for (kind, quantity) in scalars.iter() {
+        resources.insert(&Traits::plain(), kind.name(), &Value::Scalar(quantity));
+    }
+    resources
+}

@@ -1,0 +1,126 @@
+//! Agents: who is there, who may come back, who must not.
+
+mod liveness;
+mod lost;
+mod register;
+mod removal;
+mod reregister;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkKey, TaskId, Time};
+use tepui_proto::v1;
+
+pub(crate) use self::lost::LostAgents;
+pub use self::state::{AgentState, AgentStep, IllegalAgentStep};
+use crate::{
+    events::ConnectionId,
+    ids::OfferNumber,
+    record::{AgentRecord, Change, Record},
+    slab::Slab,
+};
+
+/// One agent that is connected or may be again soon.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) key: AgentKey,
+    pub(crate) id: AgentId,
+    pub(crate) info: AgentInfo,
+    pub(crate) version: String,
+    pub(crate) capabilities: Vec<v1::agent_info::capability::Type>,
+    pub(crate) state: AgentState,
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) registered: Time,
+    pub(crate) reregistered: Option<Time>,
+    /// Pings since it last said anything.
+    pub(crate) unanswered_pings: u32,
+    pub(crate) offers: BTreeSet<OfferNumber>,
+    pub(crate) tasks: BTreeSet<(FrameworkKey, TaskId)>,
+}
+
+impl Agent {
+    pub(crate) fn record(&self) -> Change {
+        Change::Put(Record::Agent(AgentRecord {
+            info: self.info.clone(),
+            version: self.version.clone(),
+            registered: self.registered,
+        }))
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        Address::of(&self.info)
+    }
+}
+
+/// Where an agent is reached; only one lives there at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Address(String, u16);
+
+impl Address {
+    pub(crate) fn of(info: &AgentInfo) -> Self {
+        Self(info.hostname.clone(), info.port)
+    }
+}
+
+/// All agents.
+#[derive(Debug)]
+pub(crate) struct Agents {
+    pub(crate) slab: Slab<AgentKey, Agent>,
+    pub(crate) by_id: BTreeMap<AgentId, AgentKey>,
+    /// The newest agent at each address.
+    pub(crate) by_address: BTreeMap<Address, AgentKey>,
+    /// Agents of the registry that have not come back since the master started.
+    pub(crate) recovered: BTreeMap<AgentId, AgentRecord>,
+    pub(crate) unreachable: LostAgents,
+    pub(crate) gone: LostAgents,
+}
+
+impl Agents {
+    pub(crate) fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            by_id: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            recovered: BTreeMap::new(),
+            unreachable: LostAgents::default(),
+            gone: LostAgents::default(),
+        }
+    }
+
+    pub(crate) fn get(&self, key: AgentKey) -> Option<&Agent> {
+        self.slab.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: AgentKey) -> Option<&mut Agent> {
+        self.slab.get_mut(key)
+    }
+
+    pub(crate) fn find(&self, id: &AgentId) -> Option<&Agent> {
+        self.slab.get(*self.by_id.get(id)?)
+    }
+
+    /// All that are connected or disconnected, in the order of their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Agent> {
+        self.slab.iter()
+    }
+
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(AgentKey) -> Agent) -> AgentKey {
+        let key = self.slab.insert_with(make);
+        if let Some(agent) = self.slab.get(key) {
+            self.by_id.insert(agent.id.clone(), key);
+            self.by_address.insert(agent.address(), key);
+        }
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: AgentKey) -> Option<Agent> {
+        let agent = self.slab.remove(key)?;
+        self.by_id.remove(&agent.id);
+        let address = agent.address();
+        if self.by_address.get(&address) == Some(&key) {
+            self.by_address.remove(&address);
+        }
+        Some(agent)
+    }
+}

@@ -1,0 +1,157 @@
+//! An agent registers for the first time (Mesos: AGT-01).
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tepui_model::{AgentId, AgentKey};
+
+use super::{Address, Agent, AgentState};
+use crate::{
+    Master,
+    effects::{AgentCommand, Effect, Effects},
+    events::{ConnectionId, Registration},
+    limits::MAX_AGENTS,
+    master::Peer,
+    notices::Notice,
+    timers::Timer,
+};
+
+impl Master {
+    pub(crate) fn register_agent(
+        &mut self,
+        connection: ConnectionId,
+        registration: Registration,
+        effects: &mut Effects,
+    ) {
+        if self.connections.contains_key(&connection) {
+            effects.warn("ending a stream on which an agent registered twice");
+            self.agent_disconnected(connection, effects);
+            return effects.push(Effect::EndAgent { connection });
+        }
+        match registration.info.id.clone() {
+            Some(id) => self.reregister_agent(connection, id, registration, effects),
+            None => self.register_new_agent(connection, registration, effects),
+        }
+    }
+
+    fn register_new_agent(
+        &mut self,
+        connection: ConnectionId,
+        registration: Registration,
+        effects: &mut Effects,
+    ) {
+        if !registration.tasks.is_empty() {
+            let problem = "an agent without an id cannot have tasks";
+            return refuse(connection, problem.to_owned(), false, effects);
+        }
+        self.replace_agent_at(&Address::of(&registration.info), effects);
+        if let Err(problem) = self.has_room_for_agent() {
+            return refuse(connection, problem, false, effects);
+        }
+        let id = self.ids.next_agent();
+        let key = self.add_agent(id, registration);
+        self.admit(key, connection, true, effects);
+    }
+
+    /// An agent without an id where another one was: the old one's work dir is gone, and so are
+    /// its tasks. While the old one is connected, both are there, whatever they call themselves.
+    fn replace_agent_at(&mut self, address: &Address, effects: &mut Effects) {
+        let Some(key) = self.agents.by_address.get(address).copied() else {
+            return;
+        };
+        if self
+            .agents
+            .get(key)
+            .is_some_and(|agent| agent.state == AgentState::Disconnected)
+        {
+            let why = "a new agent registered at the same address";
+            self.remove_agent(key, why, effects);
+        }
+    }
+
+    pub(super) fn has_room_for_agent(&self) -> Result<(), String> {
+        if self.agents.slab.len() >= MAX_AGENTS {
+            return Err(format!("there are {MAX_AGENTS} agents already"));
+        }
+        Ok(())
+    }
+
+    /// A new agent in the tables, not yet connected and without tasks.
+    pub(super) fn add_agent(&mut self, id: AgentId, registration: Registration) -> AgentKey {
+        let now = self.now;
+        let info = registration.info.with_id(id.clone());
+        let total = info.resources.clone();
+        let key = self.agents.insert_with(|key| Agent {
+            key,
+            id,
+            info,
+            version: registration.version,
+            capabilities: registration.capabilities,
+            state: AgentState::Connected,
+            connection: None,
+            registered: now,
+            reregistered: None,
+            unanswered_pings: 0,
+            offers: BTreeSet::new(),
+            tasks: BTreeSet::new(),
+        });
+        self.allocator.add_agent(key, total, Vec::new());
+        key
+    }
+
+    /// Tells an agent that it is registered, and begins to ping it.
+    pub(super) fn admit(
+        &mut self,
+        key: AgentKey,
+        connection: ConnectionId,
+        is_news: bool,
+        effects: &mut Effects,
+    ) {
+        let Some(agent) = self.agents.get_mut(key) else {
+            return;
+        };
+        agent.state = AgentState::Connected;
+        agent.connection = Some(connection);
+        agent.unanswered_pings = 0;
+        if is_news {
+            effects.persist(agent.record());
+        }
+        let registered = AgentCommand::Registered {
+            agent_id: agent.id.clone(),
+            master: Arc::clone(&self.info),
+            silence_limit: self.config.agent_silence_limit(),
+        };
+        effects.to_agent(connection, registered);
+        self.connections.insert(connection, Peer::Agent(key));
+        self.timers.cancel(Timer::AgentDeadline(key));
+        self.timers
+            .set(Timer::Ping(key), self.now + self.config.agent_ping_timeout);
+        self.allocator.set_agent_active(key, true);
+        if let Some(agent) = self.agents.get(key).filter(|_| is_news) {
+            effects.publish(Notice::AgentAdded(Box::new(self.agent_view(agent))));
+        }
+    }
+
+    /// Tells an agent, if it is connected.
+    pub(crate) fn command(&self, id: &AgentId, command: AgentCommand, effects: &mut Effects) {
+        if let Some(connection) = self.agents.find(id).and_then(|agent| agent.connection) {
+            effects.to_agent(connection, command);
+        }
+    }
+}
+
+/// Tells an agent why it is not registered, and ends its stream.
+pub(super) fn refuse(
+    connection: ConnectionId,
+    message: String,
+    forget_identity: bool,
+    effects: &mut Effects,
+) {
+    effects.to_agent(
+        connection,
+        AgentCommand::Refused {
+            message,
+            forget_identity,
+        },
+    );
+    effects.push(Effect::EndAgent { connection });
+}

@@ -1,0 +1,115 @@
+//! What can happen to the cluster.
+
+use tepui_model::{AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState, TaskStatus};
+use tepui_proto::v1;
+
+use crate::{calls::SchedulerCall, operator::OperatorCall};
+
+/// A stream of a framework or of an agent. The shell numbers them all from one row and never uses
+/// a number twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// A call of an operator that waits for its [`crate::Effect::Reply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// One thing that happened. Events of connections that are over, or not yet begun by SUBSCRIBE or
+/// a registration, change nothing.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A framework called.
+    Call {
+        /// On this stream.
+        connection: ConnectionId,
+        /// For this.
+        call: SchedulerCall,
+    },
+    /// A framework's stream is over.
+    FrameworkDisconnected {
+        /// This one.
+        connection: ConnectionId,
+    },
+    /// An agent registers, or registers again when its id is set.
+    RegisterAgent {
+        /// On this stream.
+        connection: ConnectionId,
+        /// With this.
+        registration: Box<Registration>,
+    },
+    /// An agent answers a ping.
+    AgentPong {
+        /// On this stream.
+        connection: ConnectionId,
+    },
+    /// The state of a task changed, or is told again because nobody acknowledged it.
+    AgentUpdate {
+        /// On this stream.
+        connection: ConnectionId,
+        /// Whose task it is.
+        framework_id: FrameworkId,
+        /// The update, with the uuid to acknowledge.
+        status: Box<TaskStatus>,
+        /// The newest state, which is ahead of `status` while updates wait in line.
+        latest_state: TaskState,
+    },
+    /// An agent stops for good and takes its tasks with it.
+    AgentUnregister {
+        /// On this stream.
+        connection: ConnectionId,
+    },
+    /// An agent's stream is over.
+    AgentDisconnected {
+        /// This one.
+        connection: ConnectionId,
+    },
+    /// An operator calls.
+    Operator {
+        /// Whom to answer.
+        request: RequestId,
+        /// What about.
+        call: OperatorCall,
+    },
+    /// Nothing but the passing of time. To be given at [`crate::Master::next_wake`] at the latest.
+    Wake,
+}
+
+/// What an agent says of itself when it registers.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The agent; with an id it registers again.
+    pub info: AgentInfo,
+    /// The version of its program.
+    pub version: String,
+    /// What it can do.
+    pub capabilities: Vec<v1::agent_info::capability::Type>,
+    /// Every task it knows and whose terminal update is not yet acknowledged.
+    pub tasks: Vec<KnownTask>,
+    /// The frameworks of those tasks, each with its id.
+    pub frameworks: Vec<FrameworkInfo>,
+}
+
+impl Registration {
+    /// The registration of an agent without tasks.
+    #[must_use]
+    pub fn new(info: AgentInfo) -> Self {
+        Self {
+            info,
+            version: String::new(),
+            capabilities: Vec::new(),
+            tasks: Vec::new(),
+            frameworks: Vec::new(),
+        }
+    }
+}
+
+/// A task as its agent knows it.
+#[derive(Clone, Debug)]
+pub struct KnownTask {
+    /// Whose it is.
+    pub framework_id: FrameworkId,
+    /// What it is.
+    pub task: TaskInfo,
+    /// Its newest state.
+    pub latest: TaskStatus,
+}

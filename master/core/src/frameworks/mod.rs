@@ -1,0 +1,127 @@
+//! Frameworks: who is subscribed, who may come back, who is removed.
+
+mod disconnect;
+mod roles;
+mod state;
+mod subscribe;
+mod teardown;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use tepui_model::{Capability, FrameworkId, FrameworkInfo, FrameworkKey, Role, TaskId, Time};
+use tepui_proto::v1;
+
+pub use self::state::{FrameworkState, FrameworkStep, IllegalFrameworkStep};
+use crate::{
+    events::ConnectionId,
+    ids::OfferNumber,
+    record::{Change, FrameworkRecord, Record},
+    slab::Slab,
+    tasks::{Task, UnreachableTasks},
+};
+
+/// One framework.
+#[derive(Debug)]
+pub(crate) struct Framework {
+    pub(crate) key: FrameworkKey,
+    pub(crate) id: FrameworkId,
+    pub(crate) info: FrameworkInfo,
+    pub(crate) state: FrameworkState,
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) suppressed: BTreeSet<Role>,
+    pub(crate) registered: Time,
+    pub(crate) reregistered: Time,
+    /// When it is removed unless it comes back before.
+    pub(crate) deadline: Option<Time>,
+    pub(crate) offers: BTreeSet<OfferNumber>,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    pub(crate) unreachable: UnreachableTasks,
+    /// Tasks that have ended, the oldest first.
+    pub(crate) completed: VecDeque<Task>,
+}
+
+impl Framework {
+    pub(crate) fn is_partition_aware(&self) -> bool {
+        self.info.has(Capability::PartitionAware)
+    }
+
+    pub(crate) fn record(&self) -> Change {
+        Change::Put(Record::Framework(FrameworkRecord {
+            info: self.info.clone(),
+            registered: self.registered,
+            deadline: self.deadline,
+        }))
+    }
+}
+
+/// A framework that is removed, kept for the operator to see.
+#[derive(Debug)]
+pub(crate) struct CompletedFramework {
+    pub(crate) id: FrameworkId,
+    pub(crate) info: Arc<v1::FrameworkInfo>,
+    pub(crate) registered: Time,
+    pub(crate) reregistered: Time,
+    pub(crate) unregistered: Time,
+    pub(crate) tasks: VecDeque<Task>,
+}
+
+/// All frameworks.
+#[derive(Debug)]
+pub(crate) struct Frameworks {
+    pub(crate) slab: Slab<FrameworkKey, Framework>,
+    pub(crate) by_id: BTreeMap<FrameworkId, FrameworkKey>,
+    /// Removed ones, the oldest first.
+    pub(crate) completed: VecDeque<CompletedFramework>,
+    /// Ids of removed ones, also of those that are not kept to be seen.
+    removed: BTreeMap<FrameworkId, Time>,
+    removed_by_age: BTreeSet<(Time, FrameworkId)>,
+}
+
+impl Frameworks {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            by_id: BTreeMap::new(),
+            completed: VecDeque::new(),
+            removed: BTreeMap::new(),
+            removed_by_age: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, key: FrameworkKey) -> Option<&Framework> {
+        self.slab.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: FrameworkKey) -> Option<&mut Framework> {
+        self.slab.get_mut(key)
+    }
+
+    /// All in the table, those that are being ended too, in the order of their keys.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Framework> {
+        self.slab.iter()
+    }
+
+    pub(crate) fn is_removed(&self, id: &FrameworkId) -> bool {
+        self.removed.contains_key(id)
+    }
+
+    /// Remembers that a framework is removed. Gives the id that is forgotten for it, if any.
+    pub(crate) fn remember_removed(
+        &mut self,
+        id: FrameworkId,
+        since: Time,
+        limit: usize,
+    ) -> Option<FrameworkId> {
+        self.removed_by_age.insert((since, id.clone()));
+        self.removed.insert(id, since);
+        if self.removed.len() <= limit {
+            return None;
+        }
+        let (_, oldest) = self.removed_by_age.pop_first()?;
+        self.removed.remove(&oldest);
+        Some(oldest)
+    }
+}

@@ -1,0 +1,244 @@
+//! The master: one event in, effects out.
+
+use core::time::Duration;
+use std::{collections::BTreeMap, sync::Arc};
+
+use tepui_allocator::Allocator;
+use tepui_model::{AgentKey, FrameworkKey, InvalidId, Quantity, Role, Time};
+use tepui_proto::v1;
+
+use crate::{
+    agents::Agents,
+    config::Config,
+    effects::Effects,
+    events::{ConnectionId, Event},
+    frameworks::Frameworks,
+    ids::Ids,
+    offers::Offers,
+    record::Recovered,
+    timers::{Timer, Timers},
+};
+
+/// A timer that fires this much too late shows that the master itself was asleep.
+const LATE: Duration = Duration::from_secs(5);
+
+/// How long others have, after the master slept over their deadline, to be heard.
+const AFTER_SLEEP: Duration = Duration::from_secs(15);
+
+/// How long a framework that was disconnected before the master restarted has at least.
+const AFTER_RESTART: Duration = Duration::from_secs(10);
+
+/// Why no master can be made of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidConfig {
+    /// The master's id cannot start the ids that it hands out.
+    #[error("the master's id cannot be used in ids: {0}")]
+    MasterId(#[from] InvalidId),
+}
+
+/// Who is at the other end of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Framework(FrameworkKey),
+    Agent(AgentKey),
+}
+
+/// The state of a cluster.
+#[derive(Debug)]
+pub struct Master {
+    pub(crate) config: Config,
+    pub(crate) info: Arc<v1::MasterInfo>,
+    pub(crate) now: Time,
+    /// When the first event came.
+    pub(crate) started: Option<Time>,
+    pub(crate) ids: Ids,
+    pub(crate) timers: Timers,
+    pub(crate) allocator: Allocator,
+    pub(crate) agents: Agents,
+    pub(crate) frameworks: Frameworks,
+    pub(crate) offers: Offers,
+    pub(crate) weights: BTreeMap<Role, Quantity>,
+    pub(crate) connections: BTreeMap<ConnectionId, Peer>,
+}
+
+impl Master {
+    /// A master that goes on from what the registry kept.
+    pub fn new(config: Config, recovered: Recovered) -> Result<Self, InvalidConfig> {
+        let mut master = Self {
+            info: Arc::new(config.master.clone()),
+            now: Time::ZERO,
+            started: None,
+            ids: Ids::new(&config.master.id)?,
+            timers: Timers::default(),
+            allocator: Allocator::new(config.allocator.clone()),
+            agents: Agents::new(),
+            frameworks: Frameworks::new(),
+            offers: Offers::default(),
+            weights: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            config,
+        };
+        master.recover(recovered);
+        Ok(master)
+    }
+
+    /// Takes one event at a time that must not be before that of the last event.
+    ///
+    /// Effects are added in the order they are to be done.
+    pub fn apply(&mut self, now: Time, event: Event, effects: &mut Effects) {
+        self.now = self.now.max(now);
+        if self.started.is_none() {
+            self.start(effects);
+        }
+        self.expire_offers(effects);
+        match event {
+            Event::Call { connection, call } => self.call(connection, call, effects),
+            Event::FrameworkDisconnected { connection } => {
+                self.framework_disconnected(connection, effects);
+            }
+            Event::RegisterAgent {
+                connection,
+                registration,
+            } => {
+                self.register_agent(connection, *registration, effects);
+            }
+            Event::AgentPong { connection } => self.heard_of_agent(connection),
+            Event::AgentUpdate {
+                connection,
+                framework_id,
+                status,
+                latest_state,
+            } => {
+                self.agent_update(connection, &framework_id, *status, latest_state, effects);
+            }
+            Event::AgentUnregister { connection } => self.unregister_agent(connection, effects),
+            Event::AgentDisconnected { connection } => {
+                self.agent_disconnected(connection, effects);
+            }
+            Event::Operator { request, call } => self.operate(request, call, effects),
+            Event::Wake => self.run_timers(effects),
+        }
+        self.arm_allocation();
+    }
+
+    /// When [`Event::Wake`] is due: the sooner of what waits for time to pass.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Time> {
+        if self.started.is_none() {
+            return Some(Time::ZERO);
+        }
+        let offers = self.next_offer_timeout();
+        // While a run is due anyway, filters that have ended wait for it.
+        let armed = self.timers.is_set(Timer::Allocation);
+        let filters = self.allocator.next_expiry().filter(|_| !armed);
+        [self.timers.next(), offers, filters]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn recover(&mut self, recovered: Recovered) {
+        let weights = self.config.weights.iter().cloned().chain(recovered.weights);
+        self.weights = weights.collect();
+        for (role, weight) in &self.weights {
+            self.allocator.set_weight(role, *weight);
+        }
+        for agent in recovered.unreachable {
+            self.agents.unreachable.insert(agent.id, agent.since);
+        }
+        for agent in recovered.gone {
+            self.agents.gone.insert(agent.id, agent.since);
+        }
+        for agent in recovered.agents {
+            if let Some(id) = agent.info.id.clone() {
+                self.agents.recovered.insert(id, agent);
+            }
+        }
+        for (id, since) in recovered.removed_frameworks {
+            // What is forgotten for it is deleted from the registry with the next removal.
+            self.frameworks.remember_removed(id, since, usize::MAX);
+        }
+        for framework in recovered.frameworks {
+            self.recover_framework(framework);
+        }
+    }
+
+    /// What needs the time of the first event: the deadlines of those who were there before.
+    fn start(&mut self, effects: &mut Effects) {
+        let now = self.now;
+        self.started = Some(now);
+        self.timers
+            .set(Timer::RegistryGc, now + self.config.registry_gc_interval);
+        if !self.agents.recovered.is_empty() {
+            self.timers.set(
+                Timer::RecoveredAgents,
+                now + self.config.agent_reregister_timeout,
+            );
+        }
+        let keys: Vec<_> = self
+            .frameworks
+            .iter()
+            .map(|framework| framework.key)
+            .collect();
+        for key in keys {
+            self.set_recovered_deadline(key, effects);
+        }
+    }
+
+    /// A framework that was connected when the last master ended has its whole timeout, and as
+    /// long as agents have. One that was disconnected keeps its deadline.
+    pub(crate) fn set_recovered_deadline(&mut self, key: FrameworkKey, effects: &mut Effects) {
+        let now = self.now;
+        let at_least = self.config.agent_reregister_timeout;
+        let Some(framework) = self.frameworks.get_mut(key) else {
+            return;
+        };
+        let fresh = now + framework.info.failover_timeout.max(at_least);
+        let deadline = framework
+            .deadline
+            .map_or(fresh, |kept| kept.max(now + AFTER_RESTART));
+        if framework.deadline.replace(deadline) != Some(deadline) {
+            effects.persist(framework.record());
+        }
+        self.timers.set(Timer::FrameworkDeadline(key), deadline);
+    }
+
+    fn run_timers(&mut self, effects: &mut Effects) {
+        while let Some((due, timer)) = self.timers.pop(self.now) {
+            if self.now.since(due) > LATE && is_deadline_of_others(timer) {
+                // The master slept: what they said meanwhile is still on its way.
+                self.timers.set(timer, self.now + AFTER_SLEEP);
+                continue;
+            }
+            match timer {
+                Timer::Ping(key) => self.ping(key, effects),
+                Timer::AgentDeadline(key) => {
+                    self.lose_agent(key, "it did not come back in time", effects);
+                }
+                Timer::RecoveredAgents => self.lose_recovered_agents(effects),
+                Timer::FrameworkDeadline(key) => self.framework_timed_out(key, effects),
+                Timer::RegistryGc => self.clear_registry(effects),
+                Timer::Allocation => self.allocate(effects),
+            }
+        }
+    }
+
+    /// Changes that come within the window are allocated for together.
+    fn arm_allocation(&mut self) {
+        let expired = self
+            .allocator
+            .next_expiry()
+            .is_some_and(|expiry| expiry <= self.now);
+        if (expired || self.allocator.needs_run()) && !self.timers.is_set(Timer::Allocation) {
+            self.timers
+                .set(Timer::Allocation, self.now + self.config.allocation_window);
+        }
+    }
+}
+
+const fn is_deadline_of_others(timer: Timer) -> bool {
+    matches!(
+        timer,
+        Timer::AgentDeadline(_) | Timer::RecoveredAgents | Timer::FrameworkDeadline(_)
+    )
+}

@@ -1,0 +1,259 @@
+//! ACCEPT: offers are used, and what is not used is declined (Mesos: OFF-03, OFF-04).
+
+use std::collections::BTreeSet;
+
+use tepui_model::{
+    AgentKey, FrameworkKey, OfferId, OfferOperation, OperationId, Reason, Resources, Role,
+    TaskState,
+};
+use tepui_proto::v1;
+
+use crate::{
+    Master,
+    calls::{Accept, Operation},
+    effects::{Effects, FrameworkEvent},
+    ids::OfferNumber,
+    notices::OfferEnd,
+    tasks::Verdict,
+};
+
+/// What an ACCEPT has to work with: one agent, one role, and what is left of the offers.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) framework: FrameworkKey,
+    pub(super) agent: AgentKey,
+    pub(super) role: Role,
+    pub(super) left: Resources,
+}
+
+/// How the tasks of an operation that is not done are told.
+struct Refusal<'a> {
+    state: TaskState,
+    reason: Reason,
+    message: &'a str,
+}
+
+impl Master {
+    pub(crate) fn accept(&mut self, key: FrameworkKey, accept: Accept, effects: &mut Effects) {
+        match self.check_offers(key, &accept.offers) {
+            Ok(numbers) => self.accept_offers(&numbers, accept, effects),
+            Err(problem) => self.refuse_accept(key, accept, &problem, effects),
+        }
+    }
+
+    fn accept_offers(&mut self, numbers: &[OfferNumber], accept: Accept, effects: &mut Effects) {
+        let end = if accept.operations.is_empty() {
+            OfferEnd::Declined
+        } else {
+            OfferEnd::Accepted
+        };
+        let mut grant: Option<Grant> = None;
+        for number in numbers {
+            let Some(held) = self.end_offer(*number, end, effects) else {
+                continue;
+            };
+            let grant = grant.get_or_insert_with(|| Grant {
+                framework: held.framework,
+                agent: held.agent,
+                role: held.offer.role.clone(),
+                left: Resources::new(),
+            });
+            grant.left += &held.offer.resources;
+        }
+        let Some(mut grant) = grant else { return };
+        for operation in accept.operations {
+            self.operate_on(&mut grant, operation, effects);
+        }
+        if !grant.left.is_empty() {
+            let filter = match end {
+                OfferEnd::Declined => Some(self.declined(accept.filters)),
+                _ => self.config.allocator.unused(self.now, &accept.filters),
+            };
+            let Grant {
+                framework,
+                agent,
+                role,
+                left,
+            } = grant;
+            self.allocator
+                .recover(framework, &role, agent, &left, filter);
+        }
+    }
+
+    /// Operations are applied one after the other; one that fails does not hinder the next.
+    fn operate_on(&mut self, grant: &mut Grant, operation: Operation, effects: &mut Effects) {
+        let key = grant.framework;
+        match operation.kind {
+            OfferOperation::Launch(tasks) => {
+                for task in tasks {
+                    self.launch(grant, task, effects);
+                }
+            }
+            OfferOperation::Invalid { reason, tasks } => {
+                let refusal = Refusal {
+                    state: TaskState::Error,
+                    reason: Reason::TaskInvalid,
+                    message: reason,
+                };
+                self.refuse_tasks(key, tasks, &refusal, effects);
+            }
+            OfferOperation::Unsupported { name, tasks } => {
+                let message = format!("{name} is not supported by this master");
+                let refusal = Refusal {
+                    state: TaskState::Error,
+                    reason: Reason::TaskGroupInvalid,
+                    message: &message,
+                };
+                self.refuse_tasks(key, tasks, &refusal, effects);
+                self.refuse_operation(key, operation.id.as_ref(), &message, effects);
+            }
+        }
+    }
+
+    /// The offers' numbers, or what is wrong with them in Mesos' words and order.
+    fn check_offers(&self, key: FrameworkKey, ids: &[OfferId]) -> Result<Vec<OfferNumber>, String> {
+        if ids.is_empty() {
+            return Err("No offers specified".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
+            return Err(format!("Duplicate offer {twice} in offer list"));
+        }
+        let number = |id: &OfferId| {
+            let number = self.ids.offer_number(id);
+            let number = number.filter(|number| self.offers.get(*number).is_some());
+            number.ok_or_else(|| format!("Offer {id} is no longer valid"))
+        };
+        let numbers = ids.iter().map(number).collect::<Result<Vec<_>, _>>()?;
+        self.check_owner(key, &numbers)?;
+        self.check_role(&numbers)?;
+        self.check_agent(&numbers)?;
+        Ok(numbers)
+    }
+
+    fn check_owner(&self, key: FrameworkKey, numbers: &[OfferNumber]) -> Result<(), String> {
+        let offers = numbers.iter().filter_map(|number| self.offers.get(*number));
+        let Some(held) = offers.into_iter().find(|held| held.framework != key) else {
+            return Ok(());
+        };
+        let expected = self
+            .frameworks
+            .get(key)
+            .map(|framework| framework.id.clone());
+        Err(format!(
+            "Offer {} has invalid framework {} while framework {} is expected",
+            held.offer.id,
+            held.offer.framework_id,
+            expected.as_ref().map_or("", |id| id.as_str()),
+        ))
+    }
+
+    fn check_role(&self, numbers: &[OfferNumber]) -> Result<(), String> {
+        let mut offers = numbers.iter().filter_map(|number| self.offers.get(*number));
+        let Some(first) = offers.next() else {
+            return Ok(());
+        };
+        match offers.find(|held| held.offer.role != first.offer.role) {
+            None => Ok(()),
+            Some(other) => Err(format!(
+                "Aggregated offers must be allocated to the same role. Offer {} uses role '{}' \
+                 but another is using role '{}'",
+                other.offer.id, other.offer.role, first.offer.role,
+            )),
+        }
+    }
+
+    fn check_agent(&self, numbers: &[OfferNumber]) -> Result<(), String> {
+        let mut offers = numbers.iter().filter_map(|number| self.offers.get(*number));
+        let Some(first) = offers.next() else {
+            return Ok(());
+        };
+        match offers.find(|held| held.agent != first.agent) {
+            None => Ok(()),
+            Some(other) => Err(format!(
+                "Aggregated offers must belong to one single agent. Offer {} uses agent {} and \
+                 agent {}",
+                other.offer.id, other.offer.agent_id, first.offer.agent_id,
+            )),
+        }
+    }
+
+    /// Nothing is launched; the framework's own valid offers among them are over (Mesos: OFF-04).
+    fn refuse_accept(
+        &mut self,
+        key: FrameworkKey,
+        accept: Accept,
+        problem: &str,
+        effects: &mut Effects,
+    ) {
+        for id in &accept.offers {
+            if let Some(number) = self.own_offer(key, id) {
+                let filter = Some(self.declined(accept.filters));
+                self.release_offer(number, OfferEnd::Declined, filter, effects);
+            }
+        }
+        let aware = self
+            .frameworks
+            .get(key)
+            .is_some_and(|framework| framework.is_partition_aware());
+        let message = format!("Task launched with invalid offers: {problem}");
+        let refusal = Refusal {
+            state: Verdict::Dropped.state(aware),
+            reason: Reason::InvalidOffers,
+            message: &message,
+        };
+        for operation in accept.operations {
+            let problem = format!("Operation attempted with invalid offers: {problem}");
+            self.refuse_operation(key, operation.id.as_ref(), &problem, effects);
+            let tasks = match operation.kind {
+                OfferOperation::Launch(tasks)
+                | OfferOperation::Invalid { tasks, .. }
+                | OfferOperation::Unsupported { tasks, .. } => tasks,
+            };
+            self.refuse_tasks(key, tasks, &refusal, effects);
+        }
+    }
+
+    fn refuse_tasks(
+        &self,
+        key: FrameworkKey,
+        tasks: Vec<v1::TaskInfo>,
+        refusal: &Refusal<'_>,
+        effects: &mut Effects,
+    ) {
+        for task in tasks {
+            let Refusal {
+                state,
+                reason,
+                message,
+            } = *refusal;
+            self.tell_refusal(key, &task, (state, reason), message, effects);
+        }
+    }
+
+    fn refuse_operation(
+        &self,
+        key: FrameworkKey,
+        id: Option<&OperationId>,
+        message: &str,
+        effects: &mut Effects,
+    ) {
+        let Some(id) = id else {
+            return effects.warn(format!("dropping an operation: {message}"));
+        };
+        let status = v1::OperationStatus {
+            operation_id: Some(id.into()),
+            state: v1::OperationState::OperationError.into(),
+            message: Some(message.to_owned()),
+            ..v1::OperationStatus::default()
+        };
+        self.tell(
+            key,
+            FrameworkEvent::OperationUpdate(Box::new(status)),
+            effects,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! LAUNCH: one task at a time is checked, charged and sent to its agent.
+
+use std::sync::Arc;
+
+use tepui_model::{AgentId, FrameworkKey, Reason, TaskId, TaskInfo, TaskState};
+use tepui_proto::v1;
+
+use super::accept::Grant;
+use crate::{
+    Master,
+    effects::{AgentCommand, Effects, FrameworkEvent},
+    limits::MAX_TASKS_PER_FRAMEWORK,
+    notices::Notice,
+    tasks::{Task, from_master},
+};
+
+impl Master {
+    /// Launches a task, or tells why not by TASK_ERROR.
+    pub(super) fn launch(&mut self, grant: &mut Grant, wire: v1::TaskInfo, effects: &mut Effects) {
+        match self.check_task(grant, &wire) {
+            Ok(task) => self.start_task(grant, task, effects),
+            Err(problem) => {
+                let answer = (TaskState::Error, Reason::TaskInvalid);
+                self.tell_refusal(grant.framework, &wire, answer, &problem, effects);
+            }
+        }
+    }
+
+    /// The task with its resources allocated to the offer's role, or what is wrong with it.
+    fn check_task(&self, grant: &Grant, wire: &v1::TaskInfo) -> Result<TaskInfo, String> {
+        let text = |error: &dyn ToString| error.to_string();
+        let task = TaskInfo::try_from(wire).map_err(|error| text(&error))?;
+        self.check_unique(grant.framework, &task.id)?;
+        let expected = self.agents.get(grant.agent).map(|agent| &agent.id);
+        if expected != Some(&task.agent_id) {
+            let expected = expected.map_or("", AgentId::as_str);
+            let uses = &task.agent_id;
+            return Err(format!(
+                "Task uses invalid agent {uses} while agent {expected} is expected"
+            ));
+        }
+        task.validate().map_err(|error| text(&error))?;
+        if wire.executor.is_some() {
+            let problem = "Custom executors are not supported by this master; set `command`";
+            return Err(problem.to_owned());
+        }
+        if let Some(role) = task
+            .allocation_role
+            .as_ref()
+            .filter(|role| **role != grant.role)
+        {
+            let offered = &grant.role;
+            return Err(format!(
+                "Task's resources are allocated to role '{role}' but the offer is for role \
+                 '{offered}'"
+            ));
+        }
+        if !grant.left.contains(&task.resources) {
+            return Err(format!(
+                "Total resources {} required by task and its executor is more than available {}",
+                task.resources, grant.left,
+            ));
+        }
+        Ok(allocated(task, grant))
+    }
+
+    /// Mesos: TSK-08.
+    fn check_unique(&self, key: FrameworkKey, id: &TaskId) -> Result<(), String> {
+        let Some(framework) = self.frameworks.get(key) else {
+            return Ok(());
+        };
+        if framework.tasks.contains_key(id) {
+            return Err(format!("Task has duplicate ID: {id}"));
+        }
+        if framework.unreachable.get(id).is_some() {
+            return Err(format!("Task reuses the ID of an unreachable task: {id}"));
+        }
+        if framework.tasks.len() >= MAX_TASKS_PER_FRAMEWORK {
+            return Err(format!(
+                "The framework has {MAX_TASKS_PER_FRAMEWORK} tasks already"
+            ));
+        }
+        Ok(())
+    }
+
+    fn start_task(&mut self, grant: &mut Grant, task: TaskInfo, effects: &mut Effects) {
+        let key = grant.framework;
+        let (Some(framework), Some(agent)) = (
+            self.frameworks.get_mut(key),
+            self.agents.get_mut(grant.agent),
+        ) else {
+            return;
+        };
+        // Checked just before; the resources move from the offers to the task.
+        if grant.left.subtract(&task.resources).is_err() {
+            return;
+        }
+        let task = Arc::new(task);
+        agent.tasks.insert((key, task.id.clone()));
+        let state = Task::staging(Arc::clone(&task), grant.role.clone());
+        framework.tasks.insert(task.id.clone(), state);
+        if let Some(connection) = agent.connection {
+            let command = AgentCommand::RunTask {
+                framework: Arc::clone(&framework.info.wire),
+                task: Arc::clone(&task.wire),
+            };
+            effects.to_agent(connection, command);
+        }
+        effects.publish(Notice::TaskAdded {
+            framework_id: framework.id.clone(),
+            task,
+            state: TaskState::Staging,
+        });
+    }
+
+    /// Tells a framework that a task it wanted is not launched.
+    pub(super) fn tell_refusal(
+        &self,
+        key: FrameworkKey,
+        wire: &v1::TaskInfo,
+        (state, reason): (TaskState, Reason),
+        message: &str,
+        effects: &mut Effects,
+    ) {
+        let event = match TaskId::try_from(&wire.task_id) {
+            Ok(id) => {
+                let agent_id = AgentId::try_from(&wire.agent_id).ok();
+                let status = from_master(self.now, id, agent_id, state, reason, message);
+                FrameworkEvent::Update(Box::new(status))
+            }
+            Err(_) => FrameworkEvent::InvalidTask {
+                task_id: wire.task_id.value.clone(),
+                agent_id: wire.agent_id.value.clone(),
+                message: message.to_owned(),
+            },
+        };
+        self.tell(key, event, effects);
+    }
+}
+
+/// The task as its agent gets it: each resource names the role that it is allocated to, so that a
+/// master that learns the task from its agent knows whom to charge.
+fn allocated(mut task: TaskInfo, grant: &Grant) -> TaskInfo {
+    Arc::make_mut(&mut task.wire).resources = task.resources.to_proto(Some(&grant.role));
+    task.allocation_role = Some(grant.role.clone());
+    task
+}
+
+#[cfg(test)]
+mod tests;

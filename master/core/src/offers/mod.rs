@@ -1,0 +1,55 @@
+//! Offers: resources that are held for a framework until it answers (Mesos: OFF-02).
+
+mod accept;
+mod launch;
+mod make;
+mod release;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tepui_model::{AgentKey, FrameworkKey, Offer, Time};
+
+use crate::ids::OfferNumber;
+
+/// An outstanding offer.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) offer: Arc<Offer>,
+    pub(crate) framework: FrameworkKey,
+    pub(crate) agent: AgentKey,
+    pub(crate) made: Time,
+}
+
+/// All outstanding offers in the order they were made, so that the first is the first to expire.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    held: BTreeMap<OfferNumber, Held>,
+}
+
+impl Offers {
+    pub(crate) fn get(&self, number: OfferNumber) -> Option<&Held> {
+        self.held.get(&number)
+    }
+
+    pub(crate) fn first(&self) -> Option<(OfferNumber, &Held)> {
+        self.held
+            .first_key_value()
+            .map(|(number, held)| (*number, held))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (OfferNumber, &Held)> {
+        self.held.iter().map(|(number, held)| (*number, held))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    fn insert(&mut self, number: OfferNumber, held: Held) {
+        self.held.insert(number, held);
+    }
+
+    fn remove(&mut self, number: OfferNumber) -> Option<Held> {
+        self.held.remove(&number)
+    }
+}

@@ -1,0 +1,207 @@
+//! Which operator calls there are, and who answers them.
+
+use std::sync::Arc;
+
+use tepui_model::{FrameworkId, FrameworkKey, Offer, TaskId};
+use tepui_proto::v1::{
+    self,
+    master::{Call, Response, call, response},
+};
+
+use super::{OperatorCall, OperatorError, OperatorReply};
+use crate::{
+    Master,
+    calls::Kill,
+    effects::{Effect, Effects},
+    events::RequestId,
+    frameworks::FrameworkState,
+};
+
+impl Master {
+    pub(crate) fn operate(
+        &mut self,
+        request: RequestId,
+        call: OperatorCall,
+        effects: &mut Effects,
+    ) {
+        let result = match call {
+            OperatorCall::V1(call) => self.v1_call(&call, effects),
+            OperatorCall::KillTask {
+                framework_id,
+                task_id,
+                grace,
+            } => {
+                let kill = Kill {
+                    task_id,
+                    agent_id: None,
+                    grace,
+                };
+                self.operator_kill(framework_id.as_ref(), &kill, effects)
+            }
+            OperatorCall::Offers { framework_id } => {
+                Ok(OperatorReply::Offers(self.offers_to(framework_id.as_ref())))
+            }
+        };
+        effects.push(Effect::Reply { request, result });
+    }
+
+    fn v1_call(
+        &mut self,
+        call: &Call,
+        effects: &mut Effects,
+    ) -> Result<OperatorReply, OperatorError> {
+        let unset = |field: &str| OperatorError::Invalid(format!("{field} must be set"));
+        match call.r#type() {
+            call::Type::Teardown => {
+                let teardown = call.teardown.as_ref().ok_or_else(|| unset("teardown"))?;
+                self.operator_teardown(&teardown.framework_id.value, effects)
+            }
+            call::Type::UpdateWeights => {
+                let update = call.update_weights.as_ref();
+                let update = update.ok_or_else(|| unset("update_weights"))?;
+                self.update_weights(&update.weight_infos, effects)
+            }
+            call::Type::MarkAgentGone => {
+                let mark = call.mark_agent_gone.as_ref();
+                let mark = mark.ok_or_else(|| unset("mark_agent_gone"))?;
+                self.mark_agent_gone(&mark.agent_id, effects)
+            }
+            _ => self
+                .query(call)
+                .map(|response| OperatorReply::V1(Box::new(response))),
+        }
+    }
+
+    /// Answers a call of the v1 operator API that changes nothing.
+    pub fn query(&self, call: &Call) -> Result<Response, OperatorError> {
+        use response::Type;
+        let kind = |kind: Type| Response {
+            r#type: Some(kind.into()),
+            ..Response::default()
+        };
+        Ok(match call.r#type() {
+            call::Type::GetHealth => Response {
+                get_health: Some(response::GetHealth { healthy: true }),
+                ..kind(Type::GetHealth)
+            },
+            call::Type::GetVersion => Response {
+                get_version: Some(response::GetVersion {
+                    version_info: self.version(),
+                }),
+                ..kind(Type::GetVersion)
+            },
+            call::Type::GetState => Response {
+                get_state: Some(self.get_state()),
+                ..kind(Type::GetState)
+            },
+            call::Type::GetAgents => Response {
+                get_agents: Some(self.get_agents()),
+                ..kind(Type::GetAgents)
+            },
+            call::Type::GetFrameworks => Response {
+                get_frameworks: Some(self.get_frameworks()),
+                ..kind(Type::GetFrameworks)
+            },
+            call::Type::GetTasks => Response {
+                get_tasks: Some(self.get_tasks()),
+                ..kind(Type::GetTasks)
+            },
+            call::Type::GetExecutors => Response {
+                get_executors: Some(response::GetExecutors::default()),
+                ..kind(Type::GetExecutors)
+            },
+            call::Type::GetOperations => Response {
+                get_operations: Some(response::GetOperations::default()),
+                ..kind(Type::GetOperations)
+            },
+            call::Type::GetRoles => Response {
+                get_roles: Some(self.get_roles()),
+                ..kind(Type::GetRoles)
+            },
+            call::Type::GetWeights => Response {
+                get_weights: Some(self.get_weights()),
+                ..kind(Type::GetWeights)
+            },
+            call::Type::GetMaster => Response {
+                get_master: Some(self.get_master()),
+                ..kind(Type::GetMaster)
+            },
+            call::Type::Unknown => {
+                return Err(OperatorError::Invalid(
+                    "type must be a known call".to_owned(),
+                ));
+            }
+            other => return Err(OperatorError::Unsupported(other.as_str_name())),
+        })
+    }
+
+    fn version(&self) -> v1::VersionInfo {
+        let version = self.info.version.clone().unwrap_or_default();
+        v1::VersionInfo {
+            version,
+            ..v1::VersionInfo::default()
+        }
+    }
+
+    /// The outstanding offers, to one framework when set, in the order they were made.
+    #[must_use]
+    pub fn offers_to(&self, framework: Option<&FrameworkId>) -> Vec<Arc<Offer>> {
+        let offers = self.offers.iter().map(|(_, held)| &held.offer);
+        let wanted = |offer: &&Arc<Offer>| framework.is_none_or(|id| offer.framework_id == *id);
+        offers.filter(wanted).cloned().collect()
+    }
+
+    fn operator_teardown(
+        &mut self,
+        id: &str,
+        effects: &mut Effects,
+    ) -> Result<OperatorReply, OperatorError> {
+        let unknown = || OperatorError::NotFound(format!("No framework found with ID {id}"));
+        let framework = self
+            .frameworks
+            .by_id
+            .get(id)
+            .and_then(|key| self.frameworks.get(*key));
+        let framework = framework.filter(|framework| framework.state != FrameworkState::Ending);
+        let key = framework.ok_or_else(unknown)?.key;
+        self.teardown(key, Some("Framework has been removed"), effects);
+        Ok(OperatorReply::Done)
+    }
+
+    fn operator_kill(
+        &mut self,
+        framework_id: Option<&FrameworkId>,
+        kill: &Kill,
+        effects: &mut Effects,
+    ) -> Result<OperatorReply, OperatorError> {
+        let key = self.owner(framework_id, &kill.task_id)?;
+        self.kill(key, kill, effects);
+        Ok(OperatorReply::Done)
+    }
+
+    /// Whose task that is.
+    fn owner(
+        &self,
+        framework_id: Option<&FrameworkId>,
+        task: &TaskId,
+    ) -> Result<FrameworkKey, OperatorError> {
+        let named = |id: &FrameworkId| framework_id.is_none_or(|named| named == id);
+        let mut owners = self.frameworks.iter().filter(|framework| {
+            let known = framework
+                .tasks
+                .get(task)
+                .is_some_and(|task| !task.is_over());
+            named(&framework.id) && (known || framework.unreachable.get(task).is_some())
+        });
+        let owner = owners.next().ok_or_else(|| {
+            OperatorError::NotFound(format!("no task {task} that has not ended was found"))
+        })?;
+        match owners.next() {
+            None => Ok(owner.key),
+            Some(other) => Err(OperatorError::Invalid(format!(
+                "frameworks {} and {} both have a task {task}; name the framework too",
+                owner.id, other.id,
+            ))),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! UPDATE_WEIGHTS: how much more of the cluster one role may have than another (Mesos: WGT-01).
+
+use tepui_model::{FrameworkKey, Quantity, Role};
+use tepui_proto::v1;
+
+use super::{OperatorError, OperatorReply};
+use crate::{
+    Master,
+    effects::Effects,
+    frameworks::{Framework, FrameworkState},
+    limits::MAX_WEIGHTS_PER_CALL,
+    record::{Change, Record},
+};
+
+impl Master {
+    /// All or nothing.
+    pub(super) fn update_weights(
+        &mut self,
+        wire: &[v1::WeightInfo],
+        effects: &mut Effects,
+    ) -> Result<OperatorReply, OperatorError> {
+        if wire.len() > MAX_WEIGHTS_PER_CALL {
+            let problem = format!("more than {MAX_WEIGHTS_PER_CALL} weights");
+            return Err(OperatorError::Invalid(problem));
+        }
+        let weights = wire.iter().map(weight).collect::<Result<Vec<_>, _>>()?;
+        for (role, weight) in &weights {
+            self.weights.insert(role.clone(), *weight);
+            self.allocator.set_weight(role, *weight);
+            let (role, weight) = (role.clone(), *weight);
+            effects.persist(Change::Put(Record::Weight { role, weight }));
+        }
+        self.offer_anew(&weights, effects);
+        Ok(OperatorReply::Done)
+    }
+
+    /// New weights count for what is offered already too, when anybody is subscribed to the roles.
+    fn offer_anew(&mut self, weights: &[(Role, Quantity)], effects: &mut Effects) {
+        let weighted = |role: &Role| weights.iter().any(|(weighted, _)| weighted == role);
+        let concerned = |framework: &Framework| {
+            framework.state == FrameworkState::Connected
+                && framework.info.roles.iter().any(weighted)
+        };
+        if !self.frameworks.iter().any(concerned) {
+            return;
+        }
+        let keys: Vec<FrameworkKey> = self
+            .frameworks
+            .iter()
+            .map(|framework| framework.key)
+            .collect();
+        for key in keys {
+            self.rescind_offers_of_framework(key, |_| true, effects);
+        }
+    }
+}
+
+fn weight(wire: &v1::WeightInfo) -> Result<(Role, Quantity), OperatorError> {
+    let name = wire.role();
+    let role = Role::new(name).map_err(|error| OperatorError::Invalid(error.to_string()))?;
+    match Quantity::from_f64(wire.weight) {
+        Ok(weight) if weight.is_positive() => Ok((role, weight)),
+        _ => Err(OperatorError::Invalid(format!(
+            "Invalid weight '{}' for role '{role}': Weights must be positive",
+            wire.weight,
+        ))),
+    }
+}

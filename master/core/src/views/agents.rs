@@ -1,0 +1,76 @@
+//! GET_AGENTS.
+
+use tepui_proto::v1::{
+    self,
+    master::response::{GetAgents, get_agents},
+};
+
+use super::Allocated;
+use crate::{
+    Master,
+    agents::{Agent, AgentState},
+};
+
+impl Master {
+    /// The agents that are connected or disconnected, and those that have not come back yet.
+    #[must_use]
+    pub fn get_agents(&self) -> GetAgents {
+        let recovered = self.agents.recovered.values();
+        GetAgents {
+            agents: self
+                .agents
+                .iter()
+                .map(|agent| self.agent_view(agent))
+                .collect(),
+            recovered_agents: recovered
+                .map(|agent| v1::AgentInfo::clone(&agent.info.wire))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn agent_view(&self, agent: &Agent) -> get_agents::Agent {
+        let capability = |kind: &v1::agent_info::capability::Type| v1::agent_info::Capability {
+            r#type: Some((*kind).into()),
+        };
+        get_agents::Agent {
+            agent_info: v1::AgentInfo::clone(&agent.info.wire),
+            active: agent.state == AgentState::Connected,
+            deactivated: Some(false),
+            version: agent.version.clone(),
+            pid: None,
+            registered_time: Some(agent.registered.into()),
+            reregistered_time: agent.reregistered.map(Into::into),
+            total_resources: agent.info.resources.to_proto(None),
+            allocated_resources: self.allocated_on(agent).to_wire(),
+            offered_resources: self.offered_on(agent).to_wire(),
+            capabilities: agent.capabilities.iter().map(capability).collect(),
+            resource_providers: Vec::new(),
+            drain_info: None,
+            estimated_drain_start_time: None,
+        }
+    }
+
+    fn allocated_on(&self, agent: &Agent) -> Allocated {
+        let mut allocated = Allocated::default();
+        for (key, id) in &agent.tasks {
+            let framework = self.frameworks.get(*key);
+            let task = framework.and_then(|framework| framework.tasks.get(id));
+            if let Some(task) = task.filter(|task| !task.is_over()) {
+                allocated.add(&task.role, &task.info.resources);
+            }
+        }
+        allocated
+    }
+
+    fn offered_on(&self, agent: &Agent) -> Allocated {
+        let mut offered = Allocated::default();
+        for held in agent
+            .offers
+            .iter()
+            .filter_map(|number| self.offers.get(*number))
+        {
+            offered.add(&held.offer.role, &held.offer.resources);
+        }
+        offered
+    }
+}

@@ -1,0 +1,57 @@
+//! The state of the cluster as the v1 operator API shows it. Nothing here changes anything.
+
+mod agents;
+mod frameworks;
+mod roles;
+mod tasks;
+
+use tepui_model::{Resources, Role};
+use tepui_proto::v1::{self, master::response};
+
+use crate::Master;
+
+impl Master {
+    /// Everything: the snapshot that a stream of events begins with.
+    #[must_use]
+    pub fn get_state(&self) -> response::GetState {
+        response::GetState {
+            get_tasks: Some(self.get_tasks()),
+            get_executors: Some(response::GetExecutors::default()),
+            get_frameworks: Some(self.get_frameworks()),
+            get_agents: Some(self.get_agents()),
+        }
+    }
+
+    /// The master itself.
+    #[must_use]
+    pub fn get_master(&self) -> response::GetMaster {
+        let start = self.started.map(tepui_model::Time::as_seconds);
+        response::GetMaster {
+            master_info: Some(v1::MasterInfo::clone(&self.info)),
+            start_time: start,
+            elected_time: start,
+        }
+    }
+}
+
+/// Resources by the role they are allocated to, for the wire.
+#[derive(Debug, Default)]
+struct Allocated(std::collections::BTreeMap<Role, Resources>);
+
+impl Allocated {
+    fn add(&mut self, role: &Role, resources: &Resources) {
+        match self.0.get_mut(role) {
+            Some(sum) => *sum += resources,
+            None => {
+                self.0.insert(role.clone(), resources.clone());
+            }
+        }
+    }
+
+    fn to_wire(&self) -> Vec<v1::Resource> {
+        self.0
+            .iter()
+            .flat_map(|(role, resources)| resources.to_proto(Some(role)))
+            .collect()
+    }
+}

@@ -1,0 +1,126 @@
+//! Operators who watch offers or events. A stream begins with what stands, then has every change.
+
+use tepui_master_core::{Notice, OperatorError, OperatorReply, wire};
+use tepui_model::FrameworkId;
+use tepui_proto::{
+    services::OfferChange,
+    v1::master::{self, event},
+};
+use tonic::Status;
+
+use super::stopping;
+use crate::{limits, outbox::Outbox, services};
+
+/// One who watches.
+#[derive(Debug)]
+pub(crate) enum Watcher {
+    Offers {
+        outbox: Outbox<OfferChange>,
+        framework: Option<FrameworkId>,
+    },
+    Events {
+        outbox: Outbox<master::Event>,
+    },
+}
+
+/// All who watch.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    list: Vec<Watcher>,
+}
+
+impl Watchers {
+    /// Sends what stands now; from here on the watcher hears every change.
+    pub(super) fn begin(&mut self, watcher: Watcher, result: Result<OperatorReply, OperatorError>) {
+        self.list.retain(|watcher| !watcher.is_ended());
+        if self.list.len() >= limits::WATCHERS {
+            let text = format!(
+                "{} streams watch already, no more are taken",
+                limits::WATCHERS
+            );
+            return watcher.end(Status::resource_exhausted(text));
+        }
+        match (&watcher, result) {
+            (_, Err(error)) => return watcher.end(services::operator_status(&error)),
+            (Watcher::Offers { outbox, .. }, Ok(OperatorReply::Offers(offers))) => {
+                wire::offer_snapshot(offers.iter().map(|offer| &**offer))
+                    .for_each(|change| outbox.push(change));
+            }
+            (Watcher::Events { outbox }, Ok(OperatorReply::V1(response))) => {
+                outbox.push(subscribed(*response));
+            }
+            _ => return watcher.end(Status::internal("the core answered another question")),
+        }
+        self.list.push(watcher);
+    }
+
+    pub(super) fn publish(&mut self, notice: &Notice) {
+        if self.list.is_empty() {
+            return;
+        }
+        let (event, change) = (notice.to_event(), notice.to_offer_change());
+        for watcher in &self.list {
+            match watcher {
+                Watcher::Offers { outbox, framework } => {
+                    let meant = framework.as_ref().is_none_or(|id| concerns(notice, id));
+                    change
+                        .iter()
+                        .filter(|_| meant)
+                        .for_each(|change| outbox.push(change.clone()));
+                }
+                Watcher::Events { outbox } => {
+                    event.iter().for_each(|event| outbox.push(event.clone()));
+                }
+            }
+        }
+        self.list.retain(|watcher| !watcher.is_ended());
+    }
+
+    pub(super) fn end_all(&mut self, status: &Status) {
+        for watcher in self.list.drain(..) {
+            watcher.end(status.clone());
+        }
+    }
+}
+
+impl Watcher {
+    pub(super) fn end(&self, status: Status) {
+        match self {
+            Self::Offers { outbox, .. } => outbox.end(Some(status)),
+            Self::Events { outbox } => outbox.end(Some(status)),
+        }
+    }
+
+    fn is_ended(&self) -> bool {
+        match self {
+            Self::Offers { outbox, .. } => outbox.is_ended(),
+            Self::Events { outbox } => outbox.is_ended(),
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.end(stopping());
+    }
+}
+
+/// Whether a change of offers is about an offer to this framework.
+fn concerns(notice: &Notice, framework: &FrameworkId) -> bool {
+    match notice {
+        Notice::OfferAdded(offer) => offer.framework_id == *framework,
+        Notice::OfferRemoved { framework_id, .. } => framework_id == framework,
+        _ => false,
+    }
+}
+
+fn subscribed(state: master::Response) -> master::Event {
+    master::Event {
+        r#type: Some(event::Type::Subscribed.into()),
+        subscribed: Some(event::Subscribed {
+            get_state: state.get_state,
+            heartbeat_interval_seconds: Some(limits::HEARTBEAT.as_secs_f64()),
+        }),
+        ..master::Event::default()
+    }
+}

@@ -1,0 +1,50 @@
+//! The most that the master's server takes and waits for.
+
+use std::time::Duration;
+
+/// Largest message that is decoded, in bytes. A larger one ends its stream with `OUT_OF_RANGE`.
+pub const MESSAGE_BYTES: usize = 16 << 20;
+
+/// Open connections; more are closed as soon as they arrive.
+pub const CONNECTIONS: usize = 20_000;
+
+/// Streams and calls at a time on one connection.
+pub const STREAMS_PER_CONNECTION: u32 = 1024;
+
+/// Headers of one request, in bytes.
+pub const HEADER_BYTES: u32 = 16 << 10;
+
+/// Events that wait for the core. When there are as many, those who send them wait.
+pub const INBOX: usize = 4096;
+
+/// Events that the core takes before it hands over what follows from them.
+pub const BATCH_EVENTS: usize = 1024;
+
+/// Batches that wait for the disk. When there are as many, the core waits.
+pub const BATCHES_IN_LINE: usize = 32;
+
+/// Messages that wait for one reader. One more, and the reader is cut off.
+pub const OUTBOX_MESSAGES: usize = 16_384;
+
+/// Bytes that wait for one reader; a single message may be larger when nothing else waits.
+pub const OUTBOX_BYTES: usize = 32 << 20;
+
+/// Streams of operators that watch offers or events.
+pub const WATCHERS: usize = 256;
+
+/// How long a stream may stay silent before its first message.
+pub const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often a framework and a watcher of events hear that the master lives (Mesos: 15 s).
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How often a silent connection is asked for a sign of life, and how long the answer may take.
+pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+/// How long the answer to a keepalive may take before the connection is dropped.
+pub const KEEPALIVE_ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a question may take through the core and the disk before the master is taken for stuck.
+pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long connections may take to close when the master stops.
+pub const STOP_WITHIN: Duration = Duration::from_secs(5);

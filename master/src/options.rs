@@ -1,0 +1,240 @@
+//! What can be set on a master: one struct for flags, environment, configuration file and manual.
+
+mod parsed;
+mod settings;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::ArgAction;
+use tepui_allocator::Minimum;
+
+use crate::{Error, span};
+
+pub use parsed::{StoreKind, Weights};
+
+/// What can be set on a master.
+///
+/// Each field is a flag, `TEPUI_<NAME>` in the environment and a key of the configuration file; its
+/// comment is the manual.
+#[derive(Clone, Debug, PartialEq, clap::Args, serde::Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Options {
+    /// Address and port for agents, frameworks and operators; port 0 takes any free one
+    #[arg(
+        long,
+        env = "TEPUI_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:5050"
+    )]
+    pub listen: SocketAddr,
+
+    /// Name by which others reach this master [default: the address it listens on]
+    #[arg(long, env = "TEPUI_HOSTNAME", value_name = "NAME")]
+    pub hostname: Option<String>,
+
+    /// Folder for what must survive a restart; one master at a time
+    #[arg(
+        long,
+        env = "TEPUI_WORK_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/tepui/master"
+    )]
+    pub work_dir: PathBuf,
+
+    /// Where the registry is kept: `rocksdb`, in the work dir
+    #[arg(
+        long,
+        env = "TEPUI_STORE",
+        value_name = "STORE",
+        default_value = "rocksdb"
+    )]
+    #[serde(deserialize_with = "parsed::deserialize")]
+    pub store: StoreKind,
+
+    /// How long a framework may sit on an offer before it is taken back; 0s for ever
+    #[arg(long, env = "TEPUI_OFFER_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = span::parse)]
+    #[serde(deserialize_with = "span::deserialize")]
+    pub offer_timeout: Duration,
+
+    /// How long changes are gathered before resources are offered
+    #[arg(long, env = "TEPUI_ALLOCATION_WINDOW", value_name = "DURATION", default_value = "5ms", value_parser = span::parse)]
+    #[serde(deserialize_with = "span::deserialize")]
+    pub allocation_window: Duration,
+
+    /// The least that is worth an offer: `;` for and, `|` for or
+    #[arg(
+        long,
+        env = "TEPUI_MIN_ALLOCATABLE_RESOURCES",
+        value_name = "QUANTITIES",
+        default_value = "cpus:0.01|mem:32"
+    )]
+    #[serde(deserialize_with = "parsed::deserialize")]
+    pub min_allocatable_resources: Minimum,
+
+    /// Resources that do not count for fairness, as in `gpus,tokens`
+    #[arg(
+        long,
+        env = "TEPUI_FAIR_SHARING_EXCLUDED_RESOURCE_NAMES",
+        value_name = "NAME,...",
+        value_delimiter = ','
+    )]
+    pub fair_sharing_excluded_resource_names: Vec<String>,
+
+    /// Whether agents with GPUs are kept for frameworks that know about GPUs
+    #[arg(long, env = "TEPUI_FILTER_GPU_RESOURCES", value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    pub filter_gpu_resources: bool,
+
+    /// Weights of roles, as in `prod=2,dev=0.5`; a role without one has 1. Weights that operators set
+    /// at run time win
+    #[arg(
+        long,
+        env = "TEPUI_WEIGHTS",
+        value_name = "ROLE=WEIGHT,...",
+        default_value = ""
+    )]
+    #[serde(deserialize_with = "parsed::deserialize")]
+    pub weights: Weights,
+
+    /// How long an agent may take to answer a ping
+    #[arg(long, env = "TEPUI_AGENT_PING_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = span::parse)]
+    #[serde(deserialize_with = "span::deserialize")]
+    pub agent_ping_timeout: Duration,
+
+    /// How many pings an agent may leave unanswered before it is unreachable
+    #[arg(
+        long,
+        env = "TEPUI_MAX_AGENT_PING_TIMEOUTS",
+        value_name = "COUNT",
+        default_value_t = 5
+    )]
+    pub max_agent_ping_timeouts: u32,
+
+    /// How long agents may take to come back after a restart of the master before they are unreachable
+    #[arg(long, env = "TEPUI_AGENT_REREGISTER_TIMEOUT", value_name = "DURATION", default_value = "10min", value_parser = span::parse)]
+    #[serde(deserialize_with = "span::deserialize")]
+    pub agent_reregister_timeout: Duration,
+
+    /// How many ended frameworks are remembered
+    #[arg(
+        long,
+        env = "TEPUI_MAX_COMPLETED_FRAMEWORKS",
+        value_name = "COUNT",
+        default_value_t = 50
+    )]
+    pub max_completed_frameworks: usize,
+
+    /// How many ended tasks are remembered of each framework
+    #[arg(
+        long,
+        env = "TEPUI_MAX_COMPLETED_TASKS_PER_FRAMEWORK",
+        value_name = "COUNT",
+        default_value_t = 1000
+    )]
+    pub max_completed_tasks_per_framework: usize,
+
+    /// How many tasks on unreachable agents are remembered of each framework
+    #[arg(
+        long,
+        env = "TEPUI_MAX_UNREACHABLE_TASKS_PER_FRAMEWORK",
+        value_name = "COUNT",
+        default_value_t = 1000
+    )]
+    pub max_unreachable_tasks_per_framework: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5050)),
+            hostname: None,
+            work_dir: PathBuf::from("/var/lib/tepui/master"),
+            store: StoreKind::RocksDb,
+            offer_timeout: Duration::from_secs(30),
+            allocation_window: Duration::from_millis(5),
+            min_allocatable_resources: Minimum::default(),
+            fair_sharing_excluded_resource_names: Vec::new(),
+            filter_gpu_resources: true,
+            weights: Weights::default(),
+            agent_ping_timeout: Duration::from_secs(15),
+            max_agent_ping_timeouts: 5,
+            agent_reregister_timeout: Duration::from_secs(600),
+            max_completed_frameworks: 50,
+            max_completed_tasks_per_framework: 1000,
+            max_unreachable_tasks_per_framework: 1000,
+        }
+    }
+}
+
+impl Options {
+    /// Checks the values against each other and against what makes sense, before anything starts.
+    ///
+    /// # Errors
+    /// [`Error::Option`] names the flag and what it may be.
+    pub fn validate(&self) -> Result<(), Error> {
+        let second = Duration::from_secs(1);
+        let quarter = Duration::from_secs(15 * 60);
+        let year = Duration::from_secs(365 * 24 * 3600);
+        let millis = Duration::from_millis;
+        if !self.offer_timeout.is_zero() {
+            within("offer-timeout", self.offer_timeout, millis(100), year)?;
+        }
+        within(
+            "allocation-window",
+            self.allocation_window,
+            Duration::ZERO,
+            second,
+        )?;
+        within(
+            "agent-ping-timeout",
+            self.agent_ping_timeout,
+            millis(100),
+            quarter,
+        )?;
+        within(
+            "agent-reregister-timeout",
+            self.agent_reregister_timeout,
+            second,
+            year,
+        )?;
+        if self.max_agent_ping_timeouts == 0 {
+            return Err(refuse("max-agent-ping-timeouts", "must be at least 1"));
+        }
+        if self
+            .hostname
+            .as_deref()
+            .is_some_and(|name| name.trim().is_empty())
+        {
+            return Err(refuse("hostname", "must not be empty"));
+        }
+        if self.work_dir.as_os_str().is_empty() {
+            return Err(refuse("work-dir", "must not be empty"));
+        }
+        Ok(())
+    }
+}
+
+fn within(
+    flag: &'static str,
+    value: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<(), Error> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let [value, least, most] = [value, least, most].map(span::format);
+    Err(refuse(
+        flag,
+        &format!("must be between {least} and {most}, it is {value}"),
+    ))
+}
+
+fn refuse(flag: &'static str, problem: &str) -> Error {
+    Error::Option {
+        flag,
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What other parts make of the options.
+
+use tepui_allocator::Options as AllocatorOptions;
+use tepui_master_core::Config;
+use tepui_model::Kind;
+use tepui_proto::v1;
+use uuid::Uuid;
+
+use super::Options;
+use crate::{limits, span};
+
+impl Options {
+    /// The core's settings.
+    pub(crate) fn config(&self, master: v1::MasterInfo) -> Config {
+        let excluded = &self.fair_sharing_excluded_resource_names;
+        let allocator = AllocatorOptions {
+            min_allocatable: self.min_allocatable_resources.clone(),
+            fairness_excludes: excluded.iter().map(|name| Kind::new(name)).collect(),
+            withhold_gpus: self.filter_gpu_resources,
+            seed: Uuid::new_v4().as_u64_pair().0,
+            ..AllocatorOptions::default()
+        };
+        Config {
+            offer_timeout: Some(self.offer_timeout).filter(|timeout| !timeout.is_zero()),
+            allocation_window: self.allocation_window,
+            heartbeat_interval: limits::HEARTBEAT,
+            agent_ping_timeout: self.agent_ping_timeout,
+            max_agent_ping_timeouts: self.max_agent_ping_timeouts,
+            agent_reregister_timeout: self.agent_reregister_timeout,
+            max_completed_frameworks: self.max_completed_frameworks,
+            max_completed_tasks_per_framework: self.max_completed_tasks_per_framework,
+            max_unreachable_tasks_per_framework: self.max_unreachable_tasks_per_framework,
+            weights: self.weights.0.clone(),
+            allocator,
+            ..Config::new(master)
+        }
+    }
+
+    /// Every flag and its value, for the operator to see.
+    pub(crate) fn flags(&self) -> Vec<v1::Flag> {
+        let values = [
+            ("listen", self.listen.to_string()),
+            ("hostname", self.hostname.clone().unwrap_or_default()),
+            ("work-dir", self.work_dir.display().to_string()),
+            ("store", self.store.to_string()),
+            ("offer-timeout", span::format(self.offer_timeout)),
+            ("allocation-window", span::format(self.allocation_window)),
+            (
+                "min-allocatable-resources",
+                self.min_allocatable_resources.to_string(),
+            ),
+            (
+                "fair-sharing-excluded-resource-names",
+                self.fair_sharing_excluded_resource_names.join(","),
+            ),
+            (
+                "filter-gpu-resources",
+                self.filter_gpu_resources.to_string(),
+            ),
+            ("weights", self.weights.to_string()),
+            ("agent-ping-timeout", span::format(self.agent_ping_timeout)),
+            (
+                "max-agent-ping-timeouts",
+                self.max_agent_ping_timeouts.to_string(),
+            ),
+            (
+                "agent-reregister-timeout",
+                span::format(self.agent_reregister_timeout),
+            ),
+            (
+                "max-completed-frameworks",
+                self.max_completed_frameworks.to_string(),
+            ),
+            (
+                "max-completed-tasks-per-framework",
+                self.max_completed_tasks_per_framework.to_string(),
+            ),
+            (
+                "max-unreachable-tasks-per-framework",
+                self.max_unreachable_tasks_per_framework.to_string(),
+            ),
+        ];
+        let flag = |(name, value): (&str, _)| v1::Flag {
+            name: name.to_owned(),
+            value: Some(value),
+        };
+        values.map(flag).into()
+    }
+}

@@ -1,0 +1,101 @@
+//! Defaults, names and refusals of the options.
+
+use clap::{Args as _, CommandFactory, Parser};
+
+use super::*;
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn parse(arguments: &[&str]) -> Options {
+    Program::parse_from(std::iter::once(&"master").chain(arguments)).options
+}
+
+#[test]
+fn no_flag_and_an_empty_file_mean_the_defaults() {
+    assert_eq!(parse(&[]), Options::default());
+    Options::default().validate().unwrap();
+}
+
+#[test]
+fn every_flag_is_an_environment_variable_and_has_a_manual() {
+    let shown = Options::default().flags();
+    for argument in Options::augment_args(Program::command()).get_arguments() {
+        let Some(flag) = argument.get_long() else {
+            continue;
+        };
+        if ["help", "version"].contains(&flag) {
+            continue;
+        }
+        let name = format!("TEPUI_{}", flag.replace('-', "_").to_uppercase());
+        assert_eq!(argument.get_env().unwrap().to_string_lossy(), name);
+        assert!(argument.get_help().is_some(), "{flag}");
+        assert!(shown.iter().any(|shown| shown.name == flag), "{flag}");
+    }
+}
+
+#[test]
+fn values_are_read_as_written() {
+    let options = parse(&["--offer-timeout", "2min", "--weights", "prod=2,dev=0.5"]);
+    assert_eq!(options.offer_timeout, Duration::from_secs(120));
+    assert_eq!(options.weights.to_string(), "prod=2,dev=0.5");
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_by_name() {
+    type Spoil = fn(&mut Options);
+    let cases: [(&str, Spoil); 5] = [
+        ("--offer-timeout", |o| {
+            o.offer_timeout = Duration::from_millis(1)
+        }),
+        ("--allocation-window", |o| {
+            o.allocation_window = Duration::from_secs(2)
+        }),
+        ("--agent-ping-timeout", |o| {
+            o.agent_ping_timeout = Duration::ZERO
+        }),
+        ("--max-agent-ping-timeouts", |o| {
+            o.max_agent_ping_timeouts = 0
+        }),
+        ("--hostname", |o| o.hostname = Some(" ".to_owned())),
+    ];
+    for (flag, spoil) in cases {
+        let mut options = Options::default();
+        spoil(&mut options);
+        let text = options.validate().unwrap_err().to_string();
+        assert!(text.starts_with(flag), "{text}");
+    }
+}
+
+#[test]
+fn a_file_says_the_same_as_flags() {
+    let file = r#"
+        listen = "127.0.0.1:5150"
+        work-dir = "/tmp/m"
+        store = "rocksdb"
+        offer-timeout = "2min"
+        min-allocatable-resources = "cpus:1"
+        fair-sharing-excluded-resource-names = ["gpus", "tokens"]
+        weights = "prod=2"
+        max-agent-ping-timeouts = 3
+    "#;
+    let flags = "--listen 127.0.0.1:5150 --work-dir /tmp/m --store rocksdb --offer-timeout 2min \
+        --min-allocatable-resources cpus:1 --weights prod=2 --max-agent-ping-timeouts 3 \
+        --fair-sharing-excluded-resource-names gpus,tokens";
+    let flags: Vec<_> = flags.split_whitespace().collect();
+    assert_eq!(toml::from_str::<Options>(file).unwrap(), parse(&flags));
+}
+
+#[test]
+fn a_file_with_an_unknown_key_or_a_bad_value_is_refused() {
+    for (file, word) in [
+        ("lisen = 1", "lisen"),
+        ("offer-timeout = \"5\"", "no duration"),
+    ] {
+        let error = toml::from_str::<Options>(file).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}

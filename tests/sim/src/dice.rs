@@ -1,0 +1,30 @@
+//! The one source of chance in a run.
+
+use core::time::Duration;
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// Throws that a seed decides.
+#[derive(Debug)]
+pub(crate) struct Dice(StdRng);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(StdRng::seed_from_u64(seed))
+    }
+
+    /// Whether something of this probability happens now.
+    pub(crate) fn chance(&mut self, probability: f64) -> bool {
+        self.0.random_bool(probability)
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        self.0.random_range(low..=high)
+    }
+
+    /// A span of so many milliseconds.
+    pub(crate) fn millis(&mut self, low: u64, high: u64) -> Duration {
+        Duration::from_micros(self.between(low * 1000, high * 1000))
+    }
+}
