@@ -64,7 +64,15 @@ mod tests {
         let mut batch = Batch::new();
         for kind in Kind::ALL {
             let (key, value) = ("k".to_owned(), Some(kind.name().as_bytes().to_vec()));
-            add(&mut batch, Change { kind, key, value, urgent: true });
+            add(
+                &mut batch,
+                Change {
+                    kind,
+                    key,
+                    value,
+                    urgent: true,
+                },
+            );
         }
         store.commit(batch).unwrap();
         let expected: Vec<_> = Kind::ALL

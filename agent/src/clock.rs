@@ -16,8 +16,13 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn start() -> Self {
         // A machine whose clock stands before 1970 starts at 1970.
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { wall: Time::ZERO + since_epoch, started: Instant::now() }
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            wall: Time::ZERO + since_epoch,
+            started: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> Time {

@@ -33,11 +33,17 @@ impl Collector {
         loop {
             sleep(limits::COLLECT_EVERY).await;
             let live = |agent: &Agent| -> BTreeSet<ContainerId> {
-                agent.live_containers().map(|(container, _)| container.clone()).collect()
+                agent
+                    .live_containers()
+                    .map(|(container, _)| container.clone())
+                    .collect()
             };
-            let Some(live) = front.look(live).await else { return };
+            let Some(live) = front.look(live).await else {
+                return;
+            };
             let collector = self.clone();
-            let collected = spawn_blocking(move || collector.collect(&live, SystemTime::now())).await;
+            let collected =
+                spawn_blocking(move || collector.collect(&live, SystemTime::now())).await;
             match collected {
                 Ok(Ok(0)) => {}
                 Ok(Ok(count)) => tracing::info!(count, "removed old sandboxes"),
@@ -71,7 +77,8 @@ impl Collector {
 
     /// How old a sandbox may become: less, the fuller the disk.
     fn age(&self, used: f64) -> Duration {
-        self.delay.mul_f64((1.0 - self.headroom - used).clamp(0.0, 1.0))
+        self.delay
+            .mul_f64((1.0 - self.headroom - used).clamp(0.0, 1.0))
     }
 }
 
@@ -79,15 +86,21 @@ impl Collector {
 fn used(path: &Path) -> io::Result<f64> {
     let status = statvfs(path)?;
     let (free, all) = (status.blocks_available(), status.blocks());
-    Ok(if all == 0 { 0.0 } else { 1.0 - free as f64 / all as f64 })
+    Ok(if all == 0 {
+        0.0
+    } else {
+        1.0 - free as f64 / all as f64
+    })
 }
 
 /// Every sandbox: `<agent>/frameworks/<id>/executors/<id>/runs/<container>`.
 fn runs(sandboxes: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = folders(sandboxes)?;
     for below in ["frameworks", "executors", "runs"] {
-        let next: io::Result<Vec<_>> =
-            found.iter().map(|folder| folders(&folder.join(below))).collect();
+        let next: io::Result<Vec<_>> = found
+            .iter()
+            .map(|folder| folders(&folder.join(below)))
+            .collect();
         found = next?.concat();
     }
     Ok(found)
@@ -113,7 +126,9 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
 /// Removes a sandbox, and the folders above it that are empty without it.
 fn remove(sandbox: &Path, sandboxes: &Path) -> io::Result<()> {
     fs::remove_dir_all(sandbox)?;
-    let Some(runs) = sandbox.parent() else { return Ok(()) };
+    let Some(runs) = sandbox.parent() else {
+        return Ok(());
+    };
     let latest = runs.join("latest");
     if !latest.exists() {
         // It led to what is gone; there may be none.
@@ -136,13 +151,20 @@ mod tests {
     const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
     fn collector(folder: &Path) -> Collector {
-        Collector { sandboxes: folder.join("slaves"), delay: WEEK, headroom: 0.0 }
+        Collector {
+            sandboxes: folder.join("slaves"),
+            delay: WEEK,
+            headroom: 0.0,
+        }
     }
 
     #[test]
     fn a_sandbox_grows_less_old_on_a_full_disk() {
         let folder = tempfile::tempdir().unwrap();
-        let collector = Collector { headroom: 0.1, ..collector(folder.path()) };
+        let collector = Collector {
+            headroom: 0.1,
+            ..collector(folder.path())
+        };
         assert_eq!(collector.age(0.0).as_secs(), 544_320);
         assert_eq!(collector.age(0.9), Duration::ZERO);
         assert_eq!(collector.age(1.0), Duration::ZERO);
@@ -165,11 +187,22 @@ mod tests {
         assert_eq!(collector.collect(&alive, SystemTime::now()).unwrap(), 0);
         assert_eq!(collector.collect(&alive, later).unwrap(), 1);
         assert!(!old.exists() && live.exists());
-        assert!(!collector.sandboxes.join("S0/frameworks/f/executors/t").exists());
+        assert!(
+            !collector
+                .sandboxes
+                .join("S0/frameworks/f/executors/t")
+                .exists()
+        );
         // Its end counts from its last sign of life.
         assert_eq!(collector.collect(&BTreeSet::new(), later).unwrap(), 0);
-        assert_eq!(collector.collect(&BTreeSet::new(), later + WEEK).unwrap(), 1);
-        assert_eq!(folders(&collector.sandboxes).unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(
+            collector.collect(&BTreeSet::new(), later + WEEK).unwrap(),
+            1
+        );
+        assert_eq!(
+            folders(&collector.sandboxes).unwrap(),
+            Vec::<PathBuf>::new()
+        );
     }
 
     #[test]

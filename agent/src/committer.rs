@@ -19,12 +19,14 @@ pub(crate) fn spawn(
     act: impl FnMut(Effect) + Send + 'static,
 ) -> io::Result<oneshot::Receiver<Result<(), StoreError>>> {
     let (ended, end) = oneshot::channel();
-    thread::Builder::new().name("tepui-commit".to_owned()).spawn(move || {
-        let result = run(&*store, works, act);
-        // Whoever hears of the end may open the store again.
-        drop(store);
-        let _ = ended.send(result);
-    })?;
+    thread::Builder::new()
+        .name("tepui-commit".to_owned())
+        .spawn(move || {
+            let result = run(&*store, works, act);
+            // Whoever hears of the end may open the store again.
+            drop(store);
+            let _ = ended.send(result);
+        })?;
     Ok(end)
 }
 
@@ -47,7 +49,10 @@ fn run(
         if (urgent || held.len() > limits::CHANGES_HELD) && !held.is_empty() {
             store.commit(std::mem::take(&mut held))?;
         }
-        group.into_iter().flat_map(|work| work.effects).for_each(&mut act);
+        group
+            .into_iter()
+            .flat_map(|work| work.effects)
+            .for_each(&mut act);
     }
     if held.is_empty() {
         return Ok(());
@@ -79,7 +84,10 @@ mod tests {
         }
 
         fn commit(&self, batch: Batch) -> Result<Epoch, StoreError> {
-            self.log.lock().unwrap().push(format!("commit {}", batch.len()));
+            self.log
+                .lock()
+                .unwrap()
+                .push(format!("commit {}", batch.len()));
             self.inner.commit(batch)
         }
     }
@@ -87,13 +95,20 @@ mod tests {
     fn work(key: Option<&str>, urgent: bool, note: &str) -> Work {
         let mut writes = Batch::new();
         key.iter().for_each(|key| writes.put(THINGS, key, vec![1]));
-        Work { writes, urgent, effects: vec![Effect::Note(Note::Refused(note.to_owned()))] }
+        Work {
+            writes,
+            urgent,
+            effects: vec![Effect::Note(Note::Refused(note.to_owned()))],
+        }
     }
 
     fn log_of(works: Vec<Work>) -> Vec<String> {
         let log = Arc::new(Mutex::new(Vec::new()));
-        let inner = MemoryStore::new(&[THINGS]);
-        let store = Recorder { inner, log: log.clone() };
+        let inner = MemoryStore::new();
+        let store = Recorder {
+            inner,
+            log: log.clone(),
+        };
         let acted = log.clone();
         let act = move |effect| {
             if let Effect::Note(Note::Refused(text)) = effect {
@@ -101,7 +116,9 @@ mod tests {
             }
         };
         let (sender, receiver) = mpsc::channel(8);
-        works.into_iter().for_each(|work| sender.try_send(work).unwrap());
+        works
+            .into_iter()
+            .for_each(|work| sender.try_send(work).unwrap());
         drop(sender);
         run(&store, receiver, act).unwrap();
         log.lock().unwrap().clone()
@@ -109,7 +126,11 @@ mod tests {
 
     #[test]
     fn what_is_urgent_is_durable_before_anything_else_and_shares_a_flush() {
-        let works = vec![work(None, false, "a"), work(Some("x"), true, "b"), work(Some("y"), true, "c")];
+        let works = vec![
+            work(None, false, "a"),
+            work(Some("x"), true, "b"),
+            work(Some("y"), true, "c"),
+        ];
         assert_eq!(log_of(works), ["commit 2", "a", "b", "c"]);
     }
 

@@ -19,11 +19,15 @@ pub(crate) fn resources(given: &str, work_dir: &Path) -> Result<Resources, Error
         flag: "resources",
         problem: format!("'{given}' cannot be read: {error}"),
     };
-    let mut resources =
-        Resources::parse(given, &role).map_err(|error| refused(&error))?;
+    let mut resources = Resources::parse(given, &role).map_err(|error| refused(&error))?;
     // Even a kind given as nothing is given.
     let mentions = |name: &str| given.split(';').any(|item| is_of(item, name));
-    for (name, found) in [("cpus", cpus as Find), ("mem", memory), ("disk", disk), ("ports", ports)] {
+    for (name, found) in [
+        ("cpus", cpus as Find),
+        ("mem", memory),
+        ("disk", disk),
+        ("ports", ports),
+    ] {
         if !mentions(name) {
             let text = format!("{name}:{}", found(work_dir)?);
             resources += &Resources::parse(&text, &role).map_err(|error| refused(&error))?;
@@ -48,26 +52,44 @@ fn cpus(_: &Path) -> Result<String, Error> {
 
 /// Megabytes of memory, with headroom for the agent and the system: a gigabyte, or half of little.
 fn memory(_: &Path) -> Result<String, Error> {
-    let detect = |source| Error::Detect { what: "how much memory there is", flag: "resources", source };
+    let detect = |source| Error::Detect {
+        what: "how much memory there is",
+        flag: "resources",
+        source,
+    };
     let text = fs::read_to_string("/proc/meminfo").map_err(detect)?;
     let missing = || detect(io::Error::other("/proc/meminfo has no MemTotal"));
     let total = total_megabytes(&text).ok_or_else(missing)?;
     let total = total.min(own_limit_megabytes().unwrap_or(u64::MAX));
-    Ok(if total > 2 * GIGABYTE { total - GIGABYTE } else { (total / 2).max(1) }.to_string())
+    Ok(if total > 2 * GIGABYTE {
+        total - GIGABYTE
+    } else {
+        (total / 2).max(1)
+    }
+    .to_string())
 }
 
 fn total_megabytes(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes / 1024)
 }
 
 /// The memory limit that this process itself lives under, when it is in a container.
 fn own_limit_megabytes() -> Option<u64> {
-    let files =
-        ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let limits = files.into_iter().filter_map(|file| fs::read_to_string(file).ok());
-    limits.filter_map(|limit| limit.trim().parse::<u64>().ok()).map(|bytes| bytes >> 20).min()
+    let files = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let limits = files
+        .into_iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    limits
+        .filter_map(|limit| limit.trim().parse::<u64>().ok())
+        .map(|bytes| bytes >> 20)
+        .min()
 }
 
 /// Megabytes of the work dir's file system, with five gigabytes of headroom, or half of little.
@@ -79,7 +101,12 @@ fn disk(work_dir: &Path) -> Result<String, Error> {
     })?;
     let bytes = u128::from(status.blocks()) * u128::from(status.fragment_size());
     let total = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
-    Ok(if total > 10 * GIGABYTE { total - 5 * GIGABYTE } else { (total / 2).max(1) }.to_string())
+    Ok(if total > 10 * GIGABYTE {
+        total - 5 * GIGABYTE
+    } else {
+        (total / 2).max(1)
+    }
+    .to_string())
 }
 
 fn ports(_: &Path) -> Result<String, Error> {
@@ -114,13 +141,19 @@ mod tests {
     fn malformed_resources_are_refused_with_the_flag() {
         for given in ["cpus", "cpus:x", "ports:[5-1]", "cpus:-1;mem:1"] {
             let error = resources(given, Path::new("/")).unwrap_err().to_string();
-            assert!(error.starts_with("--resources") && error.contains(given), "{error}");
+            assert!(
+                error.starts_with("--resources") && error.contains(given),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn memory_is_read_in_megabytes() {
-        assert_eq!(total_megabytes("MemTotal:       24552864 kB\nMemFree: 1 kB\n"), Some(23977));
+        assert_eq!(
+            total_megabytes("MemTotal:       24552864 kB\nMemFree: 1 kB\n"),
+            Some(23977)
+        );
         assert_eq!(total_megabytes("MemFree: 1 kB\n"), None);
     }
 }

@@ -113,7 +113,14 @@ impl Driver {
         inputs: mpsc::Receiver<Input>,
         works: mpsc::Sender<Work>,
     ) -> Self {
-        Self { agent, clock, inputs, works, waiting: Vec::new(), flush_at: None }
+        Self {
+            agent,
+            clock,
+            inputs,
+            works,
+            waiting: Vec::new(),
+            flush_at: None,
+        }
     }
 
     /// Runs until it is told to stop or nobody is left to say anything.
@@ -159,7 +166,8 @@ impl Driver {
         }
         let agent = &self.agent;
         // Dropping the sender tells the one who waits.
-        self.waiting.retain(|(key, waiting)| agent.is_live(key) && !waiting.is_closed());
+        self.waiting
+            .retain(|(key, waiting)| agent.is_live(key) && !waiting.is_closed());
         self.schedule_flush(&mut work);
         work
     }

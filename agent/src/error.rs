@@ -94,5 +94,8 @@ pub enum Error {
 
 /// A part of the server that must not have ended, and how it did.
 pub(crate) fn broken(part: &'static str, message: &impl ToString) -> Error {
-    Error::Broken { part, message: message.to_string() }
+    Error::Broken {
+        part,
+        message: message.to_string(),
+    }
 }

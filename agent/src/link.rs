@@ -2,13 +2,16 @@
 
 mod backoff;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tepui_agent_core::{Event, LinkId, MasterCommand};
 use tepui_proto::services::{AgentMessage, MasterMessage, agent_link_client::AgentLinkClient};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
@@ -27,7 +30,8 @@ pub(crate) struct Outbox(Arc<Mutex<Option<Current>>>);
 #[derive(Debug)]
 struct Current {
     link: LinkId,
-    messages: mpsc::Sender<AgentMessage>,
+    /// None once everything that will ever be sent has been.
+    messages: Option<mpsc::Sender<AgentMessage>>,
     /// Told, with the reason, that the link is to end.
     end: oneshot::Sender<String>,
 }
@@ -38,7 +42,11 @@ impl Outbox {
     pub(crate) fn send(&self, link: LinkId, message: AgentMessage) {
         let current = self.lock();
         let sent = match &*current {
-            Some(known) if known.link == link => known.messages.try_send(message),
+            Some(Current {
+                link: known,
+                messages: Some(messages),
+                ..
+            }) if *known == link => messages.try_send(message),
             _ => return,
         };
         drop(current);
@@ -58,10 +66,28 @@ impl Outbox {
         }
     }
 
+    /// Lets everything out that was sent, for the last time, and waits until the master has taken it.
+    pub(crate) async fn finish(&self) {
+        if let Some(current) = &mut *self.lock() {
+            current.messages = None;
+        }
+        let finished = async {
+            while self.lock().is_some() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // A master that does not end the link in time is not waited for.
+        let _ = timeout(limits::STOP_WITHIN, finished).await;
+    }
+
     fn open(&self, link: LinkId) -> (mpsc::Receiver<AgentMessage>, oneshot::Receiver<String>) {
         let (messages, outgoing) = mpsc::channel(limits::OUTBOX_MESSAGES);
         let (end, ended) = oneshot::channel();
-        *self.lock() = Some(Current { link, messages, end });
+        *self.lock() = Some(Current {
+            link,
+            messages: Some(messages),
+            end,
+        });
         (outgoing, ended)
     }
 
@@ -89,7 +115,11 @@ impl Link {
             };
             let pause = self.backoff.next(addresses.len());
             let wait = pause.as_secs_f64();
-            tracing::warn!(master = address, reason, "no link to the master; next try in {wait:.1} s");
+            tracing::warn!(
+                master = address,
+                reason,
+                "no link to the master; next try in {wait:.1} s"
+            );
             sleep(pause).await;
         }
     }
@@ -116,8 +146,8 @@ impl Link {
         channel: Channel,
         outgoing: mpsc::Receiver<AgentMessage>,
     ) -> String {
-        let mut client = AgentLinkClient::new(channel)
-            .max_decoding_message_size(limits::MESSAGE_BYTES);
+        let mut client =
+            AgentLinkClient::new(channel).max_decoding_message_size(limits::MESSAGE_BYTES);
         let mut messages = match client.open(ReceiverStream::new(outgoing)).await {
             Ok(response) => response.into_inner(),
             Err(status) => return describe(&status),
@@ -134,7 +164,10 @@ impl Link {
         &mut self,
         messages: &mut Streaming<MasterMessage>,
     ) -> Result<MasterCommand, String> {
-        let message = messages.message().await.map_err(|status| describe(&status))?;
+        let message = messages
+            .message()
+            .await
+            .map_err(|status| describe(&status))?;
         let message = message.ok_or_else(|| "the master ended it".to_owned())?;
         let command = MasterCommand::try_from(message)
             .map_err(|error| format!("the master sent what cannot be understood: {error}"))?;

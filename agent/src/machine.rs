@@ -2,7 +2,7 @@
 
 mod spec;
 
-use std::{future::Future, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use tepui_agent_core::{
     ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, OutOfMemory,
@@ -10,18 +10,14 @@ use tepui_agent_core::{
 use tepui_containers as containers;
 use tepui_containers::{Runtime, Spec, Usage};
 use tepui_model::ContainerId;
-use tokio::{
-    sync::Semaphore,
-    task::spawn_blocking,
-    time::sleep,
-};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::sleep};
 
 use crate::{driver::Front, limits, sandbox};
 
 pub(crate) use spec::Users;
 
 /// What a machine does with containers. There is one on the real runtime, and another in tests.
-pub(crate) trait Containers: Clone + Send + Sync + 'static {
+pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     /// Starts a container; returns the process id of its init.
     fn launch(&self, spec: Spec) -> impl Future<Output = Result<u32, String>> + Send;
     /// Waits until a container has ended.
@@ -40,7 +36,9 @@ pub(crate) trait Containers: Clone + Send + Sync + 'static {
 
 impl Containers for Runtime {
     async fn launch(&self, spec: Spec) -> Result<u32, String> {
-        let started = Self::launch(self, spec).await.map_err(|error| error.to_string())?;
+        let started = Self::launch(self, spec)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(started.pid)
     }
 
@@ -55,17 +53,23 @@ impl Containers for Runtime {
             containers::ExitStatus::Signal(signal) => ExitStatus::Signal(signal),
             containers::ExitStatus::Unknown => ExitStatus::Unknown,
         };
-        Exit { status, out_of_memory: exit.oom.map(report) }
+        Exit {
+            status,
+            out_of_memory: exit.oom.map(report),
+        }
     }
 
     async fn recover(&self) -> Vec<FoundContainer> {
-        let found = Self::recover(self).await.into_iter().map(|found| FoundContainer {
-            id: found.id,
-            pid: match found.state {
-                containers::RecoveredState::Running(started) => Some(started.pid),
-                containers::RecoveredState::Exited => None,
-            },
-        });
+        let found = Self::recover(self)
+            .await
+            .into_iter()
+            .map(|found| FoundContainer {
+                id: found.id,
+                pid: match found.state {
+                    containers::RecoveredState::Running(started) => Some(started.pid),
+                    containers::RecoveredState::Exited => None,
+                },
+            });
         found.collect()
     }
 
@@ -74,7 +78,9 @@ impl Containers for Runtime {
     }
 
     async fn kill(&self, id: &ContainerId) -> Result<(), String> {
-        Self::kill(self, id).await.map_err(|error| error.to_string())
+        Self::kill(self, id)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn remove(&self, id: &ContainerId) -> Result<(), String> {
@@ -101,7 +107,12 @@ pub(crate) struct Machine<C> {
 impl<C: Containers> Machine<C> {
     pub(crate) fn new(containers: C, front: Front, users: Users) -> Self {
         let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
-        Self { containers, front, users, launches }
+        Self {
+            containers,
+            front,
+            users,
+            launches,
+        }
     }
 
     /// Makes the sandbox, starts the container, and stays with it until it ends.
@@ -116,15 +127,22 @@ impl<C: Containers> Machine<C> {
                 self.tell(&container, ContainerEvent::Started { pid }).await;
                 self.watch(container).await;
             }
-            Err(message) => self.tell(&container, ContainerEvent::LaunchFailed { message }).await,
+            Err(message) => {
+                self.tell(&container, ContainerEvent::LaunchFailed { message })
+                    .await
+            }
         }
     }
 
     async fn start(&self, plan: ContainerPlan) -> Result<u32, String> {
         let path = plan.sandbox.clone();
         let made = spawn_blocking(move || sandbox::make(&path)).await;
-        made.map_err(|error| error.to_string())?
-            .map_err(|error| format!("cannot make the sandbox {}: {error}", plan.sandbox.display()))?;
+        made.map_err(|error| error.to_string())?.map_err(|error| {
+            format!(
+                "cannot make the sandbox {}: {error}",
+                plan.sandbox.display()
+            )
+        })?;
         self.containers.launch(spec::spec(plan, &self.users)?).await
     }
 
@@ -150,7 +168,9 @@ impl<C: Containers> Machine<C> {
     /// Removes what is left of a container. The kernel may need a while until it lets go.
     pub(crate) async fn remove(self, container: ContainerId) {
         for attempt in 1..=limits::REMOVE_ATTEMPTS {
-            let Err(error) = self.containers.remove(&container).await else { return };
+            let Err(error) = self.containers.remove(&container).await else {
+                return;
+            };
             tracing::warn!(%container, attempt, error, "cannot remove what is left of a container");
             sleep(limits::REMOVE_PAUSE).await;
         }

@@ -36,8 +36,12 @@ impl FromStr for Masters {
     type Err = InvalidMasters;
 
     fn from_str(list: &str) -> Result<Self, InvalidMasters> {
-        let addresses: Result<Vec<_>, _> =
-            list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(address).collect();
+        let addresses: Result<Vec<_>, _> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(address)
+            .collect();
         let addresses = addresses?;
         match addresses.len() {
             0 => Err(InvalidMasters::Empty),
@@ -49,7 +53,10 @@ impl FromStr for Masters {
 
 fn address(item: &str) -> Result<String, InvalidMasters> {
     let invalid = || InvalidMasters::Address(item.to_owned());
-    let address = item.strip_prefix("http://").unwrap_or(item).trim_end_matches('/');
+    let address = item
+        .strip_prefix("http://")
+        .unwrap_or(item)
+        .trim_end_matches('/');
     let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
     let bracketed = host.starts_with('[') && host.ends_with(']');
     let plain = !host.contains(|c: char| c.is_whitespace() || "/:[]@?#".contains(c));
@@ -84,7 +91,15 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_with_an_example() {
-        for text in ["localhost", ":5050", "a:b", "a:70000", "a:1:2", "zk://a:1/x", "a b:1"] {
+        for text in [
+            "localhost",
+            ":5050",
+            "a:b",
+            "a:70000",
+            "a:1:2",
+            "zk://a:1/x",
+            "a b:1",
+        ] {
             let error = text.parse::<Masters>().unwrap_err();
             assert!(error.to_string().contains("HOST:PORT"), "{text}: {error}");
         }

@@ -81,7 +81,12 @@ pub struct Options {
     /// What keeps containers apart: `all`, `none`, or a list of `cgroups/cpu`, `cgroups/mem`,
     /// `cgroups/pids`, `namespaces/mnt`, `namespaces/pid`, `namespaces/ipc`, `namespaces/uts` and
     /// `namespaces/cgroup`
-    #[arg(long, env = "TEPUI_ISOLATION", value_name = "NAME,...", default_value = "all")]
+    #[arg(
+        long,
+        env = "TEPUI_ISOLATION",
+        value_name = "NAME,...",
+        default_value = "all"
+    )]
     #[serde(deserialize_with = "isolation")]
     pub isolation: Isolation,
 
@@ -188,16 +193,25 @@ impl Options {
             return Err(refuse("hostname", "must be a name without spaces"));
         }
         if self.cgroup_root.as_ref().is_some_and(escapes) {
-            return Err(refuse("cgroup-root", "must be a path below the root, as in tepui/a"));
+            return Err(refuse(
+                "cgroup-root",
+                "must be a path below the root, as in tepui/a",
+            ));
         }
         if self.pids_limit < 2 {
-            return Err(refuse("pids-limit", "must be at least 2: a container has an init"));
+            return Err(refuse(
+                "pids-limit",
+                "must be at least 2: a container has an init",
+            ));
         }
         if !(0.0..=1.0).contains(&self.gc_disk_headroom) {
             return Err(refuse("gc-disk-headroom", "must be between 0 and 1"));
         }
         if backoff < Duration::from_millis(10) || backoff > crate::limits::BACKOFF_MAX {
-            return Err(refuse("registration-backoff-factor", "must be between 10ms and 1min"));
+            return Err(refuse(
+                "registration-backoff-factor",
+                "must be between 10ms and 1min",
+            ));
         }
         Ok(())
     }
@@ -224,7 +238,9 @@ impl Options {
     /// Every flag and its value, for the operator to see.
     pub(crate) fn flags(&self) -> Vec<v1::Flag> {
         let path = |path: &Option<PathBuf>| {
-            path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+            path.as_ref()
+                .map(|path| path.display().to_string())
+                .unwrap_or_default()
         };
         let values = [
             ("master", self.master.to_string()),
@@ -240,9 +256,15 @@ impl Options {
             ("switch-user", self.switch_user.to_string()),
             ("gc-delay", span::format(self.gc_delay)),
             ("gc-disk-headroom", self.gc_disk_headroom.to_string()),
-            ("registration-backoff-factor", span::format(self.registration_backoff_factor)),
+            (
+                "registration-backoff-factor",
+                span::format(self.registration_backoff_factor),
+            ),
         ];
-        let flag = |(name, value): (&str, _)| v1::Flag { name: name.to_owned(), value: Some(value) };
+        let flag = |(name, value): (&str, _)| v1::Flag {
+            name: name.to_owned(),
+            value: Some(value),
+        };
         values.map(flag).into()
     }
 }
@@ -252,7 +274,10 @@ fn isolation<'de, D: Deserializer<'de>>(from: D) -> Result<Isolation, D::Error> 
 }
 
 fn refuse(flag: &'static str, problem: &str) -> Error {
-    Error::Option { flag, problem: problem.to_owned() }
+    Error::Option {
+        flag,
+        problem: problem.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -282,7 +307,9 @@ mod tests {
     fn every_flag_is_an_environment_variable_and_has_a_manual() {
         let shown = Options::default().flags();
         for argument in Options::augment_args(Program::command()).get_arguments() {
-            let Some(flag) = argument.get_long() else { continue };
+            let Some(flag) = argument.get_long() else {
+                continue;
+            };
             if ["help", "version"].contains(&flag) {
                 continue;
             }
@@ -295,12 +322,22 @@ mod tests {
 
     #[test]
     fn values_are_read_as_written() {
-        let options = parse(&["--master", "a:1,b:2", "--isolation", "none", "--gc-delay", "2h"]);
+        let options = parse(&[
+            "--master",
+            "a:1,b:2",
+            "--isolation",
+            "none",
+            "--gc-delay",
+            "2h",
+        ]);
         assert_eq!(options.master.to_string(), "a:1,b:2");
         assert_eq!(options.isolation, Isolation::NONE);
         assert_eq!(options.gc_delay, Duration::from_secs(7200));
         let file: Options = toml::from_str("isolation = 'none'\nmaster = 'c:3'").unwrap();
-        assert_eq!((file.isolation, file.master.to_string().as_str()), (Isolation::NONE, "c:3"));
+        assert_eq!(
+            (file.isolation, file.master.to_string().as_str()),
+            (Isolation::NONE, "c:3")
+        );
         assert!(toml::from_str::<Options>("isolatoin = 'none'").is_err());
     }
 
@@ -309,7 +346,9 @@ mod tests {
         let cases: [(&str, fn(&mut Options)); 6] = [
             ("--attributes", |o| o.attributes = "rack".to_owned()),
             ("--hostname", |o| o.hostname = Some(" ".to_owned())),
-            ("--cgroup-root", |o| o.cgroup_root = Some("a/../..".to_owned())),
+            ("--cgroup-root", |o| {
+                o.cgroup_root = Some("a/../..".to_owned())
+            }),
             ("--pids-limit", |o| o.pids_limit = 1),
             ("--gc-disk-headroom", |o| o.gc_disk_headroom = 1.5),
             ("--registration-backoff-factor", |o| {
@@ -328,8 +367,15 @@ mod tests {
     fn an_agent_is_reached_by_its_name_or_its_address() {
         let at = |text: &str| text.parse().unwrap();
         assert_eq!(Options::default().name(at("10.0.0.1:5051")), "10.0.0.1");
-        assert!(!Options::default().name(at("0.0.0.0:5051")).contains("0.0.0.0"));
-        let named = Options { hostname: Some("node".to_owned()), ..Options::default() };
+        assert!(
+            !Options::default()
+                .name(at("0.0.0.0:5051"))
+                .contains("0.0.0.0")
+        );
+        let named = Options {
+            hostname: Some("node".to_owned()),
+            ..Options::default()
+        };
         assert_eq!(named.name(at("0.0.0.0:5051")), "node");
     }
 }

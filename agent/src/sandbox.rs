@@ -16,7 +16,9 @@ const LATEST: &str = "latest";
 pub(crate) fn make(sandbox: &Path) -> io::Result<()> {
     fs::create_dir_all(sandbox)?;
     let (Some(runs), Some(name)) = (sandbox.parent(), sandbox.file_name()) else {
-        return Err(io::Error::other("a sandbox has a name and a folder above it"));
+        return Err(io::Error::other(
+            "a sandbox has a name and a folder above it",
+        ));
     };
     // Renamed into place, so that there is always one.
     let new = runs.join(".latest");
@@ -36,7 +38,9 @@ pub(crate) fn find(sandboxes: &Path, key: &TaskKey) -> io::Result<Option<PathBuf
     let mut newest: Option<(SystemTime, PathBuf)> = None;
     for agent in agents {
         let runs = runs(&agent?.path(), key);
-        let Ok(run) = fs::read_link(runs.join(LATEST)) else { continue };
+        let Ok(run) = fs::read_link(runs.join(LATEST)) else {
+            continue;
+        };
         let sandbox = runs.join(run);
         let Ok(made) = fs::symlink_metadata(&runs).and_then(|status| status.modified()) else {
             continue;
@@ -64,7 +68,10 @@ mod tests {
     use super::*;
 
     fn key() -> TaskKey {
-        TaskKey { framework: FrameworkId::new("f").unwrap(), task: TaskId::new("t").unwrap() }
+        TaskKey {
+            framework: FrameworkId::new("f").unwrap(),
+            task: TaskId::new("t").unwrap(),
+        }
     }
 
     #[test]
@@ -73,7 +80,10 @@ mod tests {
         let sandboxes = folder.path().join("slaves");
         assert_eq!(find(&sandboxes, &key()).unwrap(), None);
         let run = |agent: &str, name: &str| {
-            sandboxes.join(agent).join("frameworks/f/executors/t/runs").join(name)
+            sandboxes
+                .join(agent)
+                .join("frameworks/f/executors/t/runs")
+                .join(name)
         };
         for (agent, name) in [("S1", "a"), ("S1", "b"), ("S0", "c")] {
             let sandbox = run(agent, name);
@@ -82,7 +92,10 @@ mod tests {
             assert_eq!(find(&sandboxes, &key()).unwrap(), Some(sandbox));
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let other = TaskKey { task: TaskId::new("other").unwrap(), ..key() };
+        let other = TaskKey {
+            task: TaskId::new("other").unwrap(),
+            ..key()
+        };
         assert_eq!(find(&sandboxes, &other).unwrap(), None);
     }
 }

@@ -1,10 +1,12 @@
 //! The agent as a server: it starts, serves and stops.
 
+mod ground;
 mod start;
 
 use std::{future::Future, net::SocketAddr};
 
 use tepui_agent_core::Event;
+use tepui_containers::Runtime;
 use tepui_store::Error as StoreError;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -14,19 +16,21 @@ use tokio::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
+pub(crate) use ground::Ground;
+use start::Core;
+#[cfg(test)]
+pub(crate) use start::start;
+
 use crate::{Error, Options, driver::Front, error::broken, limits, work_dir::WorkDir};
 
 /// An agent that serves.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    front: Front,
+    pub(crate) front: Front,
     health: HealthReporter,
-    stop: oneshot::Sender<()>,
+    core: Core,
     close: oneshot::Sender<()>,
-    driver: JoinHandle<()>,
-    committed: oneshot::Receiver<Result<(), StoreError>>,
-    left: oneshot::Receiver<()>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     /// The link and the collector, which run until they are told to end.
     background: Vec<AbortHandle>,
@@ -50,7 +54,8 @@ enum End {
 /// Why it does not start, or why it stopped before.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let mut server = Server::start(options).await?;
-    let mut leave = signal(SignalKind::user_defined1()).map_err(|error| broken("signals", &error))?;
+    let mut leave =
+        signal(SignalKind::user_defined1()).map_err(|error| broken("signals", &error))?;
     tokio::pin!(shutdown);
     let end = loop {
         tokio::select! {
@@ -73,7 +78,9 @@ impl Server {
     /// Why it does not start: an option, the port, the work dir, the machine, or what an earlier agent
     /// left.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        start::start(options).await
+        let ground = Ground::take(options).await?;
+        let runtime = Runtime::probe(ground.runtime_options())?;
+        start::start(ground, runtime).await
     }
 
     /// Where it listens.
@@ -101,8 +108,8 @@ impl Server {
 
     async fn end(&mut self) -> End {
         tokio::select! {
-            Ok(()) = &mut self.left => End::Left,
-            end = &mut self.committed => End::Failed(commit_failure(end)),
+            Ok(()) = &mut self.core.left => End::Left,
+            end = &mut self.core.committed => End::Failed(commit_failure(end)),
             end = &mut self.serving => End::Failed(match end {
                 Ok(Ok(())) => broken("listener", &"it ended"),
                 Ok(Err(error)) => broken("listener", &error),
@@ -117,14 +124,20 @@ impl Server {
     /// # Errors
     /// [`Error::Commit`] when the last changes could not be made durable.
     pub async fn stop(self) -> Result<(), Error> {
-        self.health.set_service_status("", ServingStatus::NotServing).await;
+        self.health
+            .set_service_status("", ServingStatus::NotServing)
+            .await;
         // A receiver that is gone has stopped already.
-        let _ = self.stop.send(());
-        let driven = self.driver.await.map_err(|error| broken("core", &error));
-        let committed = if self.committed.is_terminated() {
+        let _ = self.core.stop.send(());
+        let driven = self
+            .core
+            .driver
+            .await
+            .map_err(|error| broken("core", &error));
+        let committed = if self.core.committed.is_terminated() {
             Ok(Ok(()))
         } else {
-            self.committed.await
+            self.core.committed.await
         };
         self.background.iter().for_each(AbortHandle::abort);
         let _ = self.close.send(());

@@ -24,7 +24,10 @@ pub(crate) struct WorkDir {
 impl WorkDir {
     /// Makes the work dir if there is none, and takes it for this agent.
     pub(crate) fn claim(path: &Path) -> Result<Self, Error> {
-        let unusable = |source| Error::WorkDir { work_dir: path.to_owned(), source };
+        let unusable = |source| Error::WorkDir {
+            work_dir: path.to_owned(),
+            source,
+        };
         fs::create_dir_all(path).map_err(unusable)?;
         // Tasks get absolute paths, whatever the agent was given.
         let path = path.canonicalize().map_err(unusable)?;
@@ -32,7 +35,10 @@ impl WorkDir {
         let mut lock = match Flock::lock(lock, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => lock,
             Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
-                return Err(Error::WorkDirInUse { work_dir: path, holder: holder(&mut file) });
+                return Err(Error::WorkDirInUse {
+                    work_dir: path,
+                    holder: holder(&mut file),
+                });
             }
             Err((_, errno)) => return Err(unusable(errno.into())),
         };
@@ -63,7 +69,10 @@ impl WorkDir {
     /// The cgroup of this agent's containers: the same whenever an agent runs on this work dir, on
     /// whatever port, and another than that of any other work dir.
     pub(crate) fn cgroup_root(&self) -> String {
-        format!("tepui/{:016x}", fingerprint(self.path.as_os_str().as_bytes()))
+        format!(
+            "tepui/{:016x}",
+            fingerprint(self.path.as_os_str().as_bytes())
+        )
     }
 }
 
@@ -75,7 +84,13 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .open(path)
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {
@@ -104,7 +119,10 @@ mod tests {
         let first = WorkDir::claim(&path).unwrap();
         let error = WorkDir::claim(&path).unwrap_err().to_string();
         let pid = format!("process {}", std::process::id());
-        assert!(error.contains(&pid) && error.contains("--work-dir"), "{error}");
+        assert!(
+            error.contains(&pid) && error.contains("--work-dir"),
+            "{error}"
+        );
         let root = first.cgroup_root();
         drop(first);
         assert_eq!(WorkDir::claim(&path).unwrap().cgroup_root(), root);
@@ -113,7 +131,12 @@ mod tests {
 
     #[test]
     fn a_work_dir_that_cannot_be_made_is_refused() {
-        let error = WorkDir::claim(Path::new("/proc/nothing")).unwrap_err().to_string();
-        assert!(error.contains("/proc/nothing") && error.contains("--work-dir"), "{error}");
+        let error = WorkDir::claim(Path::new("/proc/nothing"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("/proc/nothing") && error.contains("--work-dir"),
+            "{error}"
+        );
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod components;
 pub(crate) mod dev;
 pub(crate) mod events;
+pub(crate) mod file;
 pub(crate) mod frameworks;
 pub(crate) mod kill;
 pub(crate) mod logs;
@@ -57,10 +58,14 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
 pub(crate) fn inside_task(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let word = arguments.nth(1)?;
     match word.to_str()? {
-        "batch-worker" => Some(tepui_batch::worker::main(arguments.collect())),
-        "demo-web" => Some(tepui_service::demo_web::main(arguments.collect())),
+        "batch-worker" => Some(tepui_batch::worker::main(arguments)),
+        "demo-web" => Some(tepui_service::demo_web::main(&texts(arguments))),
         _ => None,
     }
+}
+
+fn texts(arguments: impl Iterator<Item = OsString>) -> Vec<String> {
+    arguments.map(|it| it.to_string_lossy().into_owned()).collect()
 }
 
 /// Logs go to standard error: a component tells what it does, a tool only what goes wrong.

@@ -1,6 +1,6 @@
 //! How answers are printed: a table for people, the v1 messages in JSON for programs.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, TableStyle};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -79,7 +79,7 @@ fn table(
         row.into_iter().enumerate().filter(|(at, _)| shown(*at)).map(|(_, cell)| cell).collect()
     };
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(TableStyle::new());
     table.set_header(pick(columns.iter().map(|it| it.name.to_owned()).collect()));
     for row in rows {
         table.add_row(pick(row));
@@ -99,7 +99,8 @@ fn table(
 
 /// A quantity without needless digits.
 pub(crate) fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
+    // The sum of nothing is minus zero.
+    let text = format!("{:.3}", value + 0.0);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
@@ -126,5 +127,6 @@ mod tests {
     #[test]
     fn numbers_lose_trailing_zeros_only() {
         assert_eq!([number(2.0), number(0.1), number(10.0)], ["2", "0.1", "10"]);
+        assert_eq!(number([].iter().sum::<f64>()), "0");
     }
 }

@@ -25,6 +25,8 @@ mod operator;
 mod options;
 mod session;
 mod task;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 #[cfg(test)]
 mod tests;
 

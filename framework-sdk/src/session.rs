@@ -67,6 +67,8 @@ pub(crate) struct Session {
     attempts: usize,
     backoff: Backoff,
     subscribed: bool,
+    /// Acknowledgements of what was handled between two connections.
+    unsent: VecDeque<Acknowledgement>,
     commands: Receiver<Command>,
     deliver: Sender<Delivery>,
     /// Deliveries that found no room: at most one of a broken connection and one that ends all.
@@ -91,6 +93,7 @@ impl Session {
             attempts: 0,
             backoff: Backoff::new(limits::FIRST_BACKOFF, limits::LONGEST_BACKOFF),
             subscribed: false,
+            unsent: VecDeque::new(),
             commands,
             deliver,
             outbox: VecDeque::new(),
@@ -232,6 +235,9 @@ impl Session {
         if self.goal == Goal::TearDown {
             return self.send(calls::teardown()).await;
         }
+        while let Some(handled) = self.unsent.pop_front() {
+            self.acknowledge(handled).await?;
+        }
         self.tracked.subscribed(Instant::now());
         self.reconcile().await
     }
@@ -254,6 +260,12 @@ impl Session {
 
     async fn acknowledge(&mut self, handled: Acknowledgement) -> Result<(), End> {
         self.duplicates.handled(handled.uuid);
+        if !self.subscribed {
+            // Should one be forgotten, the agent repeats the update, and that is acknowledged.
+            self.unsent.push_back(handled);
+            self.unsent.truncate(limits::REMEMBERED_UPDATES);
+            return Ok(());
+        }
         let Acknowledgement { agent, task, uuid } = handled;
         self.send(calls::acknowledge(&agent, &task, uuid.to_vec()))
             .await

@@ -76,3 +76,56 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tepui_store::{Family, Fault, MemoryStore};
+
+    use super::*;
+
+    /// A work that writes or not, and whether it has left.
+    fn work(writes: bool) -> (Work, oneshot::Receiver<()>) {
+        let (probe, left) = oneshot::channel();
+        let mut work = Work::default();
+        if writes {
+            work.writes.put(Family::new("things"), "k", Vec::new());
+        }
+        work.steps.push(Step::Probe(probe));
+        (work, left)
+    }
+
+    fn commit(store: &MemoryStore, list: Vec<Work>) -> Result<(), StoreError> {
+        let (works, pending) = mpsc::channel(list.len());
+        for work in list {
+            works.blocking_send(work).unwrap();
+        }
+        drop(works);
+        spawn(Arc::new(store.clone()), pending)
+            .unwrap()
+            .blocking_recv()
+            .unwrap()
+    }
+
+    #[test]
+    fn what_depends_on_a_failed_flush_never_leaves() {
+        let store = MemoryStore::new();
+        store.inject(|_| Some(Fault::Lose));
+        let (before, mut before_left) = work(false);
+        let (failed, mut failed_left) = work(true);
+        let (after, mut after_left) = work(false);
+        assert!(commit(&store, vec![before, failed, after]).is_err());
+        assert!(before_left.try_recv().is_ok());
+        assert!(failed_left.try_recv().is_err());
+        assert!(after_left.try_recv().is_err());
+    }
+
+    #[test]
+    fn what_came_before_the_end_is_durable_and_leaves() {
+        let store = MemoryStore::new();
+        let (first, mut first_left) = work(true);
+        let (second, mut second_left) = work(true);
+        commit(&store, vec![first, second]).unwrap();
+        assert_eq!(store.load(Family::new("things")).unwrap().len(), 1);
+        assert!(first_left.try_recv().is_ok() && second_left.try_recv().is_ok());
+    }
+}

@@ -4,7 +4,7 @@ use tepui_master_core::{ConnectionId, Effect, Effects, Event, Master, OperatorCa
 use tepui_store::Batch;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep_until,
+    time::{Instant, sleep_until},
 };
 
 use crate::{
@@ -68,6 +68,7 @@ pub(crate) struct Driver {
     works: mpsc::Sender<Work>,
     effects: Effects,
     requests: u64,
+    checked: Instant,
 }
 
 impl Driver {
@@ -84,6 +85,7 @@ impl Driver {
             works,
             effects: Effects::new(),
             requests: 0,
+            checked: Instant::now(),
         }
     }
 
@@ -113,6 +115,7 @@ impl Driver {
             if self.works.send(work).await.is_err() {
                 return;
             }
+            self.check();
         }
     }
 
@@ -130,6 +133,19 @@ impl Driver {
             self.apply(Event::Wake, &mut work);
         }
         work
+    }
+
+    /// Looks now and then whether the core's tables agree, and under test after every batch.
+    fn check(&mut self) {
+        if !cfg!(test) && self.checked.elapsed() < limits::CHECK_EVERY {
+            return;
+        }
+        self.checked = Instant::now();
+        if let Err(violation) = self.master.check() {
+            tracing::error!(%violation, "the state contradicts itself: a bug, please report it");
+            #[cfg(test)]
+            panic!("{violation}");
+        }
     }
 
     fn take(&mut self, input: Input, work: &mut Work) {

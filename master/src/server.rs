@@ -1,6 +1,6 @@
 //! The master as a server: it starts, serves and stops.
 
-use std::{future::Future, net::SocketAddr, path::Path, sync::Arc};
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use tepui_master_core::{Config, Master};
 use tepui_proto::v1;
@@ -84,7 +84,7 @@ impl Server {
         let health = HealthReporter::new();
         let routes = services::routes(Front::new(inbox), options.flags(), &health).await?;
         let (close, closed) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, routes, closed));
+        let serving = tokio::spawn(serve(listener, routes, limits::KEEPALIVE, closed));
         Ok(Self {
             address,
             health,
@@ -162,12 +162,13 @@ async fn recover(
 async fn serve(
     listener: TcpListener,
     routes: Routes,
+    keepalive: Duration,
     closed: oneshot::Receiver<()>,
 ) -> Result<(), tonic::transport::Error> {
     tonic::transport::Server::builder()
         .accept_http1(true)
-        .http2_keepalive_interval(Some(limits::KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(limits::KEEPALIVE_ANSWER_WITHIN))
+        .http2_keepalive_interval(Some(keepalive))
+        .http2_keepalive_timeout(Some(keepalive))
         .http2_max_header_list_size(limits::HEADER_BYTES)
         .max_concurrent_streams(limits::STREAMS_PER_CONNECTION)
         .add_routes(routes)
@@ -225,5 +226,40 @@ fn broken(part: &'static str, problem: &dyn std::fmt::Display) -> Error {
     Error::Broken {
         part,
         message: problem.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    /// A peer whose machine is gone looks like this one: its connection stands, and no ping is answered.
+    #[tokio::test]
+    async fn a_connection_without_a_sign_of_life_is_dropped() {
+        const KEEPALIVE: Duration = Duration::from_millis(100);
+        const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        let (inbox, _inputs) = mpsc::channel(1);
+        let health = HealthReporter::new();
+        let routes = services::routes(Front::new(inbox), Vec::new(), &health)
+            .await
+            .unwrap();
+        let (_close, closed) = oneshot::channel();
+        let serving = tokio::spawn(serve(listener, routes, KEEPALIVE, closed));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(HELLO).await.unwrap();
+        let mut heard = Vec::new();
+        let end = timeout(100 * KEEPALIVE, silent.read_to_end(&mut heard)).await;
+        assert!(end.is_ok(), "the connection still stands");
+        assert!(!heard.is_empty());
+        serving.abort();
     }
 }

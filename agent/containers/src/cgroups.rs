@@ -19,7 +19,7 @@ use std::{
 
 use tepui_sys::{PidFd, Signal};
 
-use crate::{Bytes, Usage, init::wire::MountPlan};
+use crate::{Bytes, Usage, init::wire::CgroupView};
 
 pub(crate) use mounts::Mounted;
 
@@ -75,17 +75,6 @@ pub(crate) trait Hierarchies: fmt::Debug + Send + Sync {
     fn group(&self, name: &str) -> Box<dyn Group>;
     /// The names of all groups that exist.
     fn names(&self) -> BTreeSet<String>;
-    /// What to mount so that a container sees its own groups at the usual place, and only reads them.
-    fn views(&self) -> Views;
-}
-
-/// See [`Hierarchies::views`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Views {
-    /// The folder to make read-only first.
-    pub(crate) read_only: Option<PathBuf>,
-    /// The mounts.
-    pub(crate) mounts: Vec<MountPlan>,
 }
 
 /// How a process gets into a group.
@@ -112,6 +101,8 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn create(&self) -> Result<(), Error>;
     /// How a process gets in.
     fn entrance(&self) -> Entrance;
+    /// How the container sees it.
+    fn view(&self) -> CgroupView;
     /// Sets share and quota.
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error>;
     /// Sets the hard limit of memory, swap included, and what is asked to be left to it when memory is short.

@@ -6,11 +6,7 @@ mod memory;
 mod namespaces;
 mod pids;
 
-use crate::{
-    Isolator, LaunchError, Spec,
-    cgroups::{Group, Views},
-    init::wire::Plan,
-};
+use crate::{Isolator, LaunchError, Spec, cgroups::Group, init::wire::Plan};
 
 pub(crate) use machine::Machine;
 pub(crate) use memory::hard_limit;
@@ -31,7 +27,6 @@ pub(crate) struct Preparation<'a> {
     pub(crate) default_pids: u64,
     /// Its cgroup, which exists. `None` without any cgroup isolator.
     pub(crate) group: Option<&'a dyn Group>,
-    pub(crate) views: &'a Views,
     pub(crate) plan: &'a mut Plan,
 }
 

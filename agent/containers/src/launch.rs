@@ -143,17 +143,11 @@ fn prepare(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Prepared, Laun
     if let Some(group) = &group {
         group.create()?;
     }
-    let views = inner
-        .hierarchies
-        .as_ref()
-        .map(|hierarchies| hierarchies.views())
-        .unwrap_or_default();
     let mut container = Preparation {
         spec,
         machine: &inner.machine,
         default_pids: inner.options.pids_limit,
         group: group.as_deref(),
-        views: &views,
         plan: &mut plan,
     };
     for isolator in inner.options.isolation.iter() {

@@ -101,6 +101,7 @@ impl Running {
             .stdin(Stdio::from(far))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .kill_on_drop(true)
             .spawn()?;
         expect_hello(near.as_fd())?;
         let flags = nix::fcntl::OFlag::O_NONBLOCK;

@@ -33,7 +33,7 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 pub const MAX_RECORD_BYTES: u64 = 64 * 1024;
 
 /// How long the launcher has to say that it is up.
-pub const LAUNCHER_START_TIMEOUT: Duration = Duration::from_secs(20);
+pub const LAUNCHER_START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a container has from the request to its running program.
 pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(60);

@@ -13,7 +13,10 @@ use nix::fcntl::{Flock, FlockArg};
 use crate::{
     InitProgram, Isolation, Isolator, Missing, Options, Refusal,
     cgroups::{Controller, Hierarchies, Mounted, hierarchies},
-    init::wire::{FAILED, Failure, Request},
+    init::{
+        LAUNCHER_NAME,
+        wire::{FAILED, Failure, Request},
+    },
     isolators::Machine,
     launcher::Launcher,
     limits::LAUNCHER_START_TIMEOUT,
@@ -88,9 +91,12 @@ fn try_controllers(
             .collect();
         return;
     };
+    // Each failure takes away one controller.
     while let Err((controller, error)) = hierarchies.prepare_root(&wanted) {
         machine.controllers.insert(controller, error.to_string());
-        wanted.remove(&controller);
+        if !wanted.remove(&controller) {
+            break;
+        }
     }
 }
 
@@ -103,6 +109,15 @@ fn lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
 }
 
 fn start_launcher(program: &InitProgram) -> Result<Launcher, Refusal> {
+    // A program that goes on to its own work as launcher must not start launchers in turn, without end.
+    if std::env::args_os()
+        .next()
+        .is_some_and(|name| name == LAUNCHER_NAME)
+    {
+        return Err(Refusal::Launcher(io::Error::other(
+            "this program does not call init_main()",
+        )));
+    }
     let path = match program {
         // The running program, even if its file was replaced by a newer one.
         InitProgram::CurrentExecutable => PathBuf::from("/proc/self/exe"),

@@ -13,6 +13,8 @@ pub(crate) struct Outcome {
     pub(crate) reason: Option<Reason>,
     pub(crate) message: String,
     pub(crate) limitation: Option<v1::TaskResourceLimitation>,
+    /// How the command ended, as a shell's `$?`.
+    exit_status: Option<u8>,
 }
 
 impl Outcome {
@@ -24,6 +26,7 @@ impl Outcome {
             reason: Some(reason),
             message: message.into(),
             limitation: None,
+            exit_status: None,
         }
     }
 
@@ -35,6 +38,7 @@ impl Outcome {
             reason: None,
             message: message.into(),
             limitation: None,
+            exit_status: None,
         }
     }
 
@@ -45,6 +49,18 @@ impl Outcome {
         status.reason = self.reason;
         status.message = (!self.message.is_empty()).then(|| cut(self.message));
         status.passengers.limitation = self.limitation;
+        if let Some(code) = self.exit_status {
+            status.set_exit_status(code);
+        }
+    }
+
+    fn with_exit(self, status: ExitStatus) -> Self {
+        let code = match status {
+            ExitStatus::Code(code) => u8::try_from(code).ok(),
+            ExitStatus::Signal(signal) => u8::try_from(signal).ok().map(|it| it.saturating_add(128)),
+            ExitStatus::Unknown => None,
+        };
+        Self { exit_status: code, ..self }
     }
 }
 
@@ -76,15 +92,19 @@ pub(crate) fn of_exit(task: &Task, exit: &Exit) -> Outcome {
         },
         // As in Mesos, a command that ends well when asked to end has finished.
         (_, ExitStatus::Code(0)) => {
-            Outcome::by_executor(TaskState::Finished, describe(ExitStatus::Code(0)))
+            Outcome::by_executor(TaskState::Finished, describe(exit.status)).with_exit(exit.status)
         }
-        (Some(_), status) => Outcome::by_executor(TaskState::Killed, describe(status)),
+        (Some(_), status) => {
+            Outcome::by_executor(TaskState::Killed, describe(status)).with_exit(status)
+        }
         (None, ExitStatus::Unknown) => Outcome::by_agent(
             TaskState::Failed,
             Reason::ExecutorTerminated,
             describe(ExitStatus::Unknown),
         ),
-        (None, status) => Outcome::by_executor(TaskState::Failed, describe(status)),
+        (None, status) => {
+            Outcome::by_executor(TaskState::Failed, describe(status)).with_exit(status)
+        }
     }
 }
 
@@ -273,6 +293,19 @@ mod tests {
             (state, reason),
             (TaskState::Failed, Some(Reason::MaxCompletionTimeReached))
         );
+    }
+
+    #[test]
+    fn the_exit_status_is_reported_as_a_shell_has_it() {
+        let reported = |exit: Exit| {
+            let mut status = TaskStatus::new(sleeper("t").id, TaskState::Staging);
+            of_exit(&task(Phase::Running, None), &exit).describe(&mut status);
+            status.exit_status()
+        };
+        assert_eq!(reported(Exit::code(0)), Some(0));
+        assert_eq!(reported(Exit::code(7)), Some(7));
+        assert_eq!(reported(Exit::signal(9)), Some(137));
+        assert_eq!(reported(Exit::unknown()), None);
     }
 
     #[test]

@@ -16,7 +16,10 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// Pauses that start between nothing and `factor`.
     pub(crate) const fn new(factor: Duration) -> Self {
-        Self { factor, attempts: 0 }
+        Self {
+            factor,
+            attempts: 0,
+        }
     }
 
     /// The next pause, at random below a bound that doubles with each round over so many masters.
@@ -28,7 +31,9 @@ impl Backoff {
 
     fn bound(&self, masters: usize) -> Duration {
         let rounds = self.attempts / u32::try_from(masters.max(1)).unwrap_or(u32::MAX);
-        self.factor.saturating_mul(1 << rounds.min(16)).min(limits::BACKOFF_MAX)
+        self.factor
+            .saturating_mul(1 << rounds.min(16))
+            .min(limits::BACKOFF_MAX)
     }
 
     /// Notes that an attempt went well.

@@ -20,7 +20,11 @@ impl Users {
         let uid = geteuid();
         let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
         let number = uid.to_string();
-        Self { switch, root: uid.is_root(), own: [name.unwrap_or_else(|| number.clone()), number] }
+        Self {
+            switch,
+            root: uid.is_root(),
+            own: [name.unwrap_or_else(|| number.clone()), number],
+        }
     }
 
     /// Whom the runtime must become for a task; none to stay as the agent is.
@@ -70,13 +74,20 @@ mod tests {
     use super::*;
 
     fn users(switch: bool, root: bool) -> Users {
-        Users { switch, root, own: ["me".to_owned(), "1000".to_owned()] }
+        Users {
+            switch,
+            root,
+            own: ["me".to_owned(), "1000".to_owned()],
+        }
     }
 
     #[test]
     fn root_becomes_the_tasks_user_and_others_only_stay_who_they_are() {
         let task = |name: &str| name.to_owned();
-        assert_eq!(users(true, true).for_task(task("web")), Ok(Some(task("web"))));
+        assert_eq!(
+            users(true, true).for_task(task("web")),
+            Ok(Some(task("web")))
+        );
         assert_eq!(users(true, false).for_task(task("me")), Ok(None));
         assert_eq!(users(true, false).for_task(task("1000")), Ok(None));
         let refusal = users(true, false).for_task(task("web")).unwrap_err();

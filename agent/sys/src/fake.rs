@@ -101,6 +101,10 @@ impl Kernel for Recorder {
         self.record(format!("mount {mount}"))
     }
 
+    fn bind(&self, source: &Path, target: &Path) -> io::Result<()> {
+        self.record(format!("bind {} to {}", source.display(), target.display()))
+    }
+
     fn is_folder(&self, path: &Path) -> bool {
         !self
             .missing_folders
@@ -114,6 +118,10 @@ impl Kernel for Recorder {
 
     fn open_for_writing(&self, path: &Path) -> io::Result<OwnedFd> {
         self.open(format!("open {} for writing", path.display()))
+    }
+
+    fn write_to(&self, _file: BorrowedFd<'_>, text: &str) -> io::Result<()> {
+        self.record(format!("write {} to a file", text.trim_end()))
     }
 
     fn open_folder(&self, path: &Path) -> io::Result<OwnedFd> {

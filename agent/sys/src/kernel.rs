@@ -24,6 +24,8 @@ pub trait Kernel {
     fn make_read_only(&self, path: &Path) -> io::Result<()>;
     /// Mounts a file system.
     fn mount(&self, mount: &Mount) -> io::Result<()>;
+    /// Shows a folder at a second place.
+    fn bind(&self, source: &Path, target: &Path) -> io::Result<()>;
     /// Whether a path names a folder.
     fn is_folder(&self, path: &Path) -> bool;
     /// Sets the host name.
@@ -31,6 +33,8 @@ pub trait Kernel {
 
     /// Opens an existing file for writing, without creating or following anything at its end.
     fn open_for_writing(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// Writes a short text into an open file, in one call.
+    fn write_to(&self, file: BorrowedFd<'_>, text: &str) -> io::Result<()>;
     /// Opens a folder, see [`open_folder`](crate::open_folder).
     fn open_folder(&self, path: &Path) -> io::Result<OwnedFd>;
     /// Opens a file to append to, see [`open_output`](crate::open_output).
@@ -124,35 +128,23 @@ pub struct User {
     pub groups: Vec<u32>,
 }
 
-/// One file system to mount.
+/// One file system to mount, in which device files and set-user-id programs mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
     /// The kind: `proc`, `tmpfs`, `cgroup2`.
     pub kind: String,
     /// Where.
     pub target: std::path::PathBuf,
-    /// What it may hold.
-    pub flags: MountFlags,
+    /// Whether it holds no programs.
+    pub no_exec: bool,
     /// Options of the kind: `size=64m,mode=1777`.
     pub options: String,
-}
-
-/// What a mount may hold. Device files and set-user-id programs never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MountFlags {
-    /// No changes.
-    pub read_only: bool,
-    /// No programs.
-    pub no_exec: bool,
 }
 
 impl fmt::Display for Mount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} on {}", self.kind, self.target.display())?;
-        if self.flags.read_only {
-            formatter.write_str(" ro")?;
-        }
-        if self.flags.no_exec {
+        if self.no_exec {
             formatter.write_str(" noexec")?;
         }
         if self.options.is_empty() {

@@ -19,7 +19,7 @@ mod watched;
 
 pub use files::{open_beneath, open_folder, open_output};
 pub use identity::{boot_id, start_time};
-pub use kernel::{Forked, Kernel, Mount, MountFlags, Reaped, User};
+pub use kernel::{Forked, Kernel, Mount, Reaped, User};
 pub use launcher::become_launcher;
 pub use linux::Linux;
 pub use pidfd::PidFd;

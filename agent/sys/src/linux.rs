@@ -69,8 +69,7 @@ impl Kernel for Linux {
 
     fn mount(&self, wanted: &Mount) -> io::Result<()> {
         let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        flags.set(MsFlags::MS_RDONLY, wanted.flags.read_only);
-        flags.set(MsFlags::MS_NOEXEC, wanted.flags.no_exec);
+        flags.set(MsFlags::MS_NOEXEC, wanted.no_exec);
         let kind = wanted.kind.as_str();
         Ok(mount(
             Some(kind),
@@ -78,6 +77,16 @@ impl Kernel for Linux {
             Some(kind),
             flags,
             Some(wanted.options.as_str()),
+        )?)
+    }
+
+    fn bind(&self, source: &Path, target: &Path) -> io::Result<()> {
+        Ok(mount(
+            Some(source),
+            target,
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
         )?)
     }
 
@@ -92,6 +101,11 @@ impl Kernel for Linux {
     fn open_for_writing(&self, path: &Path) -> io::Result<OwnedFd> {
         let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         Ok(open(path, flags, Mode::empty())?)
+    }
+
+    fn write_to(&self, file: BorrowedFd<'_>, text: &str) -> io::Result<()> {
+        nix::unistd::write(file, text.as_bytes())?;
+        Ok(())
     }
 
     fn open_folder(&self, path: &Path) -> io::Result<OwnedFd> {

@@ -5,6 +5,7 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
 use crate::{Signal, start_time};
@@ -33,7 +34,7 @@ impl PidFd {
         };
         // The descriptor was opened first: if the start time fits now, it is that process.
         match start_time(pid) {
-            Ok(time) if time == started => Ok(Some(found)),
+            Ok(time) if time == started && !found.has_ended()? => Ok(Some(found)),
             Ok(_) => Ok(None),
             Err(error) if gone(&error) => Ok(None),
             Err(error) => Err(error),
@@ -44,6 +45,12 @@ impl PidFd {
     #[must_use]
     pub const fn from_fd(fd: OwnedFd) -> Self {
         Self(fd)
+    }
+
+    /// Whether it has ended. Its parent may not have reaped it yet.
+    pub fn has_ended(&self) -> io::Result<bool> {
+        let mut look = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        Ok(poll(&mut look, PollTimeout::ZERO)? > 0)
     }
 
     /// The number of the process. `None` when it has been reaped.
@@ -91,7 +98,15 @@ mod tests {
         let started = start_time(child.id()).unwrap();
         let found = PidFd::find(child.id(), started).unwrap().expect("it runs");
         assert_eq!(found.pid().unwrap(), Some(child.id()));
+        assert!(!found.has_ended().unwrap());
         assert!(found.signal(Signal::SIGKILL).unwrap());
+        while !found.has_ended().unwrap() {
+            std::thread::yield_now();
+        }
+        assert!(
+            PidFd::find(child.id(), started).unwrap().is_none(),
+            "not even before it is reaped"
+        );
         child.wait().unwrap();
         assert!(
             !found.signal(Signal::SIGKILL).unwrap(),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use tepui_sdk::v1::master::response::get_frameworks::Framework;
+use tepui_sdk::v1::{self, master::response::get_frameworks::Framework};
 
 use super::ps::scalar;
 use crate::{
@@ -37,15 +37,19 @@ pub(crate) async fn run(read: Read) -> Result<ExitCode, Failure> {
 
 fn row(framework: &Framework, state: &str) -> Vec<String> {
     let info = &framework.framework_info;
-    let role = info.role.iter().filter(|_| info.roles.is_empty());
     vec![
         info.name.clone(),
         info.id.as_ref().map(|it| it.value.clone()).unwrap_or_default(),
         state.to_owned(),
-        info.roles.iter().chain(role).cloned().collect::<Vec<_>>().join(","),
+        roles_of(info),
         output::number(scalar(&framework.allocated_resources, "cpus")),
         output::number(scalar(&framework.allocated_resources, "mem")),
         framework.offers.len().to_string(),
         info.webui_url.clone().unwrap_or_default(),
     ]
+}
+
+/// A framework without MULTI_ROLE has one role, in a field that Mesos calls deprecated.
+fn roles_of(info: &v1::FrameworkInfo) -> String {
+    if info.roles.is_empty() { info.role().to_owned() } else { info.roles.join(",") }
 }

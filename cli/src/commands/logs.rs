@@ -47,7 +47,7 @@ pub(crate) fn copy(
     path: &str,
     follow: bool,
     to_stderr: bool,
-) -> Result<impl Future<Output = Result<(), Failure>> + Send + 'static, Failure> {
+) -> Result<impl Future<Output = Result<(), Failure>> + Send + use<>, Failure> {
     let (framework_id, task_id) = client::ids_of(task)?;
     let file = SandboxFile { framework_id, task_id, path: path.to_owned(), offset: 0 };
     let node = node.clone();

@@ -59,8 +59,6 @@ const OUTPUT_LIMIT: Duration = Duration::from_secs(30);
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
 /// How long offers that do not fit are declined for.
 const REFUSAL: Duration = Duration::from_secs(1);
-/// The label in which an agent reports how the command ended, as a shell's `$?`.
-const EXIT_STATUS_LABEL: &str = "tepui.exit_status";
 
 fn variable(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
@@ -201,7 +199,7 @@ impl Run {
             return Ok(ExitCode::from(TIMED_OUT));
         }
         let message = status.message.as_deref().unwrap_or("no reason was given");
-        match (status.state, exit_status(status)) {
+        match (status.state, status.exit_status()) {
             (TaskState::Finished, _) => Ok(ExitCode::SUCCESS),
             (TaskState::Failed | TaskState::Killed, Some(code)) if status.reason.is_none() => {
                 Ok(ExitCode::from(code))
@@ -216,12 +214,6 @@ impl Run {
         // The master may be gone too; it would find the connection closed.
         let _ = tokio::time::timeout(FAREWELL_LIMIT, async { while events.next().await.is_some() {} }).await;
     }
-}
-
-fn exit_status(status: &TaskStatus) -> Option<u8> {
-    let labels = &status.passengers.labels.as_ref()?.labels;
-    let label = labels.iter().find(|it| it.key == EXIT_STATUS_LABEL)?;
-    label.value.as_ref()?.parse().ok()
 }
 
 async fn copy_output(offer: Offer, task: String) -> Result<(), Failure> {

@@ -71,6 +71,7 @@ impl Core {
     #[must_use]
     pub fn new(recovered: Recovered, effects: &mut Effects) -> Self {
         let mut core = Self {
+            framework: recovered.framework,
             last: recovered.last,
             ..Self::default()
         };
@@ -134,6 +135,17 @@ impl Core {
         job.end(now, JobState::Cancelled, "it was cancelled", effects);
         self.settle(now, effects);
         Ok(())
+    }
+
+    /// The master forgot the framework, and ended its tasks: what is not here must be made again,
+    /// under a new name.
+    pub fn begin_again(&mut self, now: Time, effects: &mut Effects) {
+        self.framework = None;
+        effects.persist(Change::no_framework());
+        for job in self.jobs.values_mut() {
+            job.lose_all(now, effects);
+        }
+        self.settle(now, effects);
     }
 
     /// Something happened at `now`.
@@ -200,7 +212,9 @@ impl Core {
 
     /// A new subscription begins with offers: say anew whether any are wanted.
     fn subscribed(&mut self, framework: FrameworkId, effects: &mut Effects) {
-        effects.persist(Change::framework(&framework));
+        if self.framework.as_ref() != Some(&framework) {
+            effects.persist(Change::framework(&framework));
+        }
         self.framework = Some(framework);
         self.demand = 0;
         effects.push(Effect::Suppress);
@@ -235,6 +249,8 @@ impl Core {
     }
 }
 
+#[cfg(test)]
+mod harness;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -10,8 +10,11 @@ use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
 use crate::{
+    core::Extent,
     limits::INPUT_FILES,
-    spec::{Input, Missing},
+    paths,
+    plan::Source,
+    spec::{self, Input, Missing},
 };
 
 /// Why the input of a job cannot be read.
@@ -54,6 +57,39 @@ pub struct InputFile {
     pub path: String,
     /// Its size in bytes when the job was submitted.
     pub size: u64,
+}
+
+/// What each task of the first stage of a job reads, and how much all of them do.
+///
+/// # Errors
+/// As [`expand`].
+pub fn sources(job: &spec::Job) -> Result<(Vec<Source>, Extent), InputError> {
+    let parts = job.stages.first().map_or(1, |stage| stage.partitions);
+    if !job.input.lines.is_empty() {
+        let runs = split(&job.input.lines, parts, |line| line.len() as u64 + 1);
+        let bytes = job
+            .input
+            .lines
+            .iter()
+            .map(|line| line.len() as u64 + 1)
+            .sum();
+        let sources = runs.into_iter().map(|run| Source::Lines(run.to_vec()));
+        return Ok((sources.collect(), Extent { files: 0, bytes }));
+    }
+    let files = expand(&job.input)?;
+    let bytes = files.iter().map(|file| file.size).sum();
+    let extent = Extent {
+        files: files.len() as u64,
+        bytes,
+    };
+    let list = |run: &[InputFile]| paths::encode(run.iter().map(|file| file.path.as_str()));
+    let runs = split(&files, parts, cost);
+    Ok((
+        runs.into_iter()
+            .map(|run| Source::Files(list(run)))
+            .collect(),
+        extent,
+    ))
 }
 
 /// Every file that `input` names, ordered by path, each once.
@@ -283,6 +319,33 @@ mod tests {
         assert_eq!(lengths, [4, 1, 2, 1]);
         assert_eq!(split(&[0_u64, 0, 0], 2, |weight| *weight).len(), 2);
         assert_eq!(split(&[5_u64], 8, |weight| *weight), [[5_u64].as_slice()]);
+    }
+
+    #[test]
+    fn a_job_reads_each_file_or_line_in_one_part() {
+        let (_folder, root) = folder();
+        let job = |input: String| {
+            let file =
+                format!("{{name: j, input: {input}, stages: [{{map: {{builtin: words}}}}]}}");
+            sources(&spec::Job::parse(&file).unwrap()).unwrap()
+        };
+        let (parts, extent) = job(format!("{{files: [{root}]}}"));
+        assert_eq!(extent, Extent { files: 3, bytes: 6 });
+        assert_eq!(parts.len(), 3);
+        assert_eq!(parts[0], Source::Files(format!("0:{root}/a.h\n")));
+        let (parts, extent) = job("{lines: [a, b, c, d, e]}".into());
+        assert_eq!(
+            extent,
+            Extent {
+                files: 0,
+                bytes: 10
+            }
+        );
+        let lines: Vec<_> = parts
+            .iter()
+            .map(|part| matches!(part, Source::Lines(_)))
+            .collect();
+        assert_eq!(lines, [true; 4]);
     }
 
     proptest! {

@@ -64,12 +64,21 @@ pub const FETCH_SILENCE: Duration = Duration::from_secs(15);
 /// The longest report that a failed task leaves in its sandbox.
 pub const REPORT_BYTES: usize = 64 << 10;
 
+/// How long reading that report may take.
+pub const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Results that are collected at once.
 pub const COLLECTS: usize = 8;
 /// Messages that may wait for the framework's one task.
 pub const INBOX: usize = 1024;
 /// Changes of jobs that a slow watcher may fall behind before it is shown the present instead.
 pub const WATCH_BACKLOG: usize = 64;
+/// Streams that watch jobs.
+pub const WATCHERS: usize = 1_000;
+/// The largest message to or from the API, in bytes.
+pub const API_MESSAGE_BYTES: usize = 16 << 20;
+/// How long tasks outlive the framework's process: a week, as Marathon has it.
+pub const FAILOVER_TIMEOUT: Duration = Duration::from_secs(604_800);
 /// One message of a stream of results or logs.
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Differences that a check names.

@@ -1,10 +1,11 @@
 //! One agent: what it has, who holds what of it, and what is free.
 
-use tepui_model::{Resources, Time};
+use tepui_model::{Resources, Scalars, Time};
 
 use crate::{
     clamp::subtract_what_is_there,
     contest::Contest,
+    ledger::{Ledger, NotHeld},
     options::Options,
     prospect::{Choice, Prospect, Supply},
     refusals::Refusals,
@@ -18,7 +19,7 @@ pub(crate) struct Agent {
     /// Names the value of `free`: equal numbers, equal resources.
     stamp: u64,
     stamps: u64,
-    holdings: Vec<Holding>,
+    ledger: Ledger,
     /// More is held than there is.
     overdrawn: bool,
     gpus: bool,
@@ -33,20 +34,6 @@ pub(crate) struct Agent {
     pub(crate) wake: Option<Time>,
 }
 
-/// What a client holds.
-#[derive(Clone, Debug)]
-struct Holding {
-    client: u32,
-    resources: Resources,
-    /// Of an offer that is untouched since it was made: the stamp of what was free before it, if
-    /// the offer took it all.
-    untouched: Option<Option<u64>>,
-}
-
-/// A client does not hold that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotHeld;
-
 impl Agent {
     pub(crate) fn new(total: Resources) -> Self {
         Self {
@@ -55,7 +42,7 @@ impl Agent {
             total,
             stamp: 0,
             stamps: 0,
-            holdings: Vec::new(),
+            ledger: Ledger::default(),
             overdrawn: false,
             refusals: Refusals::new(),
             prospect: None,
@@ -77,15 +64,8 @@ impl Agent {
         &self.refusals
     }
 
-    /// Everything held, a client possibly several times.
-    pub(crate) fn holdings(&self) -> impl Iterator<Item = (u32, &Resources)> + '_ {
-        self.holdings
-            .iter()
-            .map(|holding| (holding.client, &holding.resources))
-    }
-
-    pub(crate) fn holds_anything(&self, client: u32) -> bool {
-        self.holdings.iter().any(|holding| holding.client == client)
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Whether an offer of it can be thought of.
@@ -101,9 +81,9 @@ impl Agent {
         self.count_anew();
     }
 
-    /// A client holds resources that were not offered to it, as far as we know.
+    /// A client uses resources that were not offered to it, as far as we know.
     pub(crate) fn charge(&mut self, client: u32, resources: &Resources) {
-        self.add_to_sum(client, resources);
+        self.ledger.charge(client, resources.clone());
         if self.free.subtract(resources).is_ok() {
             self.change_stamp();
         } else {
@@ -113,7 +93,7 @@ impl Agent {
 
     /// Gives a client what was chosen, and returns it.
     pub(crate) fn grant(&mut self, client: u32, offer: Option<Resources>) -> Resources {
-        let (resources, before) = match offer {
+        let (resources, stamp) = match offer {
             None => (core::mem::take(&mut self.free), Some(self.stamp)),
             Some(part) => {
                 subtract_what_is_there(&mut self.free, &part);
@@ -121,55 +101,32 @@ impl Agent {
             }
         };
         self.change_stamp();
-        self.settle_client(client);
-        let granted = resources.clone();
-        self.holdings.push(Holding {
-            client,
-            resources,
-            untouched: Some(before),
-        });
-        granted
+        self.ledger.offer(client, resources.clone(), stamp);
+        resources
     }
 
     /// A client gives resources back.
     pub(crate) fn release(&mut self, client: u32, resources: &Resources) -> Result<(), NotHeld> {
-        let returned = |holding: &Holding| {
-            holding.client == client
-                && holding.untouched.is_some()
-                && holding.resources == *resources
-        };
-        if let Some(at) = self.holdings.iter().rposition(returned) {
-            let offer = self.holdings.swap_remove(at);
-            match offer.untouched {
-                Some(Some(before)) if self.free.is_empty() && !self.overdrawn => {
-                    self.free = offer.resources;
-                    self.stamp = before;
-                    return Ok(());
-                }
-                _ => return Ok(self.put_back(resources)),
+        match self.ledger.release(client, resources)? {
+            Some((offer, stamp)) if self.free.is_empty() && !self.overdrawn => {
+                self.free = offer;
+                self.stamp = stamp;
             }
+            _ => self.put_back(resources),
         }
-        self.settle_client(client);
-        let own = |holding: &Holding| holding.client == client;
-        let at = self.holdings.iter().position(own).ok_or(NotHeld)?;
-        self.holdings[at]
-            .resources
-            .subtract(resources)
-            .map_err(|_| NotHeld)?;
-        if self.holdings[at].resources.is_empty() {
-            self.holdings.swap_remove(at);
-        }
-        Ok(self.put_back(resources))
+        Ok(())
     }
 
-    /// A client gives everything back.
-    pub(crate) fn release_all(&mut self, client: u32) -> Resources {
-        let own = self
-            .holdings
-            .extract_if(.., |holding| holding.client == client);
-        let sum = own.fold(Resources::new(), |sum, holding| sum + holding.resources);
-        if !sum.is_empty() {
-            self.put_back(&sum);
+    /// A client gives everything back. Returns the scalars of it.
+    pub(crate) fn release_all(&mut self, client: u32) -> Scalars {
+        let mut sum = Scalars::new();
+        for resources in self.ledger.release_all(client) {
+            sum.add(&resources.scalars());
+            self.free += &resources;
+        }
+        self.change_stamp();
+        if self.overdrawn {
+            self.count_anew();
         }
         sum
     }
@@ -184,50 +141,23 @@ impl Agent {
 
     /// Works out what is free from what there is and what is held.
     fn count_anew(&mut self) {
-        let held = self
-            .holdings()
-            .fold(Resources::new(), |sum, (_, held)| sum + held);
-        self.overdrawn = !self.total.contains(&held);
-        self.free.clone_from(&self.total);
-        subtract_what_is_there(&mut self.free, &held);
+        (self.free, self.overdrawn) = self.count();
         self.change_stamp();
+    }
+
+    /// What is free, and whether more is held than there is.
+    pub(crate) fn count(&self) -> (Resources, bool) {
+        let mut free = self.total.clone();
+        let mut overdrawn = false;
+        for (_, held) in self.ledger.iter() {
+            overdrawn |= !subtract_what_is_there(&mut free, held);
+        }
+        (free, overdrawn)
     }
 
     fn change_stamp(&mut self) {
         self.stamps += 1;
         self.stamp = self.stamps;
-    }
-
-    fn add_to_sum(&mut self, client: u32, resources: &Resources) {
-        self.settle_client(client);
-        match self
-            .holdings
-            .iter_mut()
-            .find(|holding| holding.client == client)
-        {
-            Some(holding) => holding.resources += resources,
-            None => {
-                let resources = resources.clone();
-                self.holdings.push(Holding {
-                    client,
-                    resources,
-                    untouched: None,
-                });
-            }
-        }
-    }
-
-    /// Adds an untouched offer of a client to what else it holds.
-    fn settle_client(&mut self, client: u32) {
-        let own = |holding: &Holding| holding.client == client;
-        let Some(first) = self.holdings.iter().position(own) else {
-            return;
-        };
-        self.holdings[first].untouched = None;
-        while let Some(at) = self.holdings[first + 1..].iter().position(own) {
-            let other = self.holdings.swap_remove(first + 1 + at);
-            self.holdings[first].resources += other.resources;
-        }
     }
 }
 
@@ -331,13 +261,9 @@ impl Agent {
             contest,
             options,
         };
-        let known = self
-            .prospect
-            .take()
-            .filter(|(stamp, _)| *stamp == self.stamp);
-        let (_, prospect) = self
-            .prospect
-            .insert(known.unwrap_or_else(|| (self.stamp, Prospect::new(supply))));
+        self.prospect.take_if(|(stamp, _)| *stamp != self.stamp);
+        let made = || (self.stamp, Prospect::new(supply));
+        let (_, prospect) = self.prospect.get_or_insert_with(made);
         ask(prospect, supply)
     }
 }

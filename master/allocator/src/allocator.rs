@@ -92,10 +92,10 @@ impl Allocator {
         };
         self.candidates.set_wake(key, &mut agent, None);
         self.contest.shrink(&agent.total().scalars());
-        let clients: BTreeSet<u32> = agent.holdings().map(|(client, _)| client).collect();
+        let clients: BTreeSet<u32> = agent.ledger().iter().map(|(client, _)| client).collect();
         for client in clients {
             let held = agent.release_all(client);
-            self.contest.give_back(client, &held.scalars(), true);
+            self.contest.give_back(client, &held, true);
             self.contest.retire(client);
         }
     }
@@ -218,7 +218,7 @@ impl Allocator {
             self.misuse.get_or_insert(violation);
             return;
         }
-        let last = !ledger.holds_anything(client);
+        let last = !ledger.ledger().has(client);
         self.contest.give_back(client, &resources.scalars(), last);
         let subscribed = self
             .contest
@@ -247,7 +247,7 @@ impl Allocator {
             return;
         }
         let client = self.contest.enlist(framework, role);
-        let first = !ledger.holds_anything(client);
+        let first = !ledger.ledger().has(client);
         ledger.charge(client, resources);
         self.contest.take(client, &resources.scalars(), first);
     }
@@ -256,7 +256,7 @@ impl Allocator {
     /// (Mesos: WGT-01).
     pub fn set_weight(&mut self, role: &Role, weight: Quantity) {
         self.contest
-            .set_weight(role, Some(weight.max(Quantity::SMALLEST)));
+            .set_weight(role, weight.max(Quantity::SMALLEST));
     }
 
     fn nominate(&mut self, key: AgentKey) {
@@ -311,11 +311,11 @@ impl Allocator {
 
     fn release_everywhere(&mut self, client: u32) {
         for (key, agent) in self.agents.iter_mut() {
-            if !agent.holds_anything(client) {
+            if !agent.ledger().has(client) {
                 continue;
             }
             let held = agent.release_all(client);
-            self.contest.give_back(client, &held.scalars(), true);
+            self.contest.give_back(client, &held, true);
             self.candidates.add(AgentKey(key), agent);
         }
     }

@@ -56,9 +56,9 @@ impl Candidates {
         self.wakes.first().map(|(time, _)| *time)
     }
 
-    /// Whether an agent is listed for the next run.
-    pub(crate) fn lists(&self, key: AgentKey) -> bool {
-        self.changed.contains(&key)
+    /// The agents where something changed.
+    pub(crate) fn changed(&self) -> BTreeSet<AgentKey> {
+        self.changed.iter().copied().collect()
     }
 
     /// Whether an agent becomes a candidate at that time.
@@ -95,15 +95,20 @@ impl Candidates {
                 AgentKey(key)
             }));
         }
-        shuffle(&mut keys, seed, self.runs);
+        rotate(&mut keys, seed, self.runs, agents.places());
         keys
     }
 }
 
-/// Sorts by numbers that look random.
-pub(crate) fn shuffle(keys: &mut [AgentKey], seed: u64, run: u64) {
-    let salt = mix(seed ^ mix(run));
-    keys.sort_by_cached_key(|key| (mix(salt ^ u64::from(key.0)), *key));
+/// Sorts by key, beginning at one that looks random among the `places` there are.
+///
+/// Mesos shuffles its agents. A shuffle would walk the memory of a large cluster back and forth,
+/// and in the order of the keys, neighbours, which are often neighbours in a rack, go to
+/// different frameworks.
+pub(crate) fn rotate(keys: &mut [AgentKey], seed: u64, run: u64, places: u32) {
+    keys.sort_unstable();
+    let first = AgentKey((mix(seed ^ mix(run)) % u64::from(places.max(1))) as u32);
+    keys.rotate_left(keys.partition_point(|key| *key < first));
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input moves about
@@ -121,7 +126,7 @@ mod tests {
 
     fn order(keys: impl IntoIterator<Item = u32>, seed: u64, run: u64) -> Vec<u32> {
         let mut keys: Vec<_> = keys.into_iter().map(AgentKey).collect();
-        shuffle(&mut keys, seed, run);
+        rotate(&mut keys, seed, run, 100);
         keys.into_iter().map(|key| key.0).collect()
     }
 
@@ -141,9 +146,9 @@ mod tests {
 
     #[test]
     fn every_agent_comes_first_about_as_often() {
-        let mut firsts = [0; 10];
-        for run in 0..10_000 {
-            firsts[order(0..10, 7, run)[0] as usize] += 1;
+        let mut firsts = [0; 100];
+        for run in 0..100_000 {
+            firsts[order(0..100, 7, run)[0] as usize] += 1;
         }
         assert!(
             firsts.iter().all(|count| (850..1150).contains(count)),

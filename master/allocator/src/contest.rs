@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tepui_model::{FrameworkKey, Kind, Quantity, Role, Scalars, Share};
+use tepui_model::{FrameworkKey, Kind, Quantity, Role, Scalars};
 
 use crate::{
     clients::{Client, ClientState, RoleNode},
     limits::MAX_PASSED_OVER,
-    ranking::{Ranking, Standing},
+    ranking::{Ranking, Standing, Yardstick},
     slots::Slots,
     table::Slab,
 };
@@ -29,6 +29,8 @@ pub(crate) struct Contest {
     moved: Vec<u32>,
     /// What the cluster has, as far as it counts for fairness.
     total: Scalars,
+    /// The total as it was when the order was last rebuilt.
+    yardstick: Yardstick,
     /// Scalars that do not count for fairness.
     excluded: Vec<Kind>,
     /// The total or a weight changed: every share did.
@@ -47,6 +49,7 @@ impl Contest {
             live_count: 0,
             moved: Vec::new(),
             total: Scalars::new(),
+            yardstick: Yardstick::default(),
             excluded,
             stale: false,
             roles_made: 0,
@@ -114,35 +117,33 @@ impl Contest {
     /// Forgets a client that has neither its role nor any resources, and the role with the last.
     pub(crate) fn retire(&mut self, slot: u32) {
         let idle = |client: &&Client| !client.state.subscribed && client.agents == 0;
-        let Some(client) = self.clients.get(slot).filter(idle) else {
+        if self.clients.get(slot).filter(idle).is_none() {
+            return;
+        }
+        let Some(client) = self.clients.remove(slot) else {
             return;
         };
-        let (role, framework) = (client.role, client.framework);
-        self.settle();
-        self.clients.remove(slot);
-        if let Some(node) = self.roles.get_mut(role) {
-            node.clients.remove(&framework);
-        }
-        self.retire_role(role);
-    }
-
-    fn retire_role(&mut self, slot: u32) {
-        let idle = |node: &&RoleNode| node.clients.is_empty() && node.weight.is_none();
-        if let Some(node) = self.roles.get(slot).filter(idle) {
+        let Some(node) = self.roles.get_mut(client.role) else {
+            return;
+        };
+        node.clients.remove(&client.framework);
+        node.members.shift(client.standing, None);
+        let standing = role_standing(client.role, node, &self.yardstick);
+        self.ranking.shift(node.standing, standing);
+        node.standing = standing;
+        if node.clients.is_empty() && node.weight.is_none() {
             self.names.remove(&node.name);
-            self.roles.remove(slot);
+            self.roles.remove(client.role);
         }
     }
 
-    /// Sets the weight of a role; `None` is the default.
-    pub(crate) fn set_weight(&mut self, role: &Role, weight: Option<Quantity>) {
+    /// Sets the weight of a role, which is there from now on.
+    pub(crate) fn set_weight(&mut self, role: &Role, weight: Quantity) {
         let slot = self.role_slot(role);
         if let Some(node) = self.roles.get_mut(slot) {
-            node.weight = weight;
+            node.weight = Some(weight);
             self.stale = true;
         }
-        self.settle();
-        self.retire_role(slot);
     }
 
     pub(crate) fn set_state(&mut self, slot: u32, state: ClientState) {
@@ -244,10 +245,10 @@ impl Contest {
             let Some(node) = self.roles.get_mut(client.role) else {
                 continue;
             };
-            let standing = client_standing(slot, client, &self.total);
+            let standing = client_standing(slot, client, &self.yardstick);
             node.members.shift(client.standing, standing);
             client.standing = standing;
-            let standing = role_standing(client.role, node, &self.total);
+            let standing = role_standing(client.role, node, &self.yardstick);
             self.ranking.shift(node.standing, standing);
             node.standing = standing;
         }
@@ -256,9 +257,10 @@ impl Contest {
     pub(crate) fn rebuild(&mut self) {
         self.stale = false;
         self.moved.clear();
+        self.yardstick = Yardstick::new(&self.total);
         for (slot, client) in self.clients.iter_mut() {
             client.moved = false;
-            client.standing = client_standing(slot, client, &self.total);
+            client.standing = client_standing(slot, client, &self.yardstick);
         }
         for (slot, node) in self.roles.iter_mut() {
             let clients = node
@@ -267,7 +269,7 @@ impl Contest {
                 .filter_map(|client| self.clients.get(*client));
             node.members
                 .rebuild(clients.filter_map(|client| client.standing));
-            node.standing = role_standing(slot, node, &self.total);
+            node.standing = role_standing(slot, node, &self.yardstick);
         }
         self.ranking
             .rebuild(self.roles.iter().filter_map(|(_, node)| node.standing));
@@ -302,26 +304,25 @@ impl Contest {
         };
         self.live.without(passed_over).min_by_key(standing)
     }
-
-    /// The share by which a role is ranked.
-    pub(crate) fn role_share(&self, node: &RoleNode) -> Share {
-        node.allocated
-            .dominant_share(&self.total)
-            .per_weight(node.weight())
-    }
 }
 
-fn client_standing(slot: u32, client: &Client, total: &Scalars) -> Option<Standing> {
-    let share = || client.allocated.dominant_share(total);
-    let standing = || Standing::new(share(), client.served, client.framework.0, slot);
-    client.state.in_play().then(standing)
+fn client_standing(slot: u32, client: &Client, yardstick: &Yardstick) -> Option<Standing> {
+    client.state.in_play().then(|| Standing {
+        share: yardstick.dominant_share(&client.allocated, Quantity::from_units(1)),
+        served: client.served,
+        age: client.framework.0,
+        slot,
+    })
 }
 
-fn role_standing(slot: u32, node: &RoleNode, total: &Scalars) -> Option<Standing> {
-    let share = || {
-        node.allocated
-            .dominant_share(total)
-            .per_weight(node.weight())
-    };
-    (!node.members.is_empty()).then(|| Standing::new(share(), node.served, node.age, slot))
+fn role_standing(slot: u32, node: &RoleNode, yardstick: &Yardstick) -> Option<Standing> {
+    (!node.members.is_empty()).then(|| Standing {
+        share: yardstick.dominant_share(&node.allocated, node.weight()),
+        served: node.served,
+        age: node.age,
+        slot,
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod clamp;
 mod class;
 mod clients;
 mod contest;
+mod ledger;
 pub mod limits;
 mod options;
 mod prospect;

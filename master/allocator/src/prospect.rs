@@ -133,8 +133,7 @@ impl Prospect {
                 let other = fresh.new_view(supply, view.role.as_ref(), view.class);
                 view.offer == other.offer
                     && view.worthwhile == other.worthwhile
-                    && view.seen.without(&other.seen).next().is_none()
-                    && other.seen.without(&view.seen).next().is_none()
+                    && view.seen.has_the_members_of(&other.seen)
             })
     }
 

@@ -2,7 +2,40 @@
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
-use tepui_model::Share;
+use tepui_model::{Kind, Quantity, Scalars};
+
+/// What shares are measured by: all that the cluster has of each scalar.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Yardstick {
+    wholes: Vec<(Kind, f64)>,
+}
+
+impl Yardstick {
+    pub(crate) fn new(total: &Scalars) -> Self {
+        let positive = total.iter().filter(|(_, whole)| whole.is_positive());
+        Self {
+            wholes: positive
+                .map(|(kind, whole)| (kind, whole.millis() as f64))
+                .collect(),
+        }
+    }
+
+    /// The largest part that `held` is of any whole, divided by a weight (Mesos: ALL-03).
+    ///
+    /// It is one division of whole numbers: equal shares come out equal, and a smaller one never
+    /// comes out larger, as long as the cluster has less than 2^53 thousandths of anything (times
+    /// the thousandths of the weight, if it is not 1). Beyond that only ties suffer.
+    pub(crate) fn dominant_share(&self, held: &Scalars, weight: Quantity) -> f64 {
+        let (numerator, denominator) = match weight.millis() {
+            1000 => (1.0, 1.0),
+            millis => (1000.0, millis as f64),
+        };
+        let share = |(kind, whole): &(Kind, f64)| {
+            held.get(kind).millis() as f64 * numerator / (whole * denominator)
+        };
+        self.wholes.iter().map(share).fold(0.0, f64::max)
+    }
+}
 
 /// Where a competitor stands.
 ///
@@ -10,47 +43,17 @@ use tepui_model::Share;
 /// (Mesos: ALL-03, `DRFSorter`; Mesos takes the name where the age stands here).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
-    share: Share,
-    /// The share as a double. It decides unless two are close, where only the exact fractions do.
-    estimate: f64,
-    served: u64,
-    age: u32,
+    pub(crate) share: f64,
+    pub(crate) served: u64,
+    pub(crate) age: u32,
     /// Whose standing this is. Determined by the age, hence no part of the order.
     pub(crate) slot: u32,
 }
 
-/// Two estimates that differ by more than this part of themselves are of different shares: each
-/// is off by three roundings of a double at most.
-const CLOSE: f64 = 1e-14;
-
-impl Standing {
-    pub(crate) fn new(share: Share, served: u64, age: u32, slot: u32) -> Self {
-        Self {
-            share,
-            estimate: share.as_f64(),
-            served,
-            age,
-            slot,
-        }
-    }
-
-    fn compare_shares(&self, other: &Self) -> Ordering {
-        let (left, right) = (self.estimate, other.estimate);
-        if (left - right).abs() > CLOSE * (left + right) {
-            return left.total_cmp(&right);
-        }
-        if left == 0.0 && right == 0.0 {
-            return Ordering::Equal;
-        }
-        self.share.cmp(&other.share)
-    }
-}
-
 impl Ord for Standing {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.compare_shares(other)
-            .then_with(|| self.served.cmp(&other.served))
-            .then_with(|| self.age.cmp(&other.age))
+        let order = self.share.total_cmp(&other.share);
+        order.then_with(|| (self.served, self.age).cmp(&(other.served, other.age)))
     }
 }
 
@@ -88,7 +91,9 @@ impl Ranking {
         if let Some(from) = from {
             self.order.remove(&from);
         }
-        self.order.extend(to);
+        if let Some(to) = to {
+            self.order.insert(to);
+        }
     }
 
     /// Puts all competitors in order at once.
@@ -100,32 +105,38 @@ impl Ranking {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tepui_model::Quantity;
+    use tepui_model::Share;
 
     use super::*;
 
-    fn share(part: i64, whole: i64) -> Share {
-        Share::new(Quantity::from_millis(part), Quantity::from_millis(whole))
+    fn scalars(cpus: i64, memory: i64) -> Scalars {
+        let quantities = [(Kind::Cpus, cpus), (Kind::Memory, memory)];
+        quantities
+            .map(|(kind, millis)| (kind, Quantity::from_millis(millis)))
+            .into_iter()
+            .collect()
     }
 
     #[test]
     fn the_smallest_share_comes_first_then_the_least_served_then_the_oldest() {
+        let standing = |share, served, age, slot| Standing {
+            share,
+            served,
+            age,
+            slot,
+        };
         let mut ranking = Ranking::default();
-        let third = Standing::new(share(3, 9), 0, 1, 30);
-        for standing in [
-            Standing::new(share(1, 2), 0, 0, 50),
-            third,
-            Standing::new(share(1, 3), 1, 0, 40),
-            Standing::new(share(2, 6), 0, 0, 20),
-            Standing::new(Share::ZERO, 9, 9, 10),
-        ] {
-            ranking.shift(None, Some(standing));
-        }
+        let third = standing(1.0 / 3.0, 0, 1, 30);
+        ranking.shift(None, Some(standing(0.5, 0, 0, 50)));
+        ranking.shift(None, Some(third));
+        ranking.shift(None, Some(standing(1.0 / 3.0, 1, 0, 40)));
+        ranking.shift(None, Some(standing(1.0 / 3.0, 0, 0, 20)));
+        ranking.shift(None, Some(standing(0.0, 9, 9, 10)));
         let slots = |ranking: &Ranking| ranking.iter().map(|at| at.slot).collect::<Vec<_>>();
         assert_eq!(slots(&ranking), [10, 20, 30, 40, 50]);
-        ranking.shift(Some(third), Some(Standing::new(share(2, 3), 0, 1, 30)));
+        ranking.shift(Some(third), Some(standing(0.6, 0, 1, 30)));
         assert_eq!(slots(&ranking), [10, 20, 40, 50, 30]);
-        ranking.shift(Some(Standing::new(share(1, 2), 0, 0, 50)), None);
+        ranking.shift(Some(standing(0.5, 0, 0, 50)), None);
         assert_eq!(slots(&ranking), [10, 20, 40, 30]);
     }
 
@@ -133,14 +144,30 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
         #[test]
-        fn estimates_never_change_the_exact_order(
-            part in 0..1_i64 << 50, whole in 1..1_i64 << 50, nudge in -3..=3_i64, factor in 1..8_i64,
+        fn equal_shares_are_equal_and_the_order_is_never_turned_over(
+            held in prop::array::uniform4(0..1_i64 << 30),
+            total in prop::array::uniform2(1..1_i64 << 35),
+            weights in prop::array::uniform2(1..20_000_i64),
+            multiple in 1..10_i64,
         ) {
-            // Fractions that are equal, or as close as fractions of such numbers can be.
-            let left = share(part, whole);
-            let right = share((part * factor + nudge).max(0), whole * factor);
-            let standing = |share| Standing::new(share, 0, 0, 0);
-            prop_assert_eq!(standing(left).cmp(&standing(right)), left.cmp(&right));
+            let total = scalars(total[0], total[1]);
+            let share = |held: &Scalars, weight: i64| {
+                let weight = Quantity::from_millis(weight);
+                let exact = held.dominant_share(&total).per_weight(weight);
+                (Yardstick::new(&total).dominant_share(held, weight), exact)
+            };
+            let (left, exact_left) = share(&scalars(held[0], held[1]), weights[0]);
+            let (right, exact_right) = share(&scalars(held[2], held[3]), weights[1]);
+            let never_turned: bool = match exact_left.cmp(&exact_right) {
+                Ordering::Less => left <= right,
+                Ordering::Equal => left == right,
+                Ordering::Greater => left >= right,
+            };
+            prop_assert!(never_turned, "{exact_left:?} {exact_right:?}: {left} {right}");
+            // As much more of everything as the weight is more.
+            let more = scalars(held[0] * multiple, held[1] * multiple);
+            prop_assert_eq!(share(&more, weights[0] * multiple).0, left);
+            prop_assert_eq!(share(&more, weights[0] * multiple).1, Share::clone(&exact_left));
         }
     }
 }

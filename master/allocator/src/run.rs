@@ -76,7 +76,7 @@ impl Allocator {
                 break;
             };
             let (framework, role) = (client.framework, role.name.clone());
-            let first = !agent.holds_anything(choice.client);
+            let first = !agent.ledger().has(choice.client);
             let resources = agent.grant(choice.client, choice.offer);
             contest.take(choice.client, &resources.scalars(), first);
             contest.serve(choice.client);

@@ -1,7 +1,7 @@
 //! Sets of small numbers, one bit each: which clients are in play, which have refused an agent.
 
 /// A set of client slots.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
     words: Vec<u64>,
 }
@@ -38,6 +38,11 @@ impl Slots {
             let left = word & !other.words.get(index).copied().unwrap_or(0);
             Bits(left).map(move |bit| index as u32 * u64::BITS + bit)
         })
+    }
+
+    /// Whether the two sets are the same.
+    pub(crate) fn has_the_members_of(&self, other: &Self) -> bool {
+        self.without(other).next().is_none() && other.without(self).next().is_none()
     }
 }
 

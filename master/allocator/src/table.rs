@@ -40,6 +40,11 @@ impl<T> Table<T> {
         value.map(|boxed| *boxed)
     }
 
+    /// The largest key there ever was, and one.
+    pub(crate) const fn places(&self) -> u32 {
+        self.cells.len() as u32
+    }
+
     /// The values in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> + '_ {
         let cells = self.cells.iter().enumerate();

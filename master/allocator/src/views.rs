@@ -2,7 +2,7 @@
 
 use tepui_model::{AgentKey, FrameworkKey, Quantity, Resources, Role, Scalars, Traits, Value};
 
-use crate::{allocator::Allocator, clients::RoleNode};
+use crate::{allocator::Allocator, clients::RoleNode, ranking::Yardstick};
 
 /// How a role stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub struct RoleShare {
     pub role: Role,
     /// Its weight.
     pub weight: Quantity,
-    /// Its dominant share, divided by its weight, for people: the exact one decides.
+    /// Its dominant share, divided by its weight.
     pub share: f64,
     /// The scalars that its frameworks hold, offers included.
     pub allocated: Resources,
@@ -24,10 +24,11 @@ impl Allocator {
     /// (Mesos: ROL-06).
     #[must_use]
     pub fn role_shares(&self) -> Vec<RoleShare> {
+        let yardstick = Yardstick::new(self.contest.total());
         let share = |node: &RoleNode| RoleShare {
             role: node.name.clone(),
             weight: node.weight(),
-            share: self.contest.role_share(node).as_f64(),
+            share: yardstick.dominant_share(&node.allocated, node.weight()),
             allocated: quantities(&node.allocated),
             frameworks: node.clients.keys().copied().collect(),
         };
@@ -61,7 +62,7 @@ impl Allocator {
             .agents
             .get(agent.0)
             .into_iter()
-            .flat_map(|agent| agent.holdings());
+            .flat_map(|agent| agent.ledger().iter());
         for (client, resources) in holdings {
             let Some(client) = self.contest.client(client) else {
                 continue;

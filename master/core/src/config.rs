@@ -6,6 +6,8 @@ use tepui_allocator::Options as AllocatorOptions;
 use tepui_model::{Quantity, Role};
 use tepui_proto::v1;
 
+use crate::limits::Limits;
+
 /// The settings of a [`crate::Master`].
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -40,6 +42,8 @@ pub struct Config {
     pub max_unreachable_tasks_per_framework: usize,
     /// Weights of roles, unless the registry has others (Mesos: WGT-01).
     pub weights: Vec<(Role, Quantity)>,
+    /// What is kept at most of what frameworks and agents make.
+    pub limits: Limits,
     /// The settings of the allocator.
     pub allocator: AllocatorOptions,
 }
@@ -63,6 +67,7 @@ impl Config {
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
             weights: Vec::new(),
+            limits: Limits::default(),
             allocator: AllocatorOptions::default(),
         }
     }

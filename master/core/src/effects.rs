@@ -213,11 +213,11 @@ impl Effects {
         self.push(Effect::Persist(change));
     }
 
-    pub(crate) fn to_framework(&mut self, connection: ConnectionId, event: FrameworkEvent) {
+    pub(crate) fn tell_framework(&mut self, connection: ConnectionId, event: FrameworkEvent) {
         self.push(Effect::ToFramework { connection, event });
     }
 
-    pub(crate) fn to_agent(&mut self, connection: ConnectionId, command: AgentCommand) {
+    pub(crate) fn tell_agent(&mut self, connection: ConnectionId, command: AgentCommand) {
         self.push(Effect::ToAgent {
             connection,
             command,

@@ -14,6 +14,8 @@ mod config;
 mod effects;
 mod events;
 mod frameworks;
+#[cfg(test)]
+mod histories;
 mod ids;
 mod invariants;
 pub mod limits;

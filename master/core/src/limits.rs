@@ -9,9 +9,6 @@ pub const MAX_OFFERS_PER_EVENT: usize = 512;
 /// Statuses kept of one task, newest last: there are fewer states than this.
 pub const MAX_STATUSES_PER_TASK: usize = 16;
 
-/// Tasks of one framework that have not ended.
-pub const MAX_TASKS_PER_FRAMEWORK: usize = 1_000_000;
-
 /// Offer ids in one ACCEPT or DECLINE.
 pub const MAX_OFFERS_PER_CALL: usize = 100_000;
 
@@ -27,16 +24,6 @@ pub const MAX_TASKS_PER_RECONCILIATION: usize = 1_000_000;
 /// Tasks in one registration of an agent.
 pub const MAX_TASKS_PER_REGISTRATION: usize = 100_000;
 
-/// Frameworks that are subscribed, disconnected or recovered at a time.
-pub const MAX_FRAMEWORKS: usize = 100_000;
-
-/// Agents that are registered, disconnected or recovered at a time.
-pub const MAX_AGENTS: usize = 200_000;
-
-/// Ids of removed frameworks kept in the registry, so that the tasks of one are ended even when
-/// they come back after a restart of the master. Older ones are adopted and time out anew.
-pub const MAX_REMOVED_FRAMEWORKS: usize = 100_000;
-
 /// Weights in one UPDATE_WEIGHTS.
 pub const MAX_WEIGHTS_PER_CALL: usize = 10_000;
 
@@ -45,3 +32,30 @@ pub const MAX_QUOTED_CHARS: usize = 1024;
 
 /// The longest failover timeout that is honoured; longer ones are cut to it.
 pub const MAX_FAILOVER_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// What a master keeps at most of what others make. Part of the configuration so that small
+/// masters can be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Frameworks that are subscribed, disconnected, recovered or being ended at a time.
+    pub frameworks: usize,
+    /// Agents that are connected or disconnected at a time.
+    pub agents: usize,
+    /// Tasks of one framework that have not ended, or whose end is not acknowledged.
+    pub tasks_per_framework: usize,
+    /// Ids of removed frameworks kept in the registry, so that the tasks of one are ended even
+    /// when they come back after a restart of the master. What is older is adopted when it comes
+    /// back, and times out anew.
+    pub removed_frameworks: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frameworks: 100_000,
+            agents: 200_000,
+            tasks_per_framework: 1_000_000,
+            removed_frameworks: 100_000,
+        }
+    }
+}

@@ -175,12 +175,7 @@ impl Master {
                 now + self.config.agent_reregister_timeout,
             );
         }
-        let keys: Vec<_> = self
-            .frameworks
-            .iter()
-            .map(|framework| framework.key)
-            .collect();
-        for key in keys {
+        for key in self.frameworks.keys() {
             self.set_recovered_deadline(key, effects);
         }
     }
@@ -242,3 +237,6 @@ const fn is_deadline_of_others(timer: Timer) -> bool {
         Timer::AgentDeadline(_) | Timer::RecoveredAgents | Timer::FrameworkDeadline(_)
     )
 }
+
+#[cfg(test)]
+mod tests;

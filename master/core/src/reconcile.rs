@@ -36,7 +36,10 @@ impl Master {
 
     /// Every task the master knows, those that are out of reach too.
     fn all_tasks(&self, framework: &Framework) -> Vec<TaskStatus> {
-        let known = framework.tasks.values().map(|task| self.latest(task));
+        let known = framework
+            .tasks
+            .values()
+            .filter_map(|task| self.latest(task));
         let lost = framework.unreachable.iter().map(|lost| {
             self.verdict(
                 framework,
@@ -56,7 +59,7 @@ impl Master {
             agent_id,
         } = query;
         if let Some(task) = framework.tasks.get(id) {
-            return Some(self.latest(task));
+            return self.latest(task);
         }
         let agent = agent_id.as_ref();
         let (verdict, since) = if let Some(lost) = framework.unreachable.get(id) {
@@ -78,7 +81,11 @@ impl Master {
         Some(status)
     }
 
-    fn latest(&self, task: &Task) -> TaskStatus {
+    /// The newest state that the framework may know; nothing while its agent is about to tell it.
+    fn latest(&self, task: &Task) -> Option<TaskStatus> {
+        if task.is_about_to_end() {
+            return None;
+        }
         let reason = Reason::Reconciliation;
         let message = "Reconciliation: Latest task state";
         let agent = Some(task.agent_id().clone());
@@ -96,7 +103,7 @@ impl Master {
             status.passengers.check_status = last.passengers.check_status;
             status.passengers.container_status = last.passengers.container_status.clone();
         }
-        status
+        Some(status)
     }
 
     fn verdict(
@@ -154,3 +161,6 @@ impl Master {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

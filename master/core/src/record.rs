@@ -8,6 +8,10 @@ use tepui_proto::v1;
 
 /// A change of the registry.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few are made, and each is written to disk"
+)]
 pub enum Change {
     /// Write this record over the one of the same kind and key.
     Put(Record),
@@ -324,3 +328,6 @@ impl Recovered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

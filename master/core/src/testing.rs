@@ -2,6 +2,8 @@
 //! writes a registry as a shell would, lets time pass from one timer to the next, and checks the
 //! invariants after every event.
 
+mod infos;
+
 use core::time::Duration;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +23,11 @@ use crate::{
     RecordKind, Recovered, Registration, RequestId, SchedulerCall,
     calls::{Accept, Acknowledge, Decline, Kill, Operation, Subscribe},
     tasks::Task,
+};
+
+pub(crate) use self::infos::{
+    agent_info, aware, config, names, of_roles, resources, role, seconds, short, task, task_info,
+    unaware, with_timeout,
 };
 
 /// A framework of a test.
@@ -52,101 +59,8 @@ pub(crate) struct Cluster {
     to_agents: BTreeMap<ConnectionId, Vec<AgentCommand>>,
     reply: Option<Result<OperatorReply, OperatorError>>,
     streams: u64,
-    updates: u8,
+    updates: u64,
     masters: u32,
-}
-
-pub(crate) fn config() -> Config {
-    Config::new(v1::MasterInfo {
-        id: "m".to_owned(),
-        ..v1::MasterInfo::default()
-    })
-}
-
-pub(crate) fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-pub(crate) fn resources(text: &str) -> Resources {
-    text.parse().unwrap()
-}
-
-pub(crate) fn role(name: &str) -> Role {
-    Role::new(name).unwrap()
-}
-
-/// A partition-aware framework that may be away for a minute.
-pub(crate) fn aware() -> FrameworkInfo {
-    with_capabilities(&[Capability::PartitionAware])
-}
-
-/// A framework of the old kind that may be away for a minute.
-pub(crate) fn unaware() -> FrameworkInfo {
-    with_capabilities(&[])
-}
-
-fn with_capabilities(capabilities: &[Capability]) -> FrameworkInfo {
-    let wire = v1::FrameworkInfo {
-        user: "nobody".to_owned(),
-        name: "test".to_owned(),
-        failover_timeout: Some(60.0),
-        capabilities: capabilities
-            .iter()
-            .copied()
-            .collect::<Capabilities>()
-            .to_proto(),
-        ..v1::FrameworkInfo::default()
-    };
-    FrameworkInfo::try_from(wire).unwrap()
-}
-
-/// A partition-aware framework of these roles.
-pub(crate) fn of_roles(roles: &[&str]) -> FrameworkInfo {
-    let capabilities = [Capability::PartitionAware, Capability::MultiRole];
-    let wire = v1::FrameworkInfo {
-        roles: roles.iter().map(ToString::to_string).collect(),
-        ..v1::FrameworkInfo::clone(&with_capabilities(&capabilities).wire)
-    };
-    FrameworkInfo::try_from(wire).unwrap()
-}
-
-/// A framework that may be away for so many seconds.
-pub(crate) fn with_timeout(seconds: f64) -> FrameworkInfo {
-    let mut wire = v1::FrameworkInfo::clone(&aware().wire);
-    wire.failover_timeout = Some(seconds);
-    FrameworkInfo::try_from(wire).unwrap()
-}
-
-pub(crate) fn agent_info(hostname: &str, resources: &str) -> AgentInfo {
-    let wire = v1::AgentInfo {
-        hostname: hostname.to_owned(),
-        resources: self::resources(resources).to_proto(None),
-        ..v1::AgentInfo::default()
-    };
-    AgentInfo::try_from(wire).unwrap()
-}
-
-/// A task of `true` for that agent.
-pub(crate) fn task_info(id: &str, agent: &AgentId, resources: &str) -> v1::TaskInfo {
-    v1::TaskInfo {
-        name: id.to_owned(),
-        task_id: v1::TaskId {
-            value: id.to_owned(),
-        },
-        agent_id: agent.into(),
-        resources: self::resources(resources).to_proto(None),
-        command: Some(v1::CommandInfo {
-            value: Some("true".to_owned()),
-            ..Default::default()
-        }),
-        ..v1::TaskInfo::default()
-    }
-}
-
-/// A task that is not in a cluster.
-pub(crate) fn task(id: &str) -> Task {
-    let wire = task_info(id, &AgentId::new("agent").unwrap(), "cpus:1");
-    Task::staging(Arc::new(TaskInfo::try_from(wire).unwrap()), Role::default())
 }
 
 impl Cluster {
@@ -341,13 +255,27 @@ impl Cluster {
         framework: Option<(&FrameworkId, FrameworkInfo)>,
         tasks: &[(&str, &str, TaskState)],
     ) {
+        self.reregister_with(node, framework, tasks, None);
+    }
+
+    /// The same, with the uuid of the newest update.
+    pub(crate) fn reregister_with(
+        &mut self,
+        node: &mut Node,
+        framework: Option<(&FrameworkId, FrameworkInfo)>,
+        tasks: &[(&str, &str, TaskState)],
+        uuid: Option<StatusUuid>,
+    ) {
         let mut registration = Registration::new(node.info.clone());
         if let Some((id, info)) = framework {
             registration.frameworks = vec![info.with_id(id.clone())];
             let known = |(task, resources, state): &(&str, &str, TaskState)| KnownTask {
                 framework_id: id.clone(),
                 task: TaskInfo::try_from(task_info(task, &node.id, resources)).unwrap(),
-                latest: TaskStatus::new(TaskId::new(task).unwrap(), *state),
+                latest: TaskStatus {
+                    uuid,
+                    ..TaskStatus::new(TaskId::new(task).unwrap(), *state)
+                },
             };
             registration.tasks = tasks.iter().map(known).collect();
         }
@@ -457,7 +385,7 @@ impl Cluster {
         state: TaskState,
     ) -> StatusUuid {
         self.updates += 1;
-        let uuid = StatusUuid::from_bytes([self.updates; 16]);
+        let uuid = StatusUuid::from_bytes(u128::from(self.updates).to_be_bytes());
         self.report_again(node, framework, (task, state, uuid), state);
         uuid
     }
@@ -537,27 +465,4 @@ impl Cluster {
         let named = all.iter().filter(|seen| seen.task_id.value == task);
         named.map(|seen| seen.state().as_str_name()).collect()
     }
-}
-
-/// What a status says in short.
-pub(crate) fn short(status: &TaskStatus) -> (TaskState, Option<Reason>) {
-    (status.state, status.reason)
-}
-
-/// The commands of a kind: its name and the task, if it is about one.
-pub(crate) fn names(commands: &[AgentCommand]) -> Vec<String> {
-    let name = |command: &AgentCommand| match command {
-        AgentCommand::Registered { .. } => "registered".to_owned(),
-        AgentCommand::Refused {
-            forget_identity: true,
-            ..
-        } => "refused for ever".to_owned(),
-        AgentCommand::Refused { .. } => "refused".to_owned(),
-        AgentCommand::Ping => "ping".to_owned(),
-        AgentCommand::RunTask { task, .. } => format!("run {}", task.task_id.value),
-        AgentCommand::KillTask { task_id, .. } => format!("kill {task_id}"),
-        AgentCommand::Acknowledge { task_id, .. } => format!("acknowledge {task_id}"),
-        AgentCommand::ShutdownFramework { framework_id } => format!("shutdown {framework_id}"),
-    };
-    commands.iter().map(name).collect()
 }

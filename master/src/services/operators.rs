@@ -109,18 +109,6 @@ impl Service {
                     },
                 )
             }
-            call::Type::GetVersion => {
-                let get_version = Some(response::GetVersion {
-                    version_info: version(),
-                });
-                (
-                    response::Type::GetVersion,
-                    Answer {
-                        get_version,
-                        ..Answer::default()
-                    },
-                )
-            }
             call::Type::GetFlags => {
                 let get_flags = Some(response::GetFlags {
                     flags: self.flags.clone(),
@@ -142,13 +130,6 @@ impl Service {
         };
         answer.r#type = Some(kind.into());
         Ok(Some(answer))
-    }
-}
-
-fn version() -> v1::VersionInfo {
-    v1::VersionInfo {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..v1::VersionInfo::default()
     }
 }
 

@@ -89,6 +89,15 @@ impl FrameworkClient {
         soon(self.calls.send(call)).await.unwrap();
     }
 
+    /// Says it if the stream is still there.
+    pub(super) async fn try_say(&self, call: Call) -> bool {
+        let call = Call {
+            framework_id: self.id.clone(),
+            ..call
+        };
+        soon(self.calls.send(call)).await.is_ok()
+    }
+
     /// The next event that is no heartbeat.
     pub(super) async fn hear(&mut self) -> Event {
         self.listen()

@@ -1,6 +1,14 @@
 //! What survives: restarts, failing disks, a second master on the same folder.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tepui_model::Time;
 use tepui_proto::v1::{self, master::call};
@@ -138,7 +146,9 @@ async fn what_is_not_durable_is_not_told_and_the_master_stops() {
 }
 
 #[tokio::test]
-async fn a_slow_disk_delays_what_depends_on_it_and_nothing_is_lost() {
+async fn changes_that_wait_for_a_slow_disk_share_a_flush_and_none_is_lost() {
+    const FRAMEWORKS: usize = 20;
+    const MOST_FLUSHES: usize = 8;
     let store = MemoryStore::new();
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
@@ -146,21 +156,31 @@ async fn a_slow_disk_delays_what_depends_on_it_and_nothing_is_lost() {
     let server = Server::start_with(options, listener, Arc::new(store.clone()))
         .await
         .unwrap();
-    store.inject(|_| {
-        std::thread::sleep(Duration::from_millis(50));
+    let flushes = Arc::new(AtomicUsize::new(0));
+    let count = flushes.clone();
+    store.inject(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(100));
         None
     });
     let subscribe = |n: usize| {
         let info = clients::framework(&format!("f{n}"));
         tokio::spawn(FrameworkClient::subscribed(server.address(), info))
     };
-    let frameworks: Vec<_> = (0..20).map(subscribe).collect();
-    let mut ids = Vec::new();
-    for framework in frameworks {
-        ids.push(framework.await.unwrap().id().value);
+    let mut frameworks = Vec::new();
+    for joining in (0..FRAMEWORKS).map(subscribe).collect::<Vec<_>>() {
+        frameworks.push(joining.await.unwrap());
     }
-    ids.sort();
-    ids.dedup();
-    assert_eq!(ids.len(), 20);
+    let ids: BTreeSet<_> = frameworks
+        .iter()
+        .map(|framework| framework.id().value)
+        .collect();
+    assert_eq!(ids.len(), FRAMEWORKS);
+    let recovered = registry::recover(&store, dir.path()).unwrap();
+    assert_eq!(recovered.frameworks.len(), FRAMEWORKS);
+    assert!(
+        flushes.load(Ordering::Relaxed) <= MOST_FLUSHES,
+        "{flushes:?} flushes"
+    );
     server.stop().await.unwrap();
 }

@@ -1,14 +1,19 @@
 //! What peers may send and the master must stand: it answers with an error and serves the others.
 
-use tepui_proto::v1::{
-    self,
-    scheduler::{Call, call},
+use std::time::Duration;
+
+use tepui_proto::{
+    services::operator_client::OperatorClient,
+    v1::{
+        self, master as api,
+        scheduler::{Call, call},
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use tonic::Code;
+use tonic::{Code, transport::Channel};
 
 use super::{AgentClient, FrameworkClient, clients, master, raw, soon};
 use crate::limits;
@@ -97,4 +102,51 @@ async fn bytes_that_are_no_http_close_their_connection_only() {
     soon(noise.read_to_end(&mut answer)).await.unwrap();
     FrameworkClient::subscribed(server.address(), clients::framework("after")).await;
     server.stop().await.unwrap();
+}
+
+/// The framework asks for the state of tasks again and again and reads none of the answers.
+#[tokio::test]
+async fn a_framework_that_does_not_read_is_cut_off() {
+    const TASKS_PER_CALL: usize = 256;
+    let (_dir, server) = master().await;
+    let deaf = FrameworkClient::subscribed(server.address(), clients::framework("deaf")).await;
+    let question = reconcile(TASKS_PER_CALL);
+    // As many as may wait, and as many again for what the connection holds.
+    for _ in 0..2 * limits::OUTBOX_MESSAGES / TASKS_PER_CALL {
+        if !deaf.try_say(question.clone()).await {
+            break;
+        }
+    }
+    let mut operator = clients::operator(server.address()).await;
+    soon(async {
+        while connected(&mut operator).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(deaf.end().await.unwrap().code(), Code::ResourceExhausted);
+    server.stop().await.unwrap();
+}
+
+/// RECONCILE of tasks that nobody knows, with long names.
+fn reconcile(tasks: usize) -> Call {
+    let task = |n: usize| call::reconcile::Task {
+        task_id: v1::TaskId {
+            value: format!("{n:0>250}"),
+        },
+        agent_id: None,
+    };
+    Call {
+        r#type: Some(call::Type::Reconcile.into()),
+        reconcile: Some(call::Reconcile {
+            tasks: (0..tasks).map(task).collect(),
+        }),
+        ..Call::default()
+    }
+}
+
+async fn connected(operator: &mut OperatorClient<Channel>) -> bool {
+    let question = clients::ask(api::call::Type::GetFrameworks);
+    let answer = soon(operator.call(question)).await.unwrap().into_inner();
+    answer.get_frameworks.unwrap().frameworks[0].connected
 }

@@ -90,7 +90,7 @@ async fn offers_are_watched_as_they_come_and_go() {
     let mut operator = clients::operator(server.address()).await;
     let mut framework =
         FrameworkClient::subscribed(server.address(), clients::framework("f")).await;
-    AgentClient::registered(server.address(), clients::agent("early")).await;
+    let gone = AgentClient::registered(server.address(), clients::agent("early")).await;
     let early = framework.offers().await.remove(0);
     let request = WatchOffersRequest {
         framework_id: Some(framework.id()),
@@ -107,7 +107,7 @@ async fn offers_are_watched_as_they_come_and_go() {
         offer_change::Change::SnapshotEnd(_)
     ));
 
-    // The agent is gone already, so its offer is there or is taken back by now.
+    drop(gone);
     let agent = AgentClient::registered(server.address(), clients::agent("late")).await;
     let mut seen = Vec::new();
     loop {

@@ -150,7 +150,27 @@ impl TaskStatus {
             },
         }
     }
+
+    /// How the command ended, as a shell's `$?`: its exit code, or 128 and the signal's number. Mesos
+    /// has no field for it, so our agents report it in a label.
+    #[must_use]
+    pub fn exit_status(&self) -> Option<u8> {
+        let labels = &self.passengers.labels.as_ref()?.labels;
+        let label = labels.iter().find(|label| label.key == EXIT_STATUS_LABEL)?;
+        label.value.as_ref()?.parse().ok()
+    }
+
+    /// Reports how the command ended.
+    pub fn set_exit_status(&mut self, code: u8) {
+        let labels = &mut self.passengers.labels.get_or_insert_default().labels;
+        labels.retain(|label| label.key != EXIT_STATUS_LABEL);
+        let value = Some(code.to_string());
+        labels.push(v1::Label { key: EXIT_STATUS_LABEL.to_owned(), value });
+    }
 }
+
+/// The label that [`TaskStatus::exit_status`] reads.
+const EXIT_STATUS_LABEL: &str = "tepui.exit_status";
 
 impl TryFrom<v1::TaskStatus> for TaskStatus {
     type Error = InvalidStatus;
@@ -224,6 +244,17 @@ impl From<&TaskStatus> for v1::TaskStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_exit_status_survives_the_wire_and_is_said_once() {
+        let mut status = TaskStatus::new(TaskId::new("t").unwrap(), TaskState::Failed);
+        assert_eq!(status.exit_status(), None);
+        status.set_exit_status(1);
+        status.set_exit_status(137);
+        let wire = v1::TaskStatus::from(&status);
+        assert_eq!(wire.labels.as_ref().unwrap().labels.len(), 1);
+        assert_eq!(TaskStatus::try_from(wire).unwrap().exit_status(), Some(137));
+    }
 
     fn status() -> TaskStatus {
         TaskStatus {

@@ -5,14 +5,14 @@
 //! `cpus:16;mem:2014;disk:1024` and 16 fragments of the ports. Each round, `allocate()` offers
 //! every agent, and every offer is declined for 365 days.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tepui_allocator::{Allocation, Allocator, Filter, FrameworkProfile, Options};
 use tepui_model::{AgentKey, FrameworkKey, Resources, Role, Time};
 
 use crate::{
     Settings,
-    report::{Report, resident_megabytes},
+    report::{Report, Span, resident_megabytes, timed},
 };
 
 const AGENTS: [u32; 2] = [1_000, 10_000];
@@ -23,6 +23,10 @@ const LARGE: [(u32, u32); 3] = [(10_000, 3_000), (50_000, 200), (50_000, 1_000)]
 const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String> {
+    if settings.large {
+        // First, while all memory that this process takes is its own.
+        decline_until_all_have(report, 10_000, 1_000)?;
+    }
     let grid = AGENTS
         .into_iter()
         .flat_map(|agents| FRAMEWORKS.map(|count| (agents, count)));
@@ -30,20 +34,17 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String
     for (agents, frameworks) in grid.chain(large) {
         decline_for_good(settings, report, agents, frameworks)?;
     }
-    if settings.large {
-        decline_until_all_have(report, 10_000, 1_000)?;
-    }
     Ok(())
 }
 
 /// What was measured of the rounds.
 #[derive(Default)]
 struct Samples {
-    start: Vec<Duration>,
-    allocate: Vec<Duration>,
-    decline: Vec<Duration>,
+    start: Vec<Span>,
+    allocate: Vec<Span>,
+    decline: Vec<Span>,
     /// A run when nothing changed but one agent.
-    single: Vec<Duration>,
+    single: Vec<Span>,
     refusals: usize,
 }
 
@@ -191,10 +192,4 @@ fn fragments(begin: u32, end: u32, count: u32) -> String {
     let mut pieces: Vec<String> = singles.map(|number| format!("{number}-{number}")).collect();
     pieces.push(format!("{}-{end}", begin + 2 * (count - 1)));
     pieces.join(",")
-}
-
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    let result = work();
-    (result, start.elapsed())
 }

@@ -2,8 +2,10 @@
 
 use std::{
     fmt::{Display, Write as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Prints the lines of one benchmark.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Report {
     }
 }
 
-/// One line: `bench NAME key=value ...`.
+/// One line: `bench NAME key=value ...`, printed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Line {
     text: String,
@@ -32,26 +34,28 @@ pub(crate) struct Line {
 
 impl Line {
     /// Adds a value.
-    #[must_use]
     pub(crate) fn with(mut self, key: &str, value: impl Display) -> Self {
         // Writing to a string cannot fail.
         let _ = write!(self.text, " {key}={value}");
         self
     }
 
-    /// Adds the median, the least and the most of some durations, in milliseconds.
-    #[must_use]
-    pub(crate) fn with_times(self, key: &str, samples: &[Duration]) -> Self {
-        let mut samples = samples.to_vec();
-        samples.sort_unstable();
-        let milliseconds = |at: usize| {
-            let sample = samples.get(at).copied().unwrap_or_default();
-            format!("{:.3}", sample.as_secs_f64() * 1e3)
+    /// Adds the median, the least and the most of some spans, and the median of their processor
+    /// time, in milliseconds.
+    pub(crate) fn with_times(self, key: &str, spans: &[Span]) -> Self {
+        let mut walls: Vec<Duration> = spans.iter().map(|span| span.wall).collect();
+        let mut busy: Vec<Duration> = spans.iter().map(|span| span.busy).collect();
+        walls.sort_unstable();
+        busy.sort_unstable();
+        let milliseconds = |sorted: &[Duration], at: usize| {
+            let span = sorted.get(at).copied().unwrap_or_default();
+            format!("{:.3}", span.as_secs_f64() * 1e3)
         };
-        let last = samples.len().saturating_sub(1);
-        self.with(&format!("{key}_median_ms"), milliseconds(samples.len() / 2))
-            .with(&format!("{key}_min_ms"), milliseconds(0))
-            .with(&format!("{key}_max_ms"), milliseconds(last))
+        let (middle, last) = (spans.len() / 2, spans.len().saturating_sub(1));
+        self.with(&format!("{key}_median_ms"), milliseconds(&walls, middle))
+            .with(&format!("{key}_min_ms"), milliseconds(&walls, 0))
+            .with(&format!("{key}_max_ms"), milliseconds(&walls, last))
+            .with(&format!("{key}_cpu_median_ms"), milliseconds(&busy, middle))
     }
 }
 
@@ -59,6 +63,32 @@ impl Drop for Line {
     fn drop(&mut self) {
         println!("{}", self.text);
     }
+}
+
+/// How long a piece of work took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span {
+    /// On the clock.
+    pub(crate) wall: Duration,
+    /// On a processor, which on a busy machine is less. Of this thread only.
+    pub(crate) busy: Duration,
+}
+
+/// Does a piece of work and takes its time.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Span) {
+    let (start, busy) = (Instant::now(), processor_time());
+    let result = work();
+    let busy = processor_time().saturating_sub(busy);
+    let wall = start.elapsed();
+    (result, Span { wall, busy })
+}
+
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        time.tv_nsec.unsigned_abs() as u32,
+    )
 }
 
 /// The memory that this process holds, in megabytes.
@@ -77,14 +107,15 @@ mod tests {
 
     #[test]
     fn a_line_gives_the_median_the_least_and_the_most() {
-        let samples = [9, 1, 5, 7, 3].map(Duration::from_millis);
+        let span = |milliseconds| Span {
+            wall: Duration::from_millis(milliseconds),
+            busy: Duration::from_millis(1),
+        };
         let line = Report::new("a")
             .line("b")
             .with("n", 2)
-            .with_times("t", &samples);
-        assert_eq!(
-            line.text,
-            "bench a.b n=2 t_median_ms=5.000 t_min_ms=1.000 t_max_ms=9.000"
-        );
+            .with_times("t", &[9, 1, 5, 7, 3].map(span));
+        let times = "t_median_ms=5.000 t_min_ms=1.000 t_max_ms=9.000 t_cpu_median_ms=1.000";
+        assert_eq!(line.text, format!("bench a.b n=2 {times}"));
     }
 }

@@ -23,8 +23,23 @@ impl Dice {
         self.0.random_range(low..=high)
     }
 
+    /// The place of one of so many things.
+    pub(crate) fn index(&mut self, count: usize) -> usize {
+        self.0.random_range(0..count)
+    }
+
+    /// One of these.
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.index(choices.len())]
+    }
+
     /// A span of so many milliseconds.
     pub(crate) fn millis(&mut self, low: u64, high: u64) -> Duration {
         Duration::from_micros(self.between(low * 1000, high * 1000))
+    }
+
+    /// A span of so many seconds.
+    pub(crate) fn seconds(&mut self, low: u64, high: u64) -> Duration {
+        self.millis(low * 1000, high * 1000)
     }
 }

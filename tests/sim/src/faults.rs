@@ -2,83 +2,131 @@
 
 use core::time::Duration;
 
-use crate::dice::Dice;
+use crate::{dice::Dice, network::Peer};
+
+/// What a run is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Nothing goes wrong.
+    Fair,
+    /// The seed decides what goes wrong.
+    Foul,
+}
 
 /// The rates of one run.
 #[derive(Clone, Debug)]
-pub struct Faults {
+pub(crate) struct Faults {
     /// Probability that a message is lost, and its connection with it.
-    pub loss: f64,
+    pub(crate) loss: f64,
     /// Probability that a message which may be repeated arrives twice.
-    pub duplication: f64,
+    pub(crate) duplication: f64,
     /// The longest delay of a message.
-    pub delay: Duration,
+    pub(crate) delay_millis: u64,
     /// Faults of processes and machines, in all.
-    pub crashes: u64,
+    pub(crate) mishaps: u64,
     /// How long faults go on.
-    pub period: Duration,
-    /// Probability that an acknowledgement is forgotten.
-    pub forgetfulness: f64,
+    pub(crate) period: Duration,
+    /// Probability that a framework forgets to acknowledge an update when it first hears it.
+    pub(crate) forgetfulness: f64,
+    /// Probability that a framework does with an offer what it should not.
+    pub(crate) mischief: f64,
 }
 
 impl Faults {
     /// Nothing goes wrong.
-    #[must_use]
-    pub const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self {
             loss: 0.0,
             duplication: 0.0,
-            delay: Duration::from_millis(5),
-            crashes: 0,
+            delay_millis: 5,
+            mishaps: 0,
             period: Duration::ZERO,
             forgetfulness: 0.0,
+            mischief: 0.0,
         }
     }
 
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
-        let part = |dice: &mut Dice, most: f64| dice.between(0, 1000) as f64 / 1000.0 * most;
+    pub(crate) fn draw(weather: Weather, dice: &mut Dice) -> Self {
+        if weather == Weather::Fair {
+            return Self::none();
+        }
+        let mut part = |most: f64| dice.between(0, 1000) as f64 / 1000.0 * most;
+        let rates = [part(0.02), part(0.3), part(0.3), part(0.1)];
+        let [loss, duplication, forgetfulness, mischief] = rates;
         Self {
-            loss: part(dice, 0.02),
-            duplication: part(dice, 0.3),
-            delay: dice.millis(1, 400),
-            crashes: dice.between(0, 14),
-            period: dice.millis(20_000, 200_000),
-            forgetfulness: part(dice, 0.3),
+            loss,
+            duplication,
+            delay_millis: dice.between(1, 400),
+            mishaps: dice.between(0, 16),
+            period: dice.seconds(20, 300),
+            forgetfulness,
+            mischief,
         }
     }
 }
 
-/// One fault of a process or machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crash {
-    /// The master dies between two events.
+/// Who can die or sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Node {
     Master,
-    /// The master dies while it carries out the effects of its next event.
-    MasterMidway,
-    /// An agent's process dies; its containers live.
     Agent(usize),
-    /// An agent's machine restarts.
-    Machine(usize),
-    /// A framework's process dies.
     Framework(usize),
-    /// A framework is away longer than its failover timeout.
-    FrameworkForLong(usize),
-    /// An agent cannot reach the master, nor be reached, for a while that may outlast the pings.
-    Partition(usize),
 }
 
-impl Crash {
+/// One fault of a process, a machine or the network, or a deed of an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// A process dies.
+    Dies(Node),
+    /// A process dies while it carries out what follows from its next event.
+    DiesMidway(Node),
+    /// A process does nothing for a while.
+    Sleeps(Node),
+    /// An agent's machine restarts.
+    MachineRestarts(usize),
+    /// A framework is away longer than its failover timeout.
+    FrameworkStaysAway(usize),
+    /// A peer cannot reach the master, nor be reached, for a while that may outlast the pings.
+    Partition(Peer),
+    /// An agent is told to leave the cluster for good.
+    AgentLeaves(usize),
+    /// An operator declares an agent gone.
+    AgentIsGone(usize),
+    /// An operator tears a framework down.
+    Teardown(usize),
+    /// An operator kills a task of a framework.
+    TaskIsKilled(usize),
+    /// An operator changes the weight of a role.
+    Weight,
+}
+
+impl Mishap {
     pub(crate) fn draw(dice: &mut Dice, agents: usize, frameworks: usize) -> Self {
-        let agent = dice.between(0, agents as u64 - 1) as usize;
-        let framework = dice.between(0, frameworks as u64 - 1) as usize;
-        match dice.between(0, 9) {
-            0 => Self::Master,
-            1 => Self::MasterMidway,
-            2 | 3 => Self::Agent(agent),
-            4 => Self::Machine(agent),
-            5 | 6 => Self::Framework(framework),
-            7 => Self::FrameworkForLong(framework),
-            _ => Self::Partition(agent),
+        let (agent, framework) = (dice.index(agents), dice.index(frameworks));
+        let peer = match dice.chance(0.7) {
+            true => Peer::Agent(agent),
+            false => Peer::Framework(framework),
+        };
+        let node = dice.pick(&[
+            Node::Master,
+            Node::Agent(agent),
+            Node::Agent(agent),
+            Node::Framework(framework),
+        ]);
+        match dice.between(0, 19) {
+            0..=4 => Self::Dies(node),
+            5..=8 => Self::DiesMidway(node),
+            9 | 10 => Self::Sleeps(node),
+            11 => Self::MachineRestarts(agent),
+            12 => Self::FrameworkStaysAway(framework),
+            13..=15 => Self::Partition(peer),
+            16 => match dice.chance(0.5) {
+                true => Self::AgentLeaves(agent),
+                false => Self::AgentIsGone(agent),
+            },
+            17 => Self::Teardown(framework),
+            18 => Self::TaskIsKilled(framework),
+            _ => Self::Weight,
         }
     }
 }

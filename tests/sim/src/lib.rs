@@ -2,16 +2,25 @@
 //! want work done, a network that breaks and processes that die, all from one seed.
 //!
 //! Virtual time, no clock: one seed is one run, and a run that fails is repeated by its seed.
+//!
+//! A run has three parts. While faults go on, frameworks try to get their work done. Then the
+//! faults stop, and all work must be done, and everyone must agree on what runs. At last the
+//! frameworks end what runs, and nothing may be left anywhere.
 
 mod agent;
+mod batch;
+mod behaviour;
 mod checks;
 mod dice;
 mod faults;
 mod framework;
 mod master;
 mod network;
+mod plan;
+mod rest;
+mod scene;
 mod trace;
 mod world;
 
-pub use faults::Faults;
-pub use world::{Outcome, run};
+pub use faults::Weather;
+pub use world::{Figures, Outcome, run};

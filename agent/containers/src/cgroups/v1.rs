@@ -15,13 +15,13 @@ use cgroups_rs::fs::{
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Views, failed, folder_names,
-    kill_listed, mounts::Hierarchy, read, read_keyed, read_number, read_processes, remove_tree,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, kill_listed,
+    mounts::Hierarchy, read, read_keyed, read_number, read_processes, remove_tree,
     report_statistics, write,
 };
 use crate::{
     Bytes, Usage,
-    init::wire::MountPlan,
+    init::wire::CgroupView,
     limits::{CFS_PERIOD, MAX_CPU_SHARES, MIN_CPU_SHARES, SHARES_PER_CPU},
 };
 
@@ -81,12 +81,8 @@ impl Hierarchies for V1 {
             std::fs::create_dir_all(&path)
                 .map_err(|error| failed(Error::new("create", &path, error)))?;
         }
-        if let Some(path) = self.path("cpuacct", "") {
-            std::fs::create_dir_all(&path)
-                .map_err(|error| (Controller::Cpu, Error::new("create", &path, error)))?;
-        }
         if controllers.contains(&Controller::Cpu) {
-            self.weigh_root()
+            self.prepare_cpu()
                 .map_err(|error| (Controller::Cpu, error))?;
         }
         Ok(())
@@ -100,6 +96,11 @@ impl Hierarchies for V1 {
         let path = |controller| self.path(controller, name);
         let none = PathBuf::new;
         Box::new(V1Group {
+            mounted: self
+                .mounted
+                .iter()
+                .map(|hierarchy| hierarchy.path.clone())
+                .collect(),
             cpu: path("cpu").map(|path| CpuController::new(path, none(), false)),
             cpu_account: path("cpuacct").map(|path| CpuAcctController::new(path, none())),
             memory: path("memory").map(|path| MemController::new(path, none(), false)),
@@ -114,24 +115,17 @@ impl Hierarchies for V1 {
             .map(|hierarchy| hierarchy.path.join(&self.root));
         roots.flat_map(|root| folder_names(&root)).collect()
     }
-
-    fn views(&self) -> Views {
-        let folder = |hierarchy: &Hierarchy| hierarchy.path.parent().map(Path::to_owned);
-        let view = |hierarchy: &Hierarchy| MountPlan {
-            kind: "cgroup".to_owned(),
-            target: hierarchy.path.clone(),
-            options: hierarchy.controllers.join(","),
-            read_only: true,
-            optional: false,
-        };
-        Views {
-            read_only: self.mounted.first().and_then(folder),
-            mounts: self.mounted.iter().map(view).collect(),
-        }
-    }
 }
 
 impl V1 {
+    /// Makes the root where CPU time is counted, and weighs it.
+    fn prepare_cpu(&self) -> Result<(), Error> {
+        if let Some(path) = self.path("cpuacct", "") {
+            std::fs::create_dir_all(&path).map_err(|error| Error::new("create", &path, error))?;
+        }
+        self.weigh_root()
+    }
+
     /// Lets all containers together weigh as much as the machine has processors: a new group weighs as
     /// much as a single process of the host.
     fn weigh_root(&self) -> Result<(), Error> {
@@ -151,6 +145,8 @@ impl V1 {
 /// The group of one container: a folder per hierarchy.
 #[derive(Debug)]
 struct V1Group {
+    /// The roots of the hierarchies.
+    mounted: Vec<PathBuf>,
     cpu: Option<CpuController>,
     cpu_account: Option<CpuAcctController>,
     memory: Option<MemController>,
@@ -194,6 +190,26 @@ impl Group for V1Group {
         Entrance {
             join: self.controllers().into_iter().map(list).collect(),
             born_in: None,
+        }
+    }
+
+    fn view(&self) -> CgroupView {
+        let folder = self.mounted.first().and_then(|root| root.parent());
+        let groups = self
+            .controllers()
+            .into_iter()
+            .map(|controller| controller.path());
+        let root = |group: &Path| {
+            self.mounted
+                .iter()
+                .find(|root| group.starts_with(root))
+                .cloned()
+        };
+        CgroupView {
+            binds: groups
+                .filter_map(|group| Some((group.to_owned(), root(group)?)))
+                .collect(),
+            folder: folder.map(Path::to_owned).unwrap_or_default(),
         }
     }
 

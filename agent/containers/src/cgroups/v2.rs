@@ -15,13 +15,13 @@ use cgroups_rs::fs::{
 };
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Views, failed, folder_names,
-    is_gone, kill_listed, read, read_keyed, read_number, read_processes, remove_tree,
-    report_statistics, write,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, is_gone,
+    kill_listed, read, read_keyed, read_number, read_processes, remove_tree, report_statistics,
+    write,
 };
 use crate::{
     Bytes, Usage,
-    init::wire::MountPlan,
+    init::wire::CgroupView,
     limits::{CFS_PERIOD, MAX_CPU_WEIGHT, MIN_CPU_WEIGHT, WEIGHT_PER_CPU},
 };
 
@@ -86,6 +86,7 @@ impl Hierarchies for V2 {
     fn group(&self, name: &str) -> Box<dyn Group> {
         let path = self.root.join(name);
         Box::new(V2Group {
+            mounted: self.mounted.clone(),
             cpu: CpuController::new(path.clone(), PathBuf::new(), true),
             memory: MemController::new(path.clone(), PathBuf::new(), true),
             pids: PidController::new(path.clone(), PathBuf::new(), true),
@@ -96,25 +97,12 @@ impl Hierarchies for V2 {
     fn names(&self) -> BTreeSet<String> {
         folder_names(&self.root).collect()
     }
-
-    fn views(&self) -> Views {
-        let view = MountPlan {
-            kind: "cgroup2".to_owned(),
-            target: self.mounted.clone(),
-            options: String::new(),
-            read_only: true,
-            optional: false,
-        };
-        Views {
-            read_only: None,
-            mounts: vec![view],
-        }
-    }
 }
 
 /// The group of one container.
 #[derive(Debug)]
 struct V2Group {
+    mounted: PathBuf,
     path: PathBuf,
     cpu: CpuController,
     memory: MemController,
@@ -140,6 +128,14 @@ impl Group for V2Group {
         Entrance {
             join: Vec::new(),
             born_in: Some(self.path.clone()),
+        }
+    }
+
+    fn view(&self) -> CgroupView {
+        let folder = self.mounted.clone();
+        CgroupView {
+            binds: vec![(self.path.clone(), folder.clone())],
+            folder,
         }
     }
 

@@ -1,8 +1,7 @@
 //! How an init starts its task: one story, told step by step.
 
 use std::{
-    fs::File,
-    io::{self, Write},
+    io,
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -120,10 +119,6 @@ fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
             .detach_mounts()
             .map_err(Failure::step("detach the mounts from the host's"))?;
     }
-    if let Some(folder) = &plan.read_only {
-        let step = format!("make {} read-only", folder.display());
-        kernel.make_read_only(folder).map_err(Failure::step(step))?;
-    }
     for wanted in &plan.mounts {
         if wanted.optional && !kernel.is_folder(&wanted.target) {
             continue;
@@ -132,6 +127,18 @@ fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
         kernel
             .mount(&mount)
             .map_err(|error| Failure::step(format!("mount {mount}"))(error))?;
+    }
+    if let Some(view) = &plan.cgroups {
+        for (group, root) in &view.binds {
+            let step = || format!("show {} at {}", group.display(), root.display());
+            kernel
+                .bind(group, root)
+                .map_err(|error| Failure::step(step())(error))?;
+        }
+        let step = format!("make {} read-only", view.folder.display());
+        kernel
+            .make_read_only(&view.folder)
+            .map_err(Failure::step(step))?;
     }
     if let Some(hostname) = &plan.hostname {
         kernel
@@ -191,7 +198,7 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Failure {
 fn finish(kernel: &impl Kernel, running: Running) -> io::Result<()> {
     let ended = wait_for(kernel, running.task, running.own_processes)?;
     // One write: it is there whole, or not at all.
-    File::from(running.status).write_all(status_line(ended).as_bytes())?;
+    kernel.write_to(running.status.as_fd(), &status_line(ended))?;
     if !running.own_processes {
         // Where this process is no namespace's init, the kernel leaves that to it.
         loop {

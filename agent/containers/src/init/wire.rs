@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tepui_sys::{Mount, MountFlags, Reaped, User};
+use tepui_sys::{Mount, Reaped, User};
 
 use crate::{ExitStatus, Isolation};
 
@@ -51,8 +51,8 @@ pub(crate) struct Plan {
     pub(crate) own_processes: bool,
     /// What to mount, in this order.
     pub(crate) mounts: Vec<MountPlan>,
-    /// The folder of cgroup hierarchies, made read-only before the mounts.
-    pub(crate) read_only: Option<PathBuf>,
+    /// Where the container sees its cgroups.
+    pub(crate) cgroups: Option<CgroupView>,
     /// The host name to set.
     pub(crate) hostname: Option<String>,
     /// How gladly the kernel should take this container when memory runs out.
@@ -92,7 +92,6 @@ pub(crate) struct MountPlan {
     pub(crate) kind: String,
     pub(crate) target: PathBuf,
     pub(crate) options: String,
-    pub(crate) read_only: bool,
     /// Skip it where the folder does not exist.
     pub(crate) optional: bool,
 }
@@ -103,13 +102,19 @@ impl From<&MountPlan> for Mount {
             kind: plan.kind.clone(),
             target: plan.target.clone(),
             // Only shared memory may hold programs: some map code from there.
-            flags: MountFlags {
-                read_only: plan.read_only,
-                no_exec: plan.kind != "tmpfs",
-            },
+            no_exec: plan.kind != "tmpfs",
             options: plan.options.clone(),
         }
     }
+}
+
+/// How a container sees its own cgroups at the usual place, and only reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CgroupView {
+    /// Each of the container's groups, and the root of the hierarchy in whose place it is to be seen.
+    pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+    /// The folder of all hierarchies, to be made read-only.
+    pub(crate) folder: PathBuf,
 }
 
 /// Init to agent: why the task does not run.

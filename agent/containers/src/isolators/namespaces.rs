@@ -58,14 +58,7 @@ pub(super) static CGROUP: Namespace = Namespace {
     isolator: Isolator::CgroupNamespace,
     file: "cgroup",
     prepare: |container| {
-        container
-            .plan
-            .read_only
-            .clone_from(&container.views.read_only);
-        container
-            .plan
-            .mounts
-            .extend_from_slice(&container.views.mounts);
+        container.plan.cgroups = container.group.map(|group| group.view());
     },
 };
 
@@ -75,7 +68,6 @@ fn mount(kind: &str, target: &str, options: String, optional: bool) -> MountPlan
         kind,
         target,
         options,
-        read_only: false,
         optional,
     }
 }

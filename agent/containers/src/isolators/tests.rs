@@ -1,1 +1,150 @@
+use std::{collections::BTreeSet, os::fd::OwnedFd, sync::Mutex};
 
+use tepui_model::{ContainerId, Quantity};
+
+use super::*;
+use crate::{
+    Bytes, Isolation, Limits, Program, Usage,
+    cgroups::{CpuLimits, Entrance, Error},
+    init::wire::CgroupView,
+};
+
+/// A cgroup that does nothing but write down its limits.
+#[derive(Debug, Default)]
+struct FakeGroup(Mutex<Vec<String>>);
+
+impl FakeGroup {
+    fn record(&self, line: String) -> Result<(), Error> {
+        self.0.lock().unwrap().push(line);
+        Ok(())
+    }
+}
+
+impl Group for FakeGroup {
+    fn create(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn entrance(&self) -> Entrance {
+        Entrance::default()
+    }
+
+    fn view(&self) -> CgroupView {
+        CgroupView {
+            binds: Vec::new(),
+            folder: "/cg".into(),
+        }
+    }
+
+    fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error> {
+        self.record(format!("cpu {} {:?}", limits.millicpus, limits.quota))
+    }
+
+    fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
+        self.record(format!("memory {} {}", hard.0 >> 20, soft.0 >> 20))
+    }
+
+    fn set_pids(&self, most: u64) -> Result<(), Error> {
+        self.record(format!("pids {most}"))
+    }
+
+    fn processes(&self) -> Result<BTreeSet<u32>, Error> {
+        Ok(BTreeSet::new())
+    }
+
+    fn kill(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+
+    fn oom_events(&self) -> Result<Option<OwnedFd>, Error> {
+        Ok(None)
+    }
+
+    fn oom_kills(&self) -> u64 {
+        0
+    }
+
+    fn memory_report(&self) -> (Bytes, String) {
+        (Bytes(0), String::new())
+    }
+
+    fn remove(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+}
+
+fn spec(memory_limit: Option<Bytes>, pids: Option<u64>) -> Spec {
+    Spec {
+        id: ContainerId::new("c1").unwrap(),
+        sandbox: "/sandbox".into(),
+        program: Program::Shell("true".to_owned()),
+        environment: Vec::new(),
+        user: None,
+        hostname: Some("inside".to_owned()),
+        limits: Limits {
+            cpu_shares: Quantity::from_millis(500),
+            cpu_limit: Some(Quantity::from_units(2)),
+            memory: Bytes(64 << 20),
+            memory_limit,
+            pids,
+        },
+    }
+}
+
+/// Prepares a container with these isolators; returns what was set on its group, and the plan.
+fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
+    let (group, mut plan) = (FakeGroup::default(), Plan::default());
+    let machine = Machine {
+        memory: Bytes(128 << 20),
+        ..Machine::default()
+    };
+    for isolator in isolation.iter() {
+        let mut container = Preparation {
+            spec,
+            machine: &machine,
+            default_pids: 10,
+            group: Some(&group),
+            plan: &mut plan,
+        };
+        isolator.isolate().prepare(&mut container).unwrap();
+    }
+    (group.0.into_inner().unwrap(), plan)
+}
+
+#[test]
+fn every_isolator_adds_its_part() {
+    let (limits, plan) = prepare(Isolation::ALL, &spec(None, None));
+    assert_eq!(limits, ["cpu 500 Some(200ms)", "memory 64 64", "pids 11"]);
+    assert!(plan.own_mounts && plan.own_processes);
+    assert_eq!(plan.hostname.as_deref(), Some("inside"));
+    assert_eq!(plan.cgroups.unwrap().folder.to_str(), Some("/cg"));
+    let mounts: Vec<_> = plan
+        .mounts
+        .iter()
+        .map(|mount| mount.target.to_str().unwrap())
+        .collect();
+    assert_eq!(mounts, ["/proc", "/dev/shm", "/dev/mqueue"]);
+    assert_eq!(
+        plan.mounts[1].options,
+        format!("mode=1777,size={}", 64 << 20)
+    );
+    assert_eq!(plan.oom_score_adj, None);
+}
+
+#[test]
+fn an_isolator_that_is_not_in_use_adds_nothing() {
+    let (limits, plan) = prepare(Isolation::NONE, &spec(None, None));
+    assert!(limits.is_empty());
+    assert_eq!(plan, Plan::default());
+}
+
+#[test]
+fn a_task_that_may_use_more_than_it_asked_for_goes_first_when_memory_runs_out() {
+    let (limits, plan) = prepare(Isolation::ALL, &spec(Some(Bytes(256 << 20)), Some(3)));
+    assert_eq!(limits[1..], ["memory 256 64", "pids 4"]);
+    assert_eq!(plan.oom_score_adj, Some(500));
+}

@@ -1,7 +1,7 @@
 //! An agent of a few lines, for tests: a program that can be launcher and init, and can be killed.
 //!
-//! `tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND` launches one container, says `started`,
-//! and waits to be killed.
+//! `tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND ISOLATION wait|stay` launches one container, says
+//! `started`, and then waits for the container, or stays until it is killed.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -23,12 +23,24 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
-    let [runtime_dir, cgroup_root, sandbox, id, command] = &arguments[..] else {
-        return Err("usage: tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND".into());
+    let [
+        runtime_dir,
+        cgroup_root,
+        sandbox,
+        id,
+        command,
+        isolation,
+        then,
+    ] = &arguments[..]
+    else {
+        return Err("usage: see the first lines of this program's source".into());
     };
-    let runtime = Runtime::probe(Options::new(runtime_dir, cgroup_root))?;
+    let mut options = Options::new(runtime_dir, cgroup_root);
+    options.isolation = isolation.parse()?;
+    let runtime = Runtime::probe(options)?;
+    let id = ContainerId::new(id)?;
     let spec = Spec {
-        id: ContainerId::new(id)?,
+        id: id.clone(),
         sandbox: sandbox.into(),
         program: Program::Shell(command.clone()),
         environment: Vec::new(),
@@ -44,6 +56,9 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
     };
     runtime.launch(spec).await?;
     println!("started");
-    tokio::time::sleep(Duration::MAX).await;
-    Ok(())
+    if then == "stay" {
+        tokio::time::sleep(Duration::MAX).await;
+    }
+    runtime.wait(&id).await;
+    Ok(runtime.remove(&id).await?)
 }

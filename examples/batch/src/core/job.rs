@@ -26,6 +26,17 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// Its name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing more happens to it.
     #[must_use]
     pub const fn has_ended(self) -> bool {
@@ -173,7 +184,7 @@ impl Job {
     /// Ends the job, and whatever of it is alive.
     pub(super) fn end(&mut self, now: Time, state: JobState, reason: &str, effects: &mut Effects) {
         self.state = state;
-        reason.clone_into(&mut self.reason);
+        super::task::cut(reason).clone_into(&mut self.reason);
         self.ended = Some(now);
         for (attempt, _) in self.live() {
             effects.kill(&attempt);
@@ -212,6 +223,23 @@ impl Job {
         }
     }
 
+    /// All tasks are gone, and what they left; only results that are here already stay.
+    pub(super) fn lose_all(&mut self, now: Time, effects: &mut Effects) {
+        let is_here = |place: Place, task: &Task| {
+            self.is_last(place.stage) && matches!(task.state, State::Done(_))
+        };
+        let lost: Vec<Place> = self
+            .tasks()
+            .filter(|(place, task)| task.state != State::Waiting && !is_here(*place, task))
+            .map(|(place, _)| place)
+            .collect();
+        for place in lost {
+            if !self.state.has_ended() {
+                self.lose(now, place, "the master ended the framework", effects);
+            }
+        }
+    }
+
     /// Whether a task of the next stage may still fetch from this one.
     fn is_read(&self, stage: u32) -> bool {
         let next = self.stages.get(stage as usize + 1);
@@ -230,9 +258,10 @@ impl Job {
         task.losses += 1;
         task.remember(message);
         task.retry(now);
-        if task.losses > LOSSES {
+        let losses = task.losses;
+        if losses > LOSSES {
             let reason = format!(
-                "{} was lost {LOSSES} times; at last: {message}",
+                "{} was lost {losses} times; at last: {message}",
                 Named(place)
             );
             self.end(now, JobState::Failed, &reason, effects);

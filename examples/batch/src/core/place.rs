@@ -80,13 +80,14 @@ impl Round {
         let Some(task) = job.task(place) else {
             return Ok(false);
         };
-        let (attempt, avoid) = (task.attempt + 1, task.avoid.as_deref());
+        let attempt = task.attempt + 1;
+        let avoid = task.failed_on.as_ref().map(|site| site.agent.clone());
         let light = job
             .describe(place, attempt)
             .map_err(|error| error.to_string())?;
         let busy = &self.busy;
         let rank = |offer: &Offer| {
-            let failed_there = avoid == Some(offer.agent_id.as_str());
+            let failed_there = avoid.as_ref() == Some(&offer.agent_id);
             (
                 failed_there,
                 busy.get(&offer.agent_id).copied().unwrap_or(0),

@@ -112,6 +112,10 @@ impl Change {
         Self::put(Family::Framework, FRAMEWORK_ID.to_owned(), &id.as_str())
     }
 
+    pub(super) fn no_framework() -> Self {
+        Self::delete(Family::Framework, FRAMEWORK_ID.to_owned())
+    }
+
     pub(super) fn number(last: u64) -> Self {
         Self::put(Family::Framework, LAST_NUMBER.to_owned(), &last)
     }

@@ -166,9 +166,9 @@ pub struct Task {
     /// The last thing that went wrong.
     #[serde(default)]
     pub message: String,
-    /// The agent where that was: another one is better.
+    /// Where that was: another agent is better.
     #[serde(default)]
-    pub avoid: Option<String>,
+    pub failed_on: Option<Site>,
 }
 
 impl Task {
@@ -180,8 +180,14 @@ impl Task {
             losses: 0,
             not_before: Time::ZERO,
             message: String::new(),
-            avoid: None,
+            failed_on: None,
         }
+    }
+
+    /// Where the last attempt is or was.
+    #[must_use]
+    pub fn site(&self) -> Option<&Site> {
+        self.state.site().or(self.failed_on.as_ref())
     }
 
     /// Takes a step; false if the present state does not take it.
@@ -192,12 +198,8 @@ impl Task {
 
     /// Remembers what went wrong, and where.
     pub(super) fn remember(&mut self, message: &str) {
-        let mut end = message.len().min(MESSAGE_BYTES);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message[..end].clone_into(&mut self.message);
-        self.avoid = self.state.site().map(|site| site.agent.to_string());
+        cut(message).clone_into(&mut self.message);
+        self.failed_on = self.state.site().cloned();
     }
 
     /// Back to the beginning, after a pause that doubles each time.
@@ -206,6 +208,15 @@ impl Task {
             self.not_before = now + pause(self.failures + self.losses);
         }
     }
+}
+
+/// The beginning of a text about a failure, as much of it as is kept.
+pub(super) fn cut(message: &str) -> &str {
+    let mut end = message.len().min(MESSAGE_BYTES);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
 }
 
 /// The pause after the `count`th thing that went wrong.

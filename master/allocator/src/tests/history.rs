@@ -227,6 +227,7 @@ impl World {
         if half.is_empty() || rest.is_empty() {
             return self.tasks.push(offer);
         }
+        self.naive.split(&offer, &half, &rest);
         self.tasks.push(Allocation {
             resources: half,
             ..offer.clone()

@@ -91,6 +91,39 @@ fn an_agent_that_shrank_below_what_is_held_offers_the_rest_only() {
 }
 
 #[test]
+fn all_that_a_framework_held_of_a_shrunken_agent_is_freed_once() {
+    let mut allocator = cluster(&["cpus:4;mem:100"], &["*"]);
+    run(&mut allocator, seconds(0));
+    let task = parse("cpus:2;mem:64");
+    allocator.charge(FrameworkKey(0), &Role::default(), AgentKey(0), &task);
+    allocator.update_agent_total(AgentKey(0), parse("cpus:1;mem:50"));
+    allocator.remove_framework(FrameworkKey(0));
+    allocator.check().unwrap();
+    assert_eq!(allocator.free(AgentKey(0)), Some(&parse("cpus:1;mem:50")));
+}
+
+#[test]
+fn two_tasks_on_the_same_port_give_it_back_one_after_the_other() {
+    let mut allocator = cluster(&["cpus:4;mem:100;ports:[1-3]"], &[]);
+    let task = parse("cpus:1;ports:[2-2]");
+    for _ in 0..2 {
+        allocator.charge(FrameworkKey(0), &role("a"), AgentKey(0), &task);
+    }
+    allocator.recover(FrameworkKey(0), &role("a"), AgentKey(0), &task, None);
+    allocator.check().unwrap();
+    assert_eq!(
+        allocator.free(AgentKey(0)),
+        Some(&parse("cpus:3;mem:100;ports:[1-1,3-3]"))
+    );
+    allocator.recover(FrameworkKey(0), &role("a"), AgentKey(0), &task, None);
+    allocator.check().unwrap();
+    assert_eq!(
+        allocator.free(AgentKey(0)),
+        Some(&parse("cpus:4;mem:100;ports:[1-3]"))
+    );
+}
+
+#[test]
 fn giving_back_what_is_not_held_is_passed_over_and_reported() {
     let mut allocator = cluster(&["cpus:4;mem:100"], &["*"]);
     let offer = run(&mut allocator, seconds(0)).remove(0);

@@ -9,7 +9,7 @@ use tepui_model::{
 };
 
 use crate::{
-    Allocation, FrameworkProfile, Options, candidates::shuffle, clamp::subtract_what_is_there,
+    Allocation, FrameworkProfile, Options, candidates::rotate, clamp::subtract_what_is_there,
     limits::MAX_REFUSALS_PER_CLIENT,
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Naive {
     roles: BTreeMap<Role, NaiveRole>,
     roles_made: u32,
     runs: u64,
+    /// The largest key there ever was, and one.
+    places: u32,
 }
 
 #[derive(Debug)]
@@ -51,22 +53,19 @@ struct NaiveRole {
 
 impl NaiveAgent {
     fn free(&self) -> Resources {
-        let held = self
-            .held
-            .iter()
-            .fold(Resources::new(), |sum, (_, held)| sum + held);
         let mut free = self.total.clone();
-        subtract_what_is_there(&mut free, &held);
+        for (_, held) in &self.held {
+            subtract_what_is_there(&mut free, held);
+        }
         free
     }
-}
 
-impl NaiveAgent {
-    fn hold(&mut self, name: &Name, resources: &Resources) {
-        match self.held.iter_mut().find(|(holder, _)| holder == name) {
-            Some((_, held)) => *held += resources,
-            None => self.held.push((name.clone(), resources.clone())),
-        }
+    /// Where exactly those resources are held.
+    fn place(&self, held: &Allocation) -> usize {
+        let own = |(name, resources): &(Name, Resources)| {
+            *name == (held.framework, held.role.clone()) && *resources == held.resources
+        };
+        self.held.iter().position(own).unwrap()
     }
 }
 
@@ -90,6 +89,7 @@ impl Naive {
             refused: Vec::new(),
         };
         self.agents.insert(key, agent);
+        self.places = self.places.max(key.0 + 1);
         self.tidy();
     }
 
@@ -165,6 +165,14 @@ impl Naive {
         }
     }
 
+    /// Half of an offer is used, so that the two are held by themselves.
+    pub(super) fn split(&mut self, offer: &Allocation, half: &Resources, rest: &Resources) {
+        let agent = self.agents.get_mut(&offer.agent).unwrap();
+        let (name, _) = agent.held.swap_remove(agent.place(offer));
+        agent.held.push((name.clone(), half.clone()));
+        agent.held.push((name, rest.clone()));
+    }
+
     pub(super) fn recover(&mut self, offer: &Allocation, refuse: Option<Time>) {
         let name = (offer.framework, offer.role.clone());
         let Some(agent) = self.agents.get_mut(&offer.agent) else {
@@ -173,13 +181,7 @@ impl Naive {
         let Some(client) = self.clients.get(&name) else {
             return;
         };
-        let (_, held) = agent
-            .held
-            .iter_mut()
-            .find(|(holder, _)| *holder == name)
-            .unwrap();
-        held.subtract(&offer.resources).unwrap();
-        agent.held.retain(|(_, held)| !held.is_empty());
+        agent.held.swap_remove(agent.place(offer));
         if let Some(until) = refuse.filter(|_| client.subscribed) {
             note(&mut agent.refused, &name, &offer.resources, until);
         }
@@ -190,7 +192,8 @@ impl Naive {
         let Some(agent) = self.agents.get_mut(&taken.agent) else {
             return;
         };
-        agent.hold(&(taken.framework, taken.role.clone()), &taken.resources);
+        let name = (taken.framework, taken.role.clone());
+        agent.held.push((name, taken.resources.clone()));
         self.client(taken.framework, &taken.role);
     }
 
@@ -270,14 +273,14 @@ impl Naive {
     pub(super) fn allocate(&mut self, now: Time) -> Vec<Allocation> {
         self.runs += 1;
         let mut keys: Vec<AgentKey> = self.agents.keys().copied().collect();
-        shuffle(&mut keys, self.options.seed, self.runs);
+        rotate(&mut keys, self.options.seed, self.runs, self.places);
         let mut made = Vec::new();
         for key in keys {
             while let Some((name, resources)) = self.choose(key, now) {
                 self.clients.get_mut(&name).unwrap().served += 1;
                 self.roles.get_mut(&name.1).unwrap().served += 1;
                 let agent = self.agents.get_mut(&key).unwrap();
-                agent.hold(&name, &resources);
+                agent.held.push((name.clone(), resources.clone()));
                 made.push(Allocation {
                     framework: name.0,
                     role: name.1,

@@ -34,7 +34,7 @@ impl Master {
             return self.lose_agent(key, "it does not answer pings", effects);
         }
         agent.unanswered_pings += 1;
-        effects.to_agent(connection, AgentCommand::Ping);
+        effects.tell_agent(connection, AgentCommand::Ping);
         self.timers
             .set(Timer::Ping(key), self.now + self.config.agent_ping_timeout);
     }
@@ -124,3 +124,6 @@ impl Master {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

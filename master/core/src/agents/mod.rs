@@ -1,5 +1,6 @@
 //! Agents: who is there, who may come back, who must not.
 
+mod agreement;
 mod liveness;
 mod lost;
 mod register;

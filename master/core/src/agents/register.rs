@@ -9,7 +9,6 @@ use crate::{
     Master,
     effects::{AgentCommand, Effect, Effects},
     events::{ConnectionId, Registration},
-    limits::MAX_AGENTS,
     master::Peer,
     notices::Notice,
     timers::Timer,
@@ -69,8 +68,9 @@ impl Master {
     }
 
     pub(super) fn has_room_for_agent(&self) -> Result<(), String> {
-        if self.agents.slab.len() >= MAX_AGENTS {
-            return Err(format!("there are {MAX_AGENTS} agents already"));
+        let limit = self.config.limits.agents;
+        if self.agents.slab.len() >= limit {
+            return Err(format!("there are {limit} agents already"));
         }
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Master {
             master: Arc::clone(&self.info),
             silence_limit: self.config.agent_silence_limit(),
         };
-        effects.to_agent(connection, registered);
+        effects.tell_agent(connection, registered);
         self.connections.insert(connection, Peer::Agent(key));
         self.timers.cancel(Timer::AgentDeadline(key));
         self.timers
@@ -134,7 +134,7 @@ impl Master {
     /// Tells an agent, if it is connected.
     pub(crate) fn command(&self, id: &AgentId, command: AgentCommand, effects: &mut Effects) {
         if let Some(connection) = self.agents.find(id).and_then(|agent| agent.connection) {
-            effects.to_agent(connection, command);
+            effects.tell_agent(connection, command);
         }
     }
 }
@@ -146,7 +146,7 @@ pub(super) fn refuse(
     forget_identity: bool,
     effects: &mut Effects,
 ) {
-    effects.to_agent(
+    effects.tell_agent(
         connection,
         AgentCommand::Refused {
             message,
@@ -155,3 +155,6 @@ pub(super) fn refuse(
     );
     effects.push(Effect::EndAgent { connection });
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,14 @@
 //! Agents that are lost or removed, and what becomes of their tasks (Mesos: TSK-04).
 
-use tepui_model::{AgentId, AgentKey, FrameworkKey, Reason, TaskId, TaskStatus};
+use tepui_model::{AgentId, AgentKey, Reason};
 
 use super::AgentStep;
 use crate::{
     Master,
     effects::{AgentCommand, Effects, FrameworkEvent},
-    frameworks::FrameworkState,
     notices::Notice,
     record::{Change, LostAgent, Record, RecordKind},
-    tasks::{Verdict, from_master},
+    tasks::Verdict,
 };
 
 impl Master {
@@ -70,7 +69,7 @@ impl Master {
                 message: message.clone(),
                 forget_identity: true,
             };
-            effects.to_agent(connection, refused);
+            effects.tell_agent(connection, refused);
         }
         if let Some(id) = self.take_out(key, Verdict::GoneByOperator, &message, effects) {
             self.note_gone(id, effects);
@@ -85,13 +84,14 @@ impl Master {
         if self.agents.unreachable.remove(id).is_some() {
             effects.persist(Change::Delete(RecordKind::Unreachable, id.to_string()));
         }
-        let keys: Vec<_> = self
-            .frameworks
-            .iter()
-            .map(|framework| framework.key)
-            .collect();
-        for key in keys {
-            self.give_up_unreachable_tasks(key, id, effects);
+        let reason = Reason::AgentRemovedByOperator;
+        let why = (
+            Verdict::GoneByOperator,
+            reason,
+            "Agent has been marked gone",
+        );
+        for key in self.frameworks.keys() {
+            self.conclude_unreachable(key, id, why, effects);
         }
         self.note_gone(id.clone(), effects);
     }
@@ -104,49 +104,6 @@ impl Master {
         effects.persist(Change::Put(Record::Gone(gone)));
         self.agents.gone.insert(id.clone(), self.now);
         self.tell_failure(&id, effects);
-    }
-
-    fn give_up_unreachable_tasks(
-        &mut self,
-        key: FrameworkKey,
-        agent: &AgentId,
-        effects: &mut Effects,
-    ) {
-        let message = "Agent has been marked gone";
-        let why = (
-            Verdict::GoneByOperator,
-            Reason::AgentRemovedByOperator,
-            message,
-        );
-        self.conclude_unreachable(key, agent, why, effects);
-    }
-
-    /// Tasks out of reach that never come back.
-    pub(super) fn conclude_unreachable(
-        &mut self,
-        key: FrameworkKey,
-        agent: &AgentId,
-        (verdict, reason, message): (Verdict, Reason, &str),
-        effects: &mut Effects,
-    ) {
-        let now = self.now;
-        let Some(framework) = self.frameworks.get(key) else {
-            return;
-        };
-        let state = verdict.state(framework.is_partition_aware());
-        for id in framework.unreachable.of_agent(agent) {
-            let Some(framework) = self.frameworks.get_mut(key) else {
-                return;
-            };
-            let Some(mut task) = framework.unreachable.remove(&id) else {
-                continue;
-            };
-            let status = from_master(now, id, Some(agent.clone()), state, reason, message);
-            task.state = state;
-            task.keep(status.clone());
-            self.complete_task(key, task);
-            self.tell_and_publish(key, status, effects);
-        }
     }
 
     /// Takes an agent out of the tables, with all that is on it.
@@ -165,99 +122,12 @@ impl Master {
         let tasks = agent.tasks.clone();
         effects.persist(Change::Delete(RecordKind::Agent, id.to_string()));
         for (framework, task) in &tasks {
-            self.lose_task(*framework, task, verdict, message, effects);
+            self.lose_task(*framework, task, (verdict, message), effects);
         }
         self.allocator.remove_agent(key);
         self.agents.remove(key);
         effects.publish(Notice::AgentRemoved(id.clone()));
         Some(id)
-    }
-
-    /// A task whose agent is taken out of the tables.
-    fn lose_task(
-        &mut self,
-        key: FrameworkKey,
-        id: &TaskId,
-        verdict: Verdict,
-        message: &str,
-        effects: &mut Effects,
-    ) {
-        let now = self.now;
-        let limit = self.config.max_unreachable_tasks_per_framework;
-        let Some(framework) = self.frameworks.get(key) else {
-            return;
-        };
-        let (aware, state) = (framework.is_partition_aware(), framework.state);
-        let Some(task) = framework.tasks.get(id) else {
-            return;
-        };
-        if task.is_over() {
-            // Its end was told, or will be by its agent.
-            self.drop_task(key, id);
-            return self.finish_removal(key);
-        }
-        let told = verdict.state(aware);
-        let agent_id = Some(task.agent_id().clone());
-        let reason = match verdict {
-            Verdict::GoneByOperator => Reason::AgentRemovedByOperator,
-            _ => Reason::AgentRemoved,
-        };
-        let mut status = from_master(now, id.clone(), agent_id, told, reason, message);
-        status.unreachable_time = (verdict == Verdict::Unreachable).then_some(now);
-        if verdict != Verdict::Unreachable || state == FrameworkState::Ending {
-            self.conclude(key, status, effects);
-            return self.finish_removal(key);
-        }
-        let Some(framework) = self.frameworks.get_mut(key) else {
-            return;
-        };
-        let Some(mut task) = framework.tasks.remove(id) else {
-            return;
-        };
-        let agent = self.agents.by_id.get(task.agent_id()).copied();
-        task.state = told;
-        task.keep(status.clone());
-        let (role, resources) = (task.role.clone(), task.info.resources.clone());
-        framework.unreachable.insert(task, now, limit);
-        if let Some(agent) = agent {
-            self.allocator.recover(key, &role, agent, &resources, None);
-        }
-        self.tell_and_publish(key, status, effects);
-    }
-
-    /// A task has ended because the master says so: told, freed, and kept as history.
-    pub(crate) fn conclude(
-        &mut self,
-        key: FrameworkKey,
-        status: TaskStatus,
-        effects: &mut Effects,
-    ) {
-        let id = status.task_id.clone();
-        let Some(task) = self.task_mut(key, &id) else {
-            return;
-        };
-        let was_over = task.is_over();
-        task.state = status.state;
-        task.keep(status.clone());
-        let (role, resources) = (task.role.clone(), task.info.resources.clone());
-        let agent = task.agent_id().clone();
-        if let Some(agent) = self.agents.by_id.get(&agent).copied().filter(|_| !was_over) {
-            self.allocator.recover(key, &role, agent, &resources, None);
-        }
-        self.drop_task(key, &id);
-        self.tell_and_publish(key, status, effects);
-    }
-
-    fn tell_and_publish(&self, key: FrameworkKey, status: TaskStatus, effects: &mut Effects) {
-        let Some(framework) = self.frameworks.get(key) else {
-            return;
-        };
-        effects.publish(Notice::TaskUpdated {
-            framework_id: framework.id.clone(),
-            state: status.state,
-            status: Box::new(status.clone()),
-        });
-        self.tell(key, FrameworkEvent::Update(Box::new(status)), effects);
     }
 
     /// Every framework hears that an agent is lost, whether it has tasks there or not.
@@ -272,3 +142,6 @@ impl Master {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ impl AgentState {
 
 #[cfg(test)]
 mod tests {
-    use super::{AgentState::*, AgentStep::*, *};
+    use super::{AgentState::*, AgentStep::*};
 
     #[test]
     fn the_table_of_an_agents_states_is_the_one_in_the_docs() {

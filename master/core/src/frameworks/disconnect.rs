@@ -66,7 +66,7 @@ impl Master {
     pub(crate) fn tell(&self, key: FrameworkKey, event: FrameworkEvent, effects: &mut Effects) {
         let framework = self.frameworks.get(key);
         if let Some(connection) = framework.and_then(|framework| framework.connection) {
-            effects.to_framework(connection, event);
+            effects.tell_framework(connection, event);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Frameworks: who is subscribed, who may come back, who is removed.
 
+mod calls;
 mod disconnect;
 mod roles;
 mod state;
 mod subscribe;
 mod teardown;
+mod update;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -102,6 +104,11 @@ impl Frameworks {
     /// All in the table, those that are being ended too, in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Framework> {
         self.slab.iter()
+    }
+
+    /// The keys of all in the table, for a loop that changes it.
+    pub(crate) fn keys(&self) -> Vec<FrameworkKey> {
+        self.iter().map(|framework| framework.key).collect()
     }
 
     pub(crate) fn is_removed(&self, id: &FrameworkId) -> bool {

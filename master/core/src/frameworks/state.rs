@@ -59,7 +59,7 @@ impl FrameworkState {
 
 #[cfg(test)]
 mod tests {
-    use super::{FrameworkState::*, FrameworkStep::*, *};
+    use super::{FrameworkState::*, FrameworkStep::*};
 
     #[test]
     fn the_table_of_a_frameworks_states_is_the_one_in_the_docs() {

@@ -1,16 +1,16 @@
-//! SUBSCRIBE and UPDATE_FRAMEWORK: who a framework is (Mesos: FWK-01, FWK-02, FWK-07).
+//! SUBSCRIBE: a framework is there, or there again (Mesos: FWK-01, FWK-02).
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{FrameworkId, FrameworkInfo, FrameworkKey, Role};
 
-use super::{Framework, FrameworkState, FrameworkStep};
+use super::{Framework, FrameworkState, FrameworkStep, update::check_suppressed};
 use crate::{
     Master,
-    calls::{Action, SchedulerCall, Subscribe},
+    calls::Subscribe,
     effects::{Effect, Effects, Ending, FrameworkEvent},
     events::ConnectionId,
-    limits::{MAX_FAILOVER_TIMEOUT, MAX_FRAMEWORKS},
+    limits::MAX_FAILOVER_TIMEOUT,
     master::Peer,
     notices::{Notice, OfferEnd},
     record::FrameworkRecord,
@@ -19,70 +19,12 @@ use crate::{
 };
 
 impl Master {
-    pub(crate) fn call(
+    pub(super) fn subscribe(
         &mut self,
         connection: ConnectionId,
-        call: SchedulerCall,
+        subscribe: Subscribe,
         effects: &mut Effects,
     ) {
-        let subscribed = match self.connections.get(&connection) {
-            Some(Peer::Framework(key)) => Some(*key),
-            Some(Peer::Agent(_)) => return,
-            None => None,
-        };
-        match (call.action, subscribed) {
-            (Action::Subscribe(subscribe), None) => {
-                self.subscribe(connection, *subscribe, effects);
-            }
-            (Action::InvalidSubscription(problem), None) => {
-                refuse(connection, problem, effects);
-            }
-            (Action::Subscribe(_) | Action::InvalidSubscription(_), Some(key)) => {
-                let problem = "this stream is subscribed already; open another to fail over";
-                self.break_off(key, Ending::NotNow(problem.to_owned()), effects);
-            }
-            (_, None) => {
-                let ending = Ending::NotNow("the first call must be SUBSCRIBE".to_owned());
-                effects.push(Effect::EndFramework { connection, ending });
-            }
-            (action, Some(key)) => match self.check_caller(key, call.framework_id.as_ref()) {
-                Ok(()) => self.act(key, action, effects),
-                Err(problem) => self.break_off(key, Ending::InvalidCall(problem), effects),
-            },
-        }
-    }
-
-    fn check_caller(&self, key: FrameworkKey, named: Option<&FrameworkId>) -> Result<(), String> {
-        let subscribed = self.frameworks.get(key).map(|framework| &framework.id);
-        match named {
-            Some(named) if subscribed != Some(named) => Err(format!(
-                "framework_id: {named} is not the framework that subscribed on this stream"
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn act(&mut self, key: FrameworkKey, action: Action, effects: &mut Effects) {
-        match action {
-            Action::Teardown => self.teardown(key, None, effects),
-            Action::Accept(accept) => self.accept(key, accept, effects),
-            Action::Decline(decline) => self.decline(key, &decline, effects),
-            Action::Revive(roles) => self.revive(key, &roles, effects),
-            Action::Suppress(roles) => self.suppress(key, &roles, effects),
-            Action::Kill(kill) => self.kill(key, &kill, effects),
-            Action::Acknowledge(acknowledge) => self.acknowledge(key, &acknowledge, effects),
-            Action::Reconcile(tasks) => self.reconcile(key, &tasks, effects),
-            Action::ReconcileOperations(operations) => {
-                self.reconcile_operations(key, &operations, effects);
-            }
-            Action::UpdateFramework(update) => self.update_framework(key, *update, effects),
-            Action::Ignored(what) => effects.warn(format!("ignoring {what}")),
-            // Told apart by the caller.
-            Action::Subscribe(_) | Action::InvalidSubscription(_) => {}
-        }
-    }
-
-    fn subscribe(&mut self, connection: ConnectionId, subscribe: Subscribe, effects: &mut Effects) {
         if let Err(problem) = check_suppressed(&subscribe) {
             return refuse(connection, problem, effects);
         }
@@ -106,8 +48,9 @@ impl Master {
         subscribe: Subscribe,
         effects: &mut Effects,
     ) {
-        if self.frameworks.slab.len() >= MAX_FRAMEWORKS {
-            let problem = format!("There are {MAX_FRAMEWORKS} frameworks already");
+        let limit = self.config.limits.frameworks;
+        if self.frameworks.slab.len() >= limit {
+            let problem = format!("There are {limit} frameworks already");
             return refuse(connection, problem, effects);
         }
         let Subscribe {
@@ -140,7 +83,7 @@ impl Master {
         }
         if let Some(old) = framework.connection {
             let problem = "Framework failed over".to_owned();
-            effects.to_framework(old, FrameworkEvent::Error(problem));
+            effects.tell_framework(old, FrameworkEvent::Error(problem));
             effects.push(Effect::EndFramework {
                 connection: old,
                 ending: Ending::Done,
@@ -169,17 +112,6 @@ impl Master {
         }
     }
 
-    /// All that a framework says of itself anew, but for what it cannot change (Mesos: FWK-07).
-    fn take_over(&mut self, key: FrameworkKey, update: Subscribe) {
-        let Some(framework) = self.frameworks.get_mut(key) else {
-            return;
-        };
-        framework.info = merged(&framework.info, update.info, &framework.id);
-        framework.suppressed = update.suppressed_roles.into_iter().collect();
-        let profile = framework.profile();
-        self.allocator.update_framework(key, profile);
-    }
-
     /// Tells a framework that it is subscribed, and keeps that it is.
     fn welcome(&mut self, key: FrameworkKey, connection: ConnectionId, effects: &mut Effects) {
         let now = self.now;
@@ -198,7 +130,7 @@ impl Master {
             heartbeat_interval: self.config.heartbeat_interval,
             master: Arc::clone(&self.info),
         };
-        effects.to_framework(connection, subscribed);
+        effects.tell_framework(connection, subscribed);
         self.connections.insert(connection, Peer::Framework(key));
         self.timers.cancel(Timer::FrameworkDeadline(key));
         self.allocator.set_framework_active(key, true);
@@ -249,89 +181,15 @@ impl Master {
         }
         key
     }
-
-    /// UPDATE_FRAMEWORK (Mesos: FWK-07): all or nothing.
-    fn update_framework(&mut self, key: FrameworkKey, update: Subscribe, effects: &mut Effects) {
-        if let Err(problem) = self.check_update(key, &update) {
-            return self.break_off(key, Ending::InvalidCall(problem), effects);
-        }
-        self.take_over(key, update);
-        let Some(framework) = self.frameworks.get(key) else {
-            return;
-        };
-        effects.persist(framework.record());
-        let roles: BTreeSet<Role> = framework.info.roles.iter().cloned().collect();
-        effects.publish(Notice::FrameworkUpdated(Box::new(
-            self.framework_view(framework),
-        )));
-        self.rescind_offers_of_framework(key, |role| !roles.contains(role), effects);
-    }
-
-    fn check_update(&self, key: FrameworkKey, update: &Subscribe) -> Result<(), String> {
-        check_suppressed(update)?;
-        let Some(framework) = self.frameworks.get(key) else {
-            return Ok(());
-        };
-        let (old, new) = (&framework.info, &update.info);
-        if new.id.as_ref().is_some_and(|id| *id != framework.id) {
-            return Err("update_framework: the framework's id cannot be changed".to_owned());
-        }
-        if new.principal != old.principal {
-            return Err("Updating 'FrameworkInfo.principal' is unsupported".to_owned());
-        }
-        if new.user != old.user {
-            return Err("Updating 'FrameworkInfo.user' is unsupported".to_owned());
-        }
-        if new.checkpoint != old.checkpoint {
-            return Err("Updating 'FrameworkInfo.checkpoint' is unsupported".to_owned());
-        }
-        Ok(())
-    }
-}
-
-/// Mesos: OFF-11.
-fn check_suppressed(subscribe: &Subscribe) -> Result<(), String> {
-    let roles = &subscribe.info.roles;
-    if subscribe
-        .suppressed_roles
-        .iter()
-        .all(|role| roles.contains(role))
-    {
-        return Ok(());
-    }
-    let list = |roles: &[Role]| {
-        roles
-            .iter()
-            .map(|role| role.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    Err(format!(
-        "Suppressed roles {{ {} }} are not contained in the set of roles {{ {} }}",
-        list(&subscribe.suppressed_roles),
-        list(roles),
-    ))
 }
 
 /// Tells a framework why it is not subscribed, and ends its stream.
-fn refuse(connection: ConnectionId, problem: String, effects: &mut Effects) {
-    effects.to_framework(connection, FrameworkEvent::Error(problem));
+pub(super) fn refuse(connection: ConnectionId, problem: String, effects: &mut Effects) {
+    effects.tell_framework(connection, FrameworkEvent::Error(problem));
     effects.push(Effect::EndFramework {
         connection,
         ending: Ending::Done,
     });
-}
-
-/// The new description, with the user and the checkpointing of the old one.
-fn merged(old: &FrameworkInfo, new: FrameworkInfo, id: &FrameworkId) -> FrameworkInfo {
-    let mut info = new.with_id(id.clone());
-    info.user.clone_from(&old.user);
-    info.checkpoint = old.checkpoint;
-    info.failover_timeout = info.failover_timeout.min(MAX_FAILOVER_TIMEOUT);
-    let wire = Arc::make_mut(&mut info.wire);
-    wire.user.clone_from(&old.wire.user);
-    wire.checkpoint = old.wire.checkpoint;
-    info
 }
 
 #[cfg(test)]

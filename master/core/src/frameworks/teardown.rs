@@ -7,8 +7,8 @@ use tepui_model::{AgentId, FrameworkKey, TaskId};
 use super::{CompletedFramework, FrameworkState, FrameworkStep};
 use crate::{
     Master,
+    agents::Agent,
     effects::{AgentCommand, Effect, Effects, Ending, FrameworkEvent},
-    limits::MAX_REMOVED_FRAMEWORKS,
     notices::Notice,
     record::{Change, Record, RecordKind},
     tasks::KillWish,
@@ -30,7 +30,7 @@ impl Master {
         if let Some(connection) = framework.connection.take() {
             self.connections.remove(&connection);
             if let Some(text) = told {
-                effects.to_framework(connection, FrameworkEvent::Error(text.to_owned()));
+                effects.tell_framework(connection, FrameworkEvent::Error(text.to_owned()));
             }
             effects.push(Effect::EndFramework {
                 connection,
@@ -76,9 +76,9 @@ impl Master {
             since: now,
         }));
         effects.publish(Notice::FrameworkRemoved(completed.info.clone()));
-        if let Some(oldest) = self
-            .frameworks
-            .remember_removed(id, now, MAX_REMOVED_FRAMEWORKS)
+        if let Some(oldest) =
+            self.frameworks
+                .remember_removed(id, now, self.config.limits.removed_frameworks)
         {
             let kind = RecordKind::RemovedFramework;
             effects.persist(Change::Delete(kind, oldest.to_string()));
@@ -176,11 +176,8 @@ impl Master {
         let Some(framework) = self.frameworks.get(key) else {
             return;
         };
-        if framework
-            .tasks
-            .values()
-            .any(|task| task.agent_id() == agent)
-        {
+        let left = |agent: &Agent| agent.tasks.iter().any(|(owner, _)| *owner == key);
+        if self.agents.find(agent).is_none_or(left) {
             return;
         }
         let framework_id = framework.id.clone();

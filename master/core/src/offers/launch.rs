@@ -9,7 +9,7 @@ use super::accept::Grant;
 use crate::{
     Master,
     effects::{AgentCommand, Effects, FrameworkEvent},
-    limits::MAX_TASKS_PER_FRAMEWORK,
+    limits::MAX_QUOTED_CHARS,
     notices::Notice,
     tasks::{Task, from_master},
 };
@@ -58,7 +58,8 @@ impl Master {
         if !grant.left.contains(&task.resources) {
             return Err(format!(
                 "Total resources {} required by task and its executor is more than available {}",
-                task.resources, grant.left,
+                quoted(&task.resources),
+                quoted(&grant.left),
             ));
         }
         Ok(allocated(task, grant))
@@ -75,10 +76,9 @@ impl Master {
         if framework.unreachable.get(id).is_some() {
             return Err(format!("Task reuses the ID of an unreachable task: {id}"));
         }
-        if framework.tasks.len() >= MAX_TASKS_PER_FRAMEWORK {
-            return Err(format!(
-                "The framework has {MAX_TASKS_PER_FRAMEWORK} tasks already"
-            ));
+        let limit = self.config.limits.tasks_per_framework;
+        if framework.tasks.len() >= limit {
+            return Err(format!("The framework has {limit} tasks already"));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Master {
                 framework: Arc::clone(&framework.info.wire),
                 task: Arc::clone(&task.wire),
             };
-            effects.to_agent(connection, command);
+            effects.tell_agent(connection, command);
         }
         effects.publish(Notice::TaskAdded {
             framework_id: framework.id.clone(),
@@ -136,6 +136,16 @@ impl Master {
         };
         self.tell(key, event, effects);
     }
+}
+
+/// A text that others can make long, cut so that many small tasks do not make many large messages.
+fn quoted(what: &impl ToString) -> String {
+    let mut text = what.to_string();
+    if let Some((end, _)) = text.char_indices().nth(MAX_QUOTED_CHARS) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }
 
 /// The task as its agent gets it: each resource names the role that it is allocated to, so that a

@@ -31,7 +31,7 @@ impl Master {
                 continue;
             };
             for part in offers.chunks(MAX_OFFERS_PER_EVENT) {
-                effects.to_framework(connection, FrameworkEvent::Offers(part.to_vec()));
+                effects.tell_framework(connection, FrameworkEvent::Offers(part.to_vec()));
             }
         }
     }

@@ -70,7 +70,7 @@ impl Master {
         };
         let framework = self.frameworks.get(held.framework);
         if let Some(connection) = framework.and_then(|framework| framework.connection) {
-            effects.to_framework(connection, FrameworkEvent::Rescind(held.offer.id.clone()));
+            effects.tell_framework(connection, FrameworkEvent::Rescind(held.offer.id.clone()));
         }
     }
 

@@ -205,3 +205,6 @@ impl Master {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! UPDATE_WEIGHTS: how much more of the cluster one role may have than another (Mesos: WGT-01).
 
-use tepui_model::{FrameworkKey, Quantity, Role};
+use tepui_model::{Quantity, Role};
 use tepui_proto::v1;
 
 use super::{OperatorError, OperatorReply};
@@ -44,12 +44,7 @@ impl Master {
         if !self.frameworks.iter().any(concerned) {
             return;
         }
-        let keys: Vec<FrameworkKey> = self
-            .frameworks
-            .iter()
-            .map(|framework| framework.key)
-            .collect();
-        for key in keys {
+        for key in self.frameworks.keys() {
             self.rescind_offers_of_framework(key, |_| true, effects);
         }
     }
@@ -66,3 +61,6 @@ fn weight(wire: &v1::WeightInfo) -> Result<(Role, Quantity), OperatorError> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,12 +37,11 @@ impl Master {
             uuid: *uuid,
         };
         self.command(agent_id, command, effects);
-        let told = framework
+        let task = framework
             .tasks
             .get(task_id)
             .filter(|task| task.agent_id() == agent_id);
-        let told = told.and_then(|task| task.told);
-        if told.is_some_and(|told| told.uuid == Some(*uuid) && told.state.is_terminal()) {
+        if task.is_some_and(|task| task.ended_with(*uuid)) {
             self.drop_task(key, task_id);
         }
     }

@@ -48,3 +48,6 @@ impl Master {
         self.command(&there, command, effects);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! Tasks as the master knows them: what they are, where, and how far.
 
 mod acknowledge;
+mod adopt;
 mod kill;
+mod lose;
 mod status;
 mod unreachable;
 mod update;
@@ -82,6 +84,18 @@ impl Task {
     /// task that its agent brings (Mesos: TSK-01).
     pub(crate) const fn is_over(&self) -> bool {
         self.state.is_terminal()
+    }
+
+    /// Whether that update told its end. After a restart of the master the agent's newest status
+    /// says so, though this master has not told it.
+    pub(crate) fn ended_with(&self, uuid: StatusUuid) -> bool {
+        let last = self.statuses.last();
+        last.is_some_and(|last| last.state.is_terminal() && last.uuid == Some(uuid))
+    }
+
+    /// Whether its agent is about to tell its end.
+    pub(crate) const fn is_about_to_end(&self) -> bool {
+        self.is_over() && self.told.is_none()
     }
 
     /// The state that reconciliation tells: never ahead of the updates that are on their way.

@@ -32,7 +32,8 @@ impl Master {
         let Some(key) = self.frameworks.by_id.get(framework_id).copied() else {
             // It is removed, and nothing of it was known to be there.
             let framework_id = framework_id.clone();
-            return effects.to_agent(connection, AgentCommand::ShutdownFramework { framework_id });
+            return effects
+                .tell_agent(connection, AgentCommand::ShutdownFramework { framework_id });
         };
         if self.is_elsewhere(key, agent_key, &status.task_id) {
             return self.end_stranger(key, connection, &status, effects);
@@ -42,7 +43,13 @@ impl Master {
         if ending == Some(FrameworkState::Ending) {
             self.settle_ending(key, agent_key, connection, &status, effects);
         } else {
+            let id = status.task_id.clone();
+            // An end without a uuid is told once; nobody will acknowledge it.
+            let settled = status.uuid.is_none() && status.state.is_terminal();
             self.tell(key, FrameworkEvent::Update(Box::new(status)), effects);
+            if settled {
+                self.drop_task(key, &id);
+            }
         }
     }
 
@@ -78,7 +85,7 @@ impl Master {
                 task_id,
                 uuid,
             };
-            effects.to_agent(connection, command);
+            effects.tell_agent(connection, command);
         }
         if !status.state.is_terminal() {
             let command = AgentCommand::KillTask {
@@ -86,7 +93,7 @@ impl Master {
                 task_id,
                 grace: None,
             };
-            effects.to_agent(connection, command);
+            effects.tell_agent(connection, command);
         }
     }
 
@@ -150,7 +157,7 @@ impl Master {
                 task_id,
                 uuid,
             };
-            effects.to_agent(connection, command);
+            effects.tell_agent(connection, command);
         }
         if let Some(agent) = self.agents.get(agent) {
             self.forget_framework_on(key, &agent.id.clone(), effects);
@@ -205,3 +212,6 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,3 +55,6 @@ impl Allocated {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

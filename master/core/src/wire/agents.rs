@@ -205,3 +205,6 @@ fn message(command: AgentCommand) -> master_message::Message {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,6 @@ fn reconcile_operations(wire: &call::ReconcileOperations) -> Result<Action, Inva
         .collect::<Result<_, _>>()?;
     Ok(Action::ReconcileOperations(queries))
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ pub fn heartbeat_event() -> Event {
         ..Event::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,6 @@ pub fn offer_snapshot<'a>(
         change: Some(change),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use tepui_sys::{Reaped, fake::Recorder};
 use super::*;
 use crate::{
     Isolation,
-    init::wire::{Cause, Command, MountPlan, UserPlan},
+    init::wire::{Cause, CgroupView, Command, MountPlan, UserPlan},
 };
 
 /// An agent that notes when it was called among the calls to the kernel.
@@ -48,7 +48,6 @@ fn mount(kind: &str, target: &str, optional: bool) -> MountPlan {
         kind,
         target,
         options: String::new(),
-        read_only: false,
         optional,
     }
 }
@@ -74,7 +73,10 @@ fn plan() -> Plan {
             mount("tmpfs", "/dev/shm", true),
             mount("mqueue", "/dev/mqueue", true),
         ],
-        read_only: Some("/cg".into()),
+        cgroups: Some(CgroupView {
+            binds: vec![("/cg/pids/c1".into(), "/cg/pids".into())],
+            folder: "/cg".into(),
+        }),
         hostname: Some("inside".into()),
         oom_score_adj: Some(500),
     }
@@ -94,7 +96,7 @@ fn run_over(kernel: &Recorder, request: &Request, plan: Option<Plan>) -> (u8, Ve
     (code, failures.into_inner())
 }
 
-const PREPARATION: [&str; 21] = [
+const PREPARATION: [&str; 22] = [
     "reset signals",
     "block signals",
     "set name tepui-init",
@@ -105,9 +107,10 @@ const PREPARATION: [&str; 21] = [
     "open /run/status for writing",
     "open folder /sandbox",
     "detach mounts",
-    "make /cg read-only",
     "mount proc on /proc noexec",
     "mount tmpfs on /dev/shm",
+    "bind /cg/pids/c1 to /cg/pids",
+    "make /cg read-only",
     "set hostname inside",
     "write 500 to /proc/self/oom_score_adj",
     "open output stdout",
@@ -151,7 +154,7 @@ fn an_init_writes_the_status_of_its_task_and_signals_nobody() {
         .push_back(Some(Reaped::Exited { pid: 2, code: 0 }));
     assert_eq!(run_over(&kernel, &request(), Some(plan())), (0, Vec::new()));
     let mut expected: Vec<_> = PREPARATION.to_vec();
-    expected.push("fork");
+    expected.extend(["fork", "write exited 0 to a file"]);
     assert_eq!(kernel.calls(), expected);
 }
 
@@ -210,6 +213,7 @@ fn without_isolation_the_init_adopts_orphans_and_kills_them_at_the_end() {
             "open output stderr",
             "set output",
             "fork",
+            "write exited 0 to a file",
             "signal descendants SIGKILL",
         ]
     );

@@ -31,11 +31,8 @@ fn tasks_run_on_until_the_framework_is_back_in_time() {
     cluster.events(again.connection);
     cluster.report(&node, &again.id, "t", TaskState::Running);
     assert_eq!(cluster.update(&again).state, TaskState::Running);
-    assert_eq!(
-        names(&cluster.commands(node.connection)),
-        ["run t"],
-        "and pings go on elsewhere"
-    );
+    let commands = names(&cluster.commands(node.connection));
+    assert!(!commands.contains(&"kill t".to_owned()), "{commands:?}");
 }
 
 #[test]

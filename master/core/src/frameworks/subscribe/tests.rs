@@ -278,3 +278,19 @@ fn an_update_is_kept_in_the_registry() {
     assert_eq!(view.frameworks[0].framework_info.name, "renamed");
     assert!(view.frameworks[0].recovered);
 }
+
+#[test]
+fn frameworks_are_bounded_and_those_there_can_still_come_back() {
+    let mut config = crate::testing::config();
+    config.limits.frameworks = 2;
+    let mut cluster = Cluster::with(config);
+    let first = cluster.subscribe(aware());
+    cluster.subscribe(aware());
+    let connection = cluster.try_subscribe(aware());
+    let problem = cluster.error(connection).unwrap();
+    assert_eq!(problem, "There are 2 frameworks already");
+    assert_eq!(
+        cluster.subscribe(aware().with_id(first.id.clone())).id,
+        first.id
+    );
+}

@@ -223,3 +223,21 @@ fn an_update_of_a_framework_nobody_knows_shuts_it_down() {
         ["shutdown unknown"]
     );
 }
+
+#[test]
+fn removed_frameworks_in_the_registry_are_bounded() {
+    let mut config = crate::testing::config();
+    config.limits.removed_frameworks = 2;
+    let mut cluster = Cluster::with(config);
+    for _ in 0..4 {
+        let scheduler = cluster.subscribe(aware());
+        cluster.call(scheduler.connection, Action::Teardown);
+        cluster.pass(seconds(1));
+    }
+    let left: Vec<_> = cluster
+        .registry
+        .keys()
+        .map(|(_, key)| key.as_str())
+        .collect();
+    assert_eq!(left, ["m-0002", "m-0003"]);
+}

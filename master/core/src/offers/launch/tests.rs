@@ -194,3 +194,29 @@ fn the_id_of_an_unreachable_task_cannot_be_used_again() {
     let message = status.message.unwrap();
     assert_eq!(message, "Task reuses the ID of an unreachable task: t");
 }
+
+#[test]
+fn a_framework_has_a_bounded_number_of_tasks() {
+    let mut config = crate::testing::config();
+    config.limits.tasks_per_framework = 2;
+    let mut cluster = Cluster::with(config);
+    let scheduler = cluster.subscribe(aware());
+    let node = cluster.register("one", "cpus:4;mem:1024");
+    cluster.settle();
+    let offer = cluster.offer(&scheduler);
+    let tasks = ["a", "b", "c"].map(|id| task_info(id, &node.id, "cpus:1"));
+    cluster.accept(&scheduler, &[&offer.id], tasks.into());
+    let message = cluster.update(&scheduler).message.unwrap();
+    assert_eq!(message, "The framework has 2 tasks already");
+}
+
+#[test]
+fn long_texts_of_others_are_not_repeated_whole() {
+    let problem = error_of(aware(), |task, _| {
+        let ports: Vec<String> = (0..2000).map(|port| format!("{0}-{0}", 2 * port)).collect();
+        let text = format!("ports:[{}]", ports.join(","));
+        task.resources = resources(&text).to_proto(None);
+    });
+    assert!(problem.len() < 1500, "{} bytes", problem.len());
+    assert!(problem.contains("..."));
+}

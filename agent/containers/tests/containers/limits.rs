@@ -1,0 +1,176 @@
+//! What a container may use, and what becomes of those that want more.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use tepui_containers::{Bytes, ExitStatus, Program};
+use tepui_model::Quantity;
+
+use crate::machine::{Machine, exited, soon};
+
+/// A program that eats memory, of which `/bin/sh` needs little help: `tail` keeps a line until it ends.
+const EAT: &str = "tail /dev/zero";
+
+#[tokio::test]
+async fn a_task_that_meets_its_memory_limit_is_destroyed_and_reported() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut spec = machine.shell("oom", "");
+    spec.program = Program::Exec {
+        path: "/usr/bin/tail".to_owned(),
+        arguments: vec!["tail".to_owned(), "/dev/zero".to_owned()],
+    };
+    let outcome = machine.run(spec).await;
+    assert_eq!(outcome.exit.status, ExitStatus::Signal(9));
+    let report = outcome.exit.oom.expect("a report");
+    assert_eq!(report.limit, Bytes(64 << 20));
+    assert!(
+        report.peak.0 > 60 << 20 && report.peak.0 <= 64 << 20,
+        "{report:?}"
+    );
+    assert!(
+        report
+            .to_string()
+            .starts_with("Memory limit exceeded: Requested: 64MB Maximum Used: 6"),
+        "{report}"
+    );
+    assert!(
+        report.statistics.starts_with("MEMORY STATISTICS:\n"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn a_container_is_destroyed_when_a_child_of_the_task_meets_the_limit() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    // The task itself would go on as if nothing had happened.
+    let began = Instant::now();
+    let outcome = machine.run_shell(&format!("{EAT}; sleep 60")).await;
+    assert!(outcome.exit.oom.is_some(), "{outcome:?}");
+    assert!(began.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn shared_memory_counts_and_a_limit_above_the_request_holds() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let fill = |megabytes| {
+        format!(
+            "head -c {megabytes}M /dev/zero > /dev/shm/x && echo filled; cat /proc/self/oom_score_adj"
+        )
+    };
+    let mut spec = machine.shell("burst", &fill(70));
+    spec.limits.memory_limit = Some(Bytes(128 << 20));
+    let outcome = machine.run(spec).await;
+    assert_eq!(outcome.exit, exited(0), "{outcome:?}");
+    let (filled, score) = outcome.out.trim().split_once('\n').unwrap();
+    assert_eq!(filled, "filled");
+    assert!(
+        (3..1000).contains(&score.parse::<i32>().unwrap()),
+        "{score}"
+    );
+    let mut spec = machine.shell("shm", &fill(63));
+    spec.limits.memory = Bytes(40 << 20);
+    let outcome = machine.run(spec).await;
+    assert!(!outcome.out.contains("filled"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_fork_bomb_stays_inside_its_bound() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let many = "i=0; while [ $i -lt 100 ]; do sleep 60 & i=$((i+1)); done";
+    let bomb = "bomb() { bomb | bomb & }; while :; do bomb; done";
+    let mut spec = machine.shell("bomb", &format!("({many}); ({bomb}); exec sleep 60"));
+    spec.limits.pids = Some(30);
+    let id = spec.id.clone();
+    machine.runtime.launch(spec).await.unwrap();
+    let began = Instant::now();
+    let mut most = 0;
+    while most < 28 || began.elapsed() < Duration::from_millis(500) {
+        let pids = machine.runtime.usage(&id).await.unwrap().pids;
+        assert!(pids <= 31, "{pids}");
+        most = most.max(pids);
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it got only to {most}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    machine.runtime.kill(&id).await.unwrap();
+    machine.runtime.wait(&id).await;
+    machine.runtime.remove(&id).await.unwrap();
+    assert!(machine.groups().is_empty());
+}
+
+#[tokio::test]
+async fn the_options_bound_processes_where_the_task_does_not() {
+    let Some(machine) = Machine::with(|options| options.pids_limit = 3) else {
+        return;
+    };
+    let outcome = machine
+        .run_shell("(:) && (sleep 1 & sleep 1 & sleep 1 & wait)")
+        .await;
+    assert!(outcome.err.contains("ork"), "cannot fork: {outcome:?}");
+}
+
+#[tokio::test]
+async fn a_cpu_quota_holds() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut spec = machine.shell("quota", "while :; do :; done & while :; do :; done");
+    spec.limits.cpu_limit = Some(Quantity::from_millis(200));
+    let id = spec.id.clone();
+    machine.runtime.launch(spec).await.unwrap();
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let used = Duration::from_nanos(machine.runtime.usage(&id).await.unwrap().cpu_nanos);
+    let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
+    machine.runtime.kill(&id).await.unwrap();
+    assert!(share < 0.25, "used {share} processors");
+    assert!(share > 0.05, "used {share} processors");
+}
+
+#[tokio::test]
+async fn use_is_counted() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let spec = machine.shell(
+        "usage",
+        "head -c 20M /dev/zero > /dev/shm/x; echo ready; sleep 60",
+    );
+    let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
+    machine.runtime.launch(spec).await.unwrap();
+    soon("it is ready", || {
+        fs::read_to_string(sandbox.join("stdout")).is_ok_and(|text| !text.is_empty())
+    });
+    let usage = machine.runtime.usage(&id).await.unwrap();
+    assert!(usage.cpu_nanos > 0, "{usage:?}");
+    assert!(
+        (20 << 20..30 << 20).contains(&usage.memory_bytes),
+        "{usage:?}"
+    );
+    assert!((2..=4).contains(&usage.pids), "{usage:?}");
+    machine.runtime.kill(&id).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_limited_so_low_gets_the_least_the_kernel_takes() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut spec = machine.shell("least", "true");
+    spec.limits.cpu_shares = Quantity::ZERO;
+    spec.limits.cpu_limit = Some(Quantity::from_millis(1));
+    spec.limits.memory = Bytes(0);
+    assert_eq!(machine.run(spec).await.exit, exited(0));
+}

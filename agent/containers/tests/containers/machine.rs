@@ -1,0 +1,229 @@
+//! A runtime of its own for every test.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tepui_containers::{
+    Bytes, Exit, ExitStatus, InitProgram, Limits, Options, Program, Runtime, Spec,
+};
+use tepui_model::{ContainerId, Quantity};
+
+/// A program whose `main` calls `init_main` first.
+pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_tepui-test-agent");
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A runtime with its own folders and cgroups.
+pub(crate) struct Machine {
+    pub(crate) runtime: Runtime,
+    pub(crate) options: Options,
+    /// Dropped after the runtime and before the folder.
+    _remains: Remains,
+    pub(crate) folder: TempDir,
+}
+
+/// What a failed test may leave.
+struct Remains(Options);
+
+/// How a container ended, and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) exit: Exit,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Machine {
+    /// `None`, with a line that says why, on a machine where containers cannot be made.
+    pub(crate) fn new() -> Option<Self> {
+        Self::with(|_| {})
+    }
+
+    /// The same with other options.
+    pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Option<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("not run: containers with all isolators need root");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let root = format!("tepui-test/{}-{number}", std::process::id());
+        let mut options = Options::new(folder.path().join("run"), root);
+        options.init = InitProgram::Path(AGENT.into());
+        change(&mut options);
+        let runtime = Runtime::probe(options.clone()).unwrap();
+        let _remains = Remains(options.clone());
+        Some(Self {
+            runtime,
+            options,
+            _remains,
+            folder,
+        })
+    }
+
+    /// Lets the agent die and start again, as far as that can be done in one process.
+    pub(crate) fn restart(self) -> Self {
+        let Self {
+            runtime,
+            options,
+            _remains,
+            folder,
+        } = self;
+        drop(runtime);
+        let runtime = restarted(&options);
+        Self {
+            runtime,
+            options,
+            _remains,
+            folder,
+        }
+    }
+
+    /// A sandbox for a container.
+    pub(crate) fn sandbox(&self, id: &str) -> PathBuf {
+        let sandbox = self.folder.path().join("sandboxes").join(id);
+        fs::create_dir_all(&sandbox).unwrap();
+        sandbox
+    }
+
+    /// A container that runs a shell line.
+    pub(crate) fn shell(&self, id: &str, line: &str) -> Spec {
+        Spec {
+            id: ContainerId::new(id).unwrap(),
+            sandbox: self.sandbox(id),
+            program: Program::Shell(line.to_owned()),
+            environment: vec![(
+                "PATH".to_owned(),
+                "/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            )],
+            user: None,
+            hostname: None,
+            limits: Limits {
+                cpu_shares: Quantity::from_millis(100),
+                cpu_limit: None,
+                memory: Bytes(64 << 20),
+                memory_limit: None,
+                pids: None,
+            },
+        }
+    }
+
+    /// Runs a container to its end, and removes it.
+    pub(crate) async fn run(&self, spec: Spec) -> Outcome {
+        let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
+        self.runtime.launch(spec).await.unwrap();
+        let exit = self.runtime.wait(&id).await;
+        self.runtime.remove(&id).await.unwrap();
+        let read = |name| fs::read_to_string(sandbox.join(name)).unwrap();
+        Outcome {
+            exit,
+            out: read("stdout"),
+            err: read("stderr"),
+        }
+    }
+
+    /// Runs a shell line to its end.
+    pub(crate) async fn run_shell(&self, line: &str) -> Outcome {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        self.run(self.shell(&format!("c{number}"), line)).await
+    }
+
+    /// All cgroups of this machine's containers.
+    pub(crate) fn groups(&self) -> Vec<PathBuf> {
+        groups(&self.options)
+    }
+}
+
+/// The groups that containers have theirs below, one per hierarchy.
+fn roots(options: &Options) -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let hierarchies = mounts.lines().filter(|line| line.contains(" - cgroup"));
+    let paths = hierarchies.filter_map(|line| line.split(' ').nth(4));
+    paths
+        .map(|path| Path::new(path).join(&options.cgroup_root))
+        .collect()
+}
+
+fn groups(options: &Options) -> Vec<PathBuf> {
+    let entries = roots(options)
+        .into_iter()
+        .flat_map(fs::read_dir)
+        .flatten()
+        .flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        let Self(options) = self;
+        soon("all groups are removed", || {
+            for group in groups(options) {
+                for pid in fs::read_to_string(group.join("cgroup.procs"))
+                    .unwrap_or_default()
+                    .lines()
+                {
+                    let pid = nix::unistd::Pid::from_raw(pid.parse().unwrap());
+                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+                }
+                let _ = fs::remove_dir(group);
+            }
+            groups(options).is_empty()
+        });
+        for root in roots(options) {
+            let _ = fs::remove_dir(root);
+        }
+    }
+}
+
+/// A runtime with the same options, as soon as the old one has let go of them.
+pub(crate) fn restarted(options: &Options) -> Runtime {
+    let began = Instant::now();
+    loop {
+        match Runtime::probe(options.clone()) {
+            Ok(runtime) => return runtime,
+            Err(error) if began.elapsed() > Duration::from_secs(10) => panic!("{error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "not so after 20 s: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An id.
+pub(crate) fn id(id: &str) -> ContainerId {
+    ContainerId::new(id).unwrap()
+}
+
+/// A container that exited by itself.
+pub(crate) fn exited(code: i32) -> Exit {
+    Exit {
+        status: ExitStatus::Code(code),
+        oom: None,
+    }
+}
+
+/// A container that was ended by a signal.
+pub(crate) fn signaled(signal: i32) -> Exit {
+    Exit {
+        status: ExitStatus::Signal(signal),
+        oom: None,
+    }
+}

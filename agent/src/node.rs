@@ -1,0 +1,123 @@
+//! The Node service: what the agent answers about itself and the sandboxes of its tasks.
+
+mod call;
+mod files;
+mod http;
+mod read;
+
+use std::{path::PathBuf, sync::Arc};
+
+use tepui_model::{FrameworkId, InvalidId, TaskId};
+use tepui_proto::{
+    DESCRIPTORS,
+    services::{
+        ReadSandboxRequest, SandboxChunk,
+        node_server::{Node as NodeService, NodeServer},
+    },
+    v1::{self, agent},
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, service::Routes};
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    Error,
+    driver::Front,
+    error::broken,
+    limits,
+    machine::{Containers, Machine},
+};
+
+/// What the agent answers about itself and the sandboxes of its tasks.
+#[derive(Clone, Debug)]
+pub(crate) struct Node<C> {
+    front: Front,
+    machine: Machine<C>,
+    sandboxes: PathBuf,
+    flags: Vec<v1::Flag>,
+    readers: Arc<Semaphore>,
+}
+
+impl<C: Containers> Node<C> {
+    pub(crate) fn new(
+        front: Front,
+        machine: Machine<C>,
+        sandboxes: PathBuf,
+        flags: Vec<v1::Flag>,
+    ) -> Self {
+        let readers = Arc::new(Semaphore::new(limits::READERS));
+        Self {
+            front,
+            machine,
+            sandboxes,
+            flags,
+            readers,
+        }
+    }
+}
+
+/// Everything that is served on the agent's port.
+pub(crate) async fn routes<C: Containers>(
+    node: Node<C>,
+    health: &HealthReporter,
+) -> Result<Routes, Error> {
+    let front = node.front.clone();
+    let service = NodeServer::new(node).max_decoding_message_size(limits::MESSAGE_BYTES);
+    health.set_serving::<NodeServer<Node<C>>>().await;
+    let describe = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let unclear = |error| broken("description of its services", &error);
+    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    let routes = Routes::new(service)
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(describe().build_v1().map_err(unclear)?)
+        .add_service(describe().build_v1alpha().map_err(unclear)?);
+    Ok(http::add(routes, front).prepare())
+}
+
+#[tonic::async_trait]
+impl<C: Containers> NodeService for Node<C> {
+    async fn call(
+        &self,
+        request: Request<agent::Call>,
+    ) -> Result<Response<agent::Response>, Status> {
+        self.answer(request.into_inner()).await.map(Response::new)
+    }
+
+    type ReadSandboxStream = ReceiverStream<Result<SandboxChunk, Status>>;
+
+    async fn read_sandbox(
+        &self,
+        request: Request<ReadSandboxRequest>,
+    ) -> Result<Response<Self::ReadSandboxStream>, Status> {
+        let reader = self.open(request.into_inner()).await?;
+        let (chunks, stream) = mpsc::channel(limits::CHUNKS_IN_LINE);
+        tokio::spawn(reader.run(chunks));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// The agent is about to end and answers nothing more.
+fn stopping() -> Status {
+    Status::unavailable("the agent is stopping")
+}
+
+/// Checks the ids of a request.
+fn ids(
+    framework: Option<&v1::FrameworkId>,
+    task: Option<&v1::TaskId>,
+) -> Result<(FrameworkId, TaskId), Status> {
+    let invalid =
+        |field: &str, error: InvalidId| Status::invalid_argument(format!("{field}: {error}"));
+    let missing = |field: &str| Status::invalid_argument(format!("{field} is not set"));
+    let framework = framework.ok_or_else(|| missing("framework_id"))?;
+    let task = task.ok_or_else(|| missing("task_id"))?;
+    Ok((
+        FrameworkId::try_from(framework).map_err(|error| invalid("framework_id", error))?,
+        TaskId::try_from(task).map_err(|error| invalid("task_id", error))?,
+    ))
+}

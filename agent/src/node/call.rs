@@ -1,0 +1,146 @@
+//! The v1 operator calls of an agent that concern what it has.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tepui_agent_core::Agent;
+use tepui_containers::Usage;
+use tepui_model::{ContainerId, Resources};
+use tepui_proto::v1::{
+    self,
+    agent::{
+        Call, Response,
+        call::Type,
+        response::{self, GetContainers, GetFlags, GetHealth, GetVersion},
+    },
+};
+use tonic::Status;
+
+use super::{Node, files, stopping};
+use crate::machine::Containers;
+
+impl<C: Containers> Node<C> {
+    /// Answers a call.
+    pub(super) async fn answer(&self, call: Call) -> Result<Response, Status> {
+        let mut response = Response::default();
+        let kind = match call.r#type() {
+            Type::GetHealth => {
+                self.look(|_| ()).await?;
+                response.get_health = Some(GetHealth { healthy: true });
+                response::Type::GetHealth
+            }
+            Type::GetVersion => {
+                response.get_version = Some(version());
+                response::Type::GetVersion
+            }
+            Type::GetFlags => {
+                response.get_flags = Some(GetFlags {
+                    flags: self.flags.clone(),
+                });
+                response::Type::GetFlags
+            }
+            Type::GetAgent => {
+                response.get_agent = Some(self.look(Agent::get_agent).await?);
+                response::Type::GetAgent
+            }
+            Type::GetTasks => {
+                response.get_tasks = Some(self.look(Agent::get_tasks).await?);
+                response::Type::GetTasks
+            }
+            Type::GetFrameworks => {
+                response.get_frameworks = Some(self.look(Agent::get_frameworks).await?);
+                response::Type::GetFrameworks
+            }
+            Type::GetState => {
+                response.get_state = Some(self.look(Agent::get_state).await?);
+                response::Type::GetState
+            }
+            Type::GetContainers => {
+                response.get_containers = Some(self.containers().await?);
+                response::Type::GetContainers
+            }
+            Type::ListFiles => {
+                let path = call.list_files.ok_or_else(|| not_set("list_files"))?.path;
+                response.list_files = Some(files::list(&self.sandboxes, path).await?);
+                response::Type::ListFiles
+            }
+            Type::ReadFile => {
+                let read = call.read_file.ok_or_else(|| not_set("read_file"))?;
+                response.read_file = Some(files::read(&self.sandboxes, read).await?);
+                response::Type::ReadFile
+            }
+            Type::Unknown => return Err(not_set("type")),
+            other => return Err(unsupported(other)),
+        };
+        response.r#type = Some(kind.into());
+        Ok(response)
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Agent) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        self.front.look(look).await.ok_or_else(stopping)
+    }
+
+    /// The running containers, and what they use.
+    async fn containers(&self) -> Result<GetContainers, Status> {
+        let shown = |agent: &Agent| {
+            let resources = |container: &v1::ContainerId| {
+                let id = ContainerId::try_from(container).ok()?;
+                agent.resources_of(&id).cloned()
+            };
+            let containers = agent.get_containers().into_iter();
+            let with = containers.map(|shown| (resources(&shown.container_id), shown));
+            with.collect::<Vec<_>>()
+        };
+        let mut containers = Vec::new();
+        for (resources, mut container) in self.look(shown).await? {
+            if let Ok(id) = ContainerId::try_from(&container.container_id) {
+                let usage = self.machine.usage(&id).await;
+                container.resource_statistics =
+                    usage.map(|usage| statistics(usage, resources.as_ref()));
+            }
+            containers.push(container);
+        }
+        Ok(GetContainers { containers })
+    }
+}
+
+fn statistics(usage: Usage, resources: Option<&Resources>) -> v1::ResourceStatistics {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let megabytes =
+        |resources: &Resources| tepui_containers::Bytes::from_megabytes(resources.memory()).0;
+    v1::ResourceStatistics {
+        timestamp: now.as_secs_f64(),
+        // The kernel's own sum; it is not told apart here into user and system.
+        cpus_user_time_secs: Some(usage.cpu_nanos as f64 / 1e9),
+        cpus_limit: resources.map(|resources| resources.cpus().as_f64()),
+        mem_limit_bytes: resources.map(megabytes),
+        mem_total_bytes: Some(usage.memory_bytes),
+        processes: Some(u32::try_from(usage.pids).unwrap_or(u32::MAX)),
+        ..v1::ResourceStatistics::default()
+    }
+}
+
+fn version() -> GetVersion {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    GetVersion {
+        version_info: v1::VersionInfo {
+            version,
+            ..v1::VersionInfo::default()
+        },
+    }
+}
+
+fn not_set(field: &str) -> Status {
+    Status::invalid_argument(format!("Call.{field} is not set"))
+}
+
+fn unsupported(call: Type) -> Status {
+    Status::unimplemented(format!(
+        "this agent does not know the call {}",
+        call.as_str_name()
+    ))
+}

@@ -1,0 +1,83 @@
+//! What an agent stands on: its options, its port and its work dir, found good and taken.
+
+use std::net::SocketAddr;
+
+use tepui_agent_core::Config;
+use tepui_containers as containers;
+use tepui_model::AgentInfo;
+use tepui_proto::v1;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::start::blocking;
+use crate::{Error, Options, detect, error::broken, listener, work_dir::WorkDir};
+
+/// What an agent stands on. Dropping it gives everything back.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(super) options: Options,
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) work_dir: WorkDir,
+    pub(super) config: Config,
+}
+
+impl Ground {
+    /// Checks the options, and takes the port and the work dir.
+    pub(crate) async fn take(options: Options) -> Result<Self, Error> {
+        options.validate()?;
+        let listener = listener::bind(options.listen).await?;
+        let path = options.work_dir.clone();
+        let work_dir = blocking(move || WorkDir::claim(&path)).await?;
+        let address = listener.local_addr().map_err(|source| Error::Listen {
+            address: options.listen,
+            source,
+        })?;
+        let config = config(&options, &work_dir, address)?;
+        Ok(Self {
+            options,
+            listener,
+            address,
+            work_dir,
+            config,
+        })
+    }
+
+    /// What the container runtime is asked for.
+    pub(super) fn runtime_options(&self) -> containers::Options {
+        let (options, work_dir) = (&self.options, &self.work_dir);
+        let runtime_dir = options.runtime_dir.clone();
+        let cgroup_root = options.cgroup_root.clone();
+        containers::Options {
+            isolation: options.isolation,
+            pids_limit: options.pids_limit,
+            init: options.init.clone(),
+            ..containers::Options::new(
+                runtime_dir.unwrap_or_else(|| work_dir.runtime()),
+                cgroup_root.unwrap_or_else(|| work_dir.cgroup_root()),
+            )
+        }
+    }
+}
+
+/// What the core is told about this agent.
+fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<Config, Error> {
+    let wire = v1::AgentInfo {
+        hostname: options.name(address),
+        port: Some(i32::from(address.port())),
+        resources: detect::resources(&options.resources, work_dir.path())?.to_proto(None),
+        attributes: options.parse_attributes()?.to_proto(),
+        ..v1::AgentInfo::default()
+    };
+    let info = AgentInfo::try_from(wire).map_err(|error| broken("description", &error))?;
+    let boot_id = tepui_sys::boot_id().map_err(|error| broken("view of the machine", &error))?;
+    let seed = Uuid::new_v4().as_u128();
+    let specific = !address.ip().is_unspecified();
+    Ok(Config {
+        endpoint: format!("{}:{}", info.hostname, info.port),
+        executable: std::env::current_exe().ok(),
+        ip: specific.then(|| address.ip().to_string()),
+        boot_id,
+        ..Config::new(info, work_dir.path(), seed)
+    })
+}

@@ -1,0 +1,157 @@
+//! An agent in a process of its own.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::kill,
+    unistd::{Pid, geteuid},
+};
+use tepui_proto::{
+    services::{ReadSandboxRequest, Register, SandboxChunk, node_client::NodeClient},
+    v1::{
+        self,
+        agent::{Call, Response, call},
+    },
+};
+use tokio::time::sleep;
+use tonic::{Streaming, transport::Channel};
+
+use crate::master::FRAMEWORK;
+
+pub(crate) use nix::sys::signal::Signal;
+
+/// Whether containers can be isolated here. If not, says what is passed over.
+pub(crate) fn isolated(test: &str) -> bool {
+    let root = geteuid().is_root();
+    if !root {
+        eprintln!("{test}: passed over, because it needs root");
+    }
+    root
+}
+
+/// An agent in a process of its own. Dropping it kills it.
+pub(crate) struct Agent {
+    process: Child,
+    address: Option<SocketAddr>,
+}
+
+impl Agent {
+    pub(crate) fn start(work_dir: &Path, master: SocketAddr) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tepui-test-node"));
+        command
+            .arg("--work-dir")
+            .arg(work_dir)
+            .args(["--master", &master.to_string(), "--listen", "127.0.0.1:0"])
+            .args([
+                "--resources",
+                "cpus:16;mem:4096;disk:1024;ports:[31000-31010]",
+            ])
+            .args(["--registration-backoff-factor", "50ms"]);
+        if !geteuid().is_root() {
+            command.args(["--isolation", "none", "--switch-user", "false"]);
+        }
+        Self {
+            process: command.spawn().unwrap(),
+            address: None,
+        }
+    }
+
+    /// Notes where it listens, as it said.
+    pub(crate) fn listens(&mut self, register: &Register) {
+        let info = register.agent.as_ref().unwrap();
+        self.address = Some(
+            format!("{}:{}", info.hostname, info.port())
+                .parse()
+                .unwrap(),
+        );
+    }
+
+    /// Sends a signal and waits for the end.
+    pub(crate) fn end(&mut self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id().try_into().unwrap());
+        kill(pid, signal).unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Waits for the end, and says whether it was a good one.
+    pub(crate) fn ended_well(&mut self) -> bool {
+        self.process.wait().unwrap().success()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    async fn client(&self) -> NodeClient<Channel> {
+        NodeClient::connect(format!("http://{}", self.address.unwrap()))
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn call(&self, kind: call::Type) -> Response {
+        let call = Call {
+            r#type: Some(kind.into()),
+            ..Call::default()
+        };
+        self.client().await.call(call).await.unwrap().into_inner()
+    }
+
+    pub(crate) async fn follow(&self, task: &str, path: &str) -> Streaming<SandboxChunk> {
+        let request = ReadSandboxRequest {
+            framework_id: Some(v1::FrameworkId {
+                value: FRAMEWORK.to_owned(),
+            }),
+            task_id: Some(v1::TaskId {
+                value: task.to_owned(),
+            }),
+            path: path.to_owned(),
+            offset: 0,
+            follow: true,
+        };
+        self.client()
+            .await
+            .read_sandbox(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
+    /// A file of a task's sandbox, until the task has ended.
+    pub(crate) async fn read(&self, task: &str, path: &str) -> String {
+        let mut stream = self.follow(task, path).await;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.message().await.unwrap() {
+            bytes.extend(chunk.data);
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Waits until the agent has no container left.
+    pub(crate) async fn remains_nothing(&self) {
+        loop {
+            let containers = self
+                .call(call::Type::GetContainers)
+                .await
+                .get_containers
+                .unwrap();
+            let tasks = self.call(call::Type::GetTasks).await.get_tasks.unwrap();
+            if containers.containers.is_empty() && tasks.terminated_tasks.is_empty() {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

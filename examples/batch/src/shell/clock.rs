@@ -1,0 +1,38 @@
+//! The one place where the framework reads a clock.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tepui_sdk::model::Time;
+use tokio::time::Instant;
+
+/// The wall clock as it was at the start, carried on by the monotonic clock: a wall clock that is
+/// set meanwhile moves no deadline.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    wall: Time,
+    started: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        // A machine whose clock stands before 1970 starts at 1970.
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            wall: Time::ZERO + since_epoch,
+            started: Instant::now(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.wall + self.started.elapsed()
+    }
+
+    /// When to wake for a time of the core; far away when there is none.
+    pub(crate) fn instant(&self, time: Option<Time>) -> Instant {
+        const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+        let wait = time.map_or(FAR, |time| time.since(self.now()));
+        Instant::now() + wait.min(FAR)
+    }
+}

@@ -1,0 +1,228 @@
+//! An agent as far as the master can see it: it keeps its tasks, and repeats what it said.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use tepui_master_core::{AgentCommand, ConnectionId, Event, KnownTask, Registration};
+use tepui_model::{
+    AgentId, AgentInfo, FrameworkId, FrameworkInfo, Source, StatusUuid, TaskId, TaskInfo,
+    TaskState, TaskStatus,
+};
+use tepui_proto::v1::{self, agent_info::capability::Type as Capability};
+use tokio::sync::mpsc;
+
+/// What every agent of Tepui can do.
+const CAPABILITIES: [Capability; 3] = [
+    Capability::MultiRole,
+    Capability::HierarchicalRole,
+    Capability::ReservationRefinement,
+];
+
+#[derive(Debug)]
+pub(super) struct Agent {
+    info: AgentInfo,
+    /// Tasks run when launched and end when killed, without the test's doing.
+    automatic: bool,
+    launched: mpsc::Sender<v1::TaskInfo>,
+    pub(super) connection: Option<ConnectionId>,
+    tasks: BTreeMap<TaskId, Held>,
+    updates: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    framework_id: FrameworkId,
+    framework: Arc<v1::FrameworkInfo>,
+    task: TaskInfo,
+    latest: TaskStatus,
+    /// One is on its way; the others wait in line (TSK-09).
+    unacknowledged: VecDeque<TaskStatus>,
+}
+
+impl Agent {
+    pub(super) fn new(
+        info: AgentInfo,
+        automatic: bool,
+        launched: mpsc::Sender<v1::TaskInfo>,
+    ) -> Self {
+        let (connection, tasks, updates) = (None, BTreeMap::new(), 0);
+        Self {
+            info,
+            automatic,
+            launched,
+            connection,
+            tasks,
+            updates,
+        }
+    }
+
+    pub(super) fn id(&self) -> Option<&AgentId> {
+        self.info.id.as_ref()
+    }
+
+    pub(super) fn tasks(&self) -> Vec<(String, TaskState)> {
+        self.tasks
+            .iter()
+            .map(|(id, held)| (id.to_string(), held.latest.state))
+            .collect()
+    }
+
+    /// What it says when it connects.
+    pub(super) fn register(&mut self, connection: ConnectionId) -> Event {
+        self.connection = Some(connection);
+        let known = |held: &Held| KnownTask {
+            framework_id: held.framework_id.clone(),
+            task: held.task.clone(),
+            latest: held.latest.clone(),
+        };
+        let frameworks = self.tasks.values().filter_map(|held| {
+            FrameworkInfo::try_from(v1::FrameworkInfo::clone(&held.framework)).ok()
+        });
+        let registration = Registration {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            capabilities: CAPABILITIES.to_vec(),
+            tasks: self.tasks.values().map(known).collect(),
+            frameworks: frameworks.collect(),
+            ..Registration::new(self.info.clone())
+        };
+        Event::RegisterAgent {
+            connection,
+            registration: Box::new(registration),
+        }
+    }
+
+    /// Does as the master says, and what it has to say to that.
+    pub(super) fn obey(&mut self, command: AgentCommand) -> Vec<Event> {
+        match command {
+            AgentCommand::Registered { agent_id, .. } => {
+                self.info = self.info.clone().with_id(agent_id);
+                self.repeat()
+            }
+            AgentCommand::Refused { .. } => {
+                self.info.id = None;
+                self.tasks.clear();
+                Vec::new()
+            }
+            AgentCommand::Ping => self
+                .connection
+                .map(|connection| Event::AgentPong { connection })
+                .into_iter()
+                .collect(),
+            AgentCommand::RunTask { framework, task } => self.run(framework, &task),
+            AgentCommand::KillTask { task_id, .. } if self.automatic => self
+                .report(&task_id, TaskState::Killed, "")
+                .into_iter()
+                .collect(),
+            AgentCommand::KillTask { .. } => Vec::new(),
+            AgentCommand::Acknowledge { task_id, uuid, .. } => self.acknowledged(&task_id, uuid),
+            AgentCommand::ShutdownFramework { framework_id } => {
+                self.tasks
+                    .retain(|_, held| held.framework_id != framework_id);
+                Vec::new()
+            }
+        }
+    }
+
+    fn run(&mut self, framework: Arc<v1::FrameworkInfo>, wire: &v1::TaskInfo) -> Vec<Event> {
+        let framework_id = framework
+            .id
+            .as_ref()
+            .and_then(|id| FrameworkId::try_from(id).ok());
+        let (Ok(task), Some(framework_id)) = (TaskInfo::try_from(wire.clone()), framework_id)
+        else {
+            return Vec::new();
+        };
+        let (id, latest) = (
+            task.id.clone(),
+            TaskStatus::new(task.id.clone(), TaskState::Staging),
+        );
+        let unacknowledged = VecDeque::new();
+        let held = Held {
+            framework_id,
+            framework,
+            task,
+            latest,
+            unacknowledged,
+        };
+        self.tasks.insert(id.clone(), held);
+        // A test that does not look at launches lets them fill up.
+        let _ = self.launched.try_send(wire.clone());
+        if self.automatic {
+            return self
+                .report(&id, TaskState::Running, "")
+                .into_iter()
+                .collect();
+        }
+        Vec::new()
+    }
+
+    /// Adds an update to a task's line; an event if it is its turn.
+    pub(super) fn report(
+        &mut self,
+        task: &TaskId,
+        state: TaskState,
+        message: &str,
+    ) -> Option<Event> {
+        let held = self
+            .tasks
+            .get_mut(task)
+            .filter(|held| held.latest.state.is_active())?;
+        self.updates += 1;
+        let mut uuid = [0; 16];
+        uuid[..8].copy_from_slice(&self.updates.to_be_bytes());
+        let status = TaskStatus {
+            source: Some(Source::Executor),
+            message: (!message.is_empty()).then(|| message.to_owned()),
+            agent_id: self.info.id.clone(),
+            uuid: Some(StatusUuid::from_bytes(uuid)),
+            ..TaskStatus::new(task.clone(), state)
+        };
+        held.latest = status.clone();
+        held.unacknowledged.push_back(status);
+        if held.unacknowledged.len() == 1 {
+            self.say(task)
+        } else {
+            None
+        }
+    }
+
+    fn acknowledged(&mut self, task: &TaskId, uuid: StatusUuid) -> Vec<Event> {
+        let Some(held) = self.tasks.get_mut(task) else {
+            return Vec::new();
+        };
+        if held
+            .unacknowledged
+            .front()
+            .is_none_or(|first| first.uuid != Some(uuid))
+        {
+            return Vec::new();
+        }
+        held.unacknowledged.pop_front();
+        if held.unacknowledged.is_empty() && held.latest.state.is_terminal() {
+            self.tasks.remove(task);
+        }
+        self.say(task).into_iter().collect()
+    }
+
+    /// Everything that was said and is not acknowledged.
+    pub(super) fn repeat(&self) -> Vec<Event> {
+        self.tasks
+            .keys()
+            .filter_map(|task| self.say(task))
+            .collect()
+    }
+
+    /// The first update of a task that is not acknowledged.
+    fn say(&self, task: &TaskId) -> Option<Event> {
+        let (connection, held) = (self.connection?, self.tasks.get(task)?);
+        let status = held.unacknowledged.front()?;
+        Some(Event::AgentUpdate {
+            connection,
+            framework_id: held.framework_id.clone(),
+            status: Box::new(status.clone()),
+            latest_state: held.latest.state,
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! Frameworks of all kinds against the master in memory.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::*;
+use crate::{
+    Driver, Event, Events, OfferMatcher, Operator, Options, Profile, TaskBuilder, connect,
+    model::{Filters, FrameworkId, TaskId, TaskStatus},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn profile() -> Profile {
+    let profile = Profile::new("test").failover_timeout(Duration::from_secs(60));
+    profile.webui_url("http://127.0.0.1:4242/ui")
+}
+
+async fn next(events: &mut Events) -> Event {
+    let event = timeout(PATIENCE, events.next())
+        .await
+        .expect("an event in time");
+    event.expect("the session goes on").unwrap()
+}
+
+/// The next status update; offers in between are declined.
+async fn update(driver: &Driver, events: &mut Events) -> TaskStatus {
+    loop {
+        match next(events).await {
+            Event::Update(status) => return status,
+            Event::Offers(offers) => {
+                let ids = offers.into_iter().map(|offer| offer.id).collect();
+                driver.decline(ids, Filters::default()).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Launches tasks of these names on the next offers.
+async fn launch(driver: &Driver, events: &mut Events, names: &[&str]) {
+    loop {
+        let Event::Offers(offers) = next(events).await else {
+            continue;
+        };
+        let mut matcher = OfferMatcher::new(offers);
+        for name in names {
+            let task = TaskBuilder::new(name).cpus(1.0).memory(32.0).shell("true");
+            matcher
+                .place(&task.build().unwrap())
+                .expect("there is room");
+        }
+        driver.apply(matcher.finish(), Filters::default()).await;
+        return;
+    }
+}
+
+#[tokio::test]
+async fn a_task_goes_from_offer_to_end() {
+    let master = TestMaster::start().await.unwrap();
+    let mut agent = master.agent("cpus:2;mem:256", "").await.unwrap();
+    let (driver, mut events) = connect(Options::new(master.address(), profile()).unwrap());
+    launch(&driver, &mut events, &["one"]).await;
+    assert_eq!(agent.launched().await.unwrap().task_id.value, "one");
+    assert_eq!(update(&driver, &mut events).await.state, TaskState::Running);
+    agent
+        .report("one", TaskState::Failed, "Command exited with status 1")
+        .await
+        .unwrap();
+    let status = update(&driver, &mut events).await;
+    assert_eq!(status.state, TaskState::Failed);
+    assert_eq!(
+        status.message.as_deref(),
+        Some("Command exited with status 1")
+    );
+    assert!(agent.report("two", TaskState::Running, "").await.is_err());
+    driver.teardown().await;
+    while timeout(PATIENCE, events.next()).await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn a_restart_of_the_master_touches_no_task_and_loses_no_update() {
+    let master = TestMaster::start().await.unwrap();
+    let agent = master.agent("cpus:2;mem:256", "").await.unwrap();
+    let (driver, mut events) = connect(Options::new(master.address(), profile()).unwrap());
+    launch(&driver, &mut events, &["one"]).await;
+    assert_eq!(update(&driver, &mut events).await.state, TaskState::Running);
+    // Said while the framework does not look, and not acknowledged when the master dies.
+    agent.report("one", TaskState::Finished, "").await.unwrap();
+    master.restart().await.unwrap();
+    let mut states = Vec::new();
+    while states.last() != Some(&TaskState::Finished) {
+        states.push(update(&driver, &mut events).await.state);
+    }
+    // Asking for the next event acknowledges the last, and the agent forgets the task.
+    let forgotten = async {
+        while !agent.tasks().await.unwrap().is_empty() {
+            let _ = timeout(Duration::from_millis(20), events.next()).await;
+        }
+    };
+    timeout(PATIENCE, forgotten)
+        .await
+        .expect("the update is acknowledged");
+}
+
+#[tokio::test]
+async fn a_framework_that_comes_back_hears_what_became_of_its_tasks() {
+    let master = TestMaster::start().await.unwrap();
+    let agent = master.agent("cpus:2;mem:256", "").await.unwrap();
+    let (driver, mut events) = connect(Options::new(master.address(), profile()).unwrap());
+    let id: FrameworkId = match next(&mut events).await {
+        Event::Subscribed(subscription) => subscription.framework_id,
+        other => panic!("not subscribed: {other:?}"),
+    };
+    launch(&driver, &mut events, &["one"]).await;
+    assert_eq!(update(&driver, &mut events).await.state, TaskState::Running);
+    driver.stop().await;
+    drop(events);
+    let known = |name: &str| crate::KnownTask {
+        task_id: TaskId::new(name).unwrap(),
+        agent_id: Some(agent.id().clone()),
+    };
+    let options = Options::new(master.address(), profile().id(Some(id))).unwrap();
+    let (driver, mut events) = connect(options.known_tasks(vec![known("one"), known("never")]));
+    let mut states = std::collections::BTreeMap::new();
+    while states.len() < 2 {
+        let status = update(&driver, &mut events).await;
+        states.insert(status.task_id.to_string(), status.state);
+    }
+    assert_eq!(states["one"], TaskState::Running);
+    assert_eq!(states["never"], TaskState::Gone);
+}
+
+#[tokio::test]
+async fn operators_find_what_a_framework_is_and_end_it() {
+    let master = TestMaster::start().await.unwrap();
+    let agent = master.agent("cpus:2;mem:256", "").await.unwrap();
+    let (driver, mut events) = connect(Options::new(master.address(), profile()).unwrap());
+    launch(&driver, &mut events, &["one"]).await;
+    assert_eq!(update(&driver, &mut events).await.state, TaskState::Running);
+    let operator = Operator::connect(master.address()).await.unwrap();
+    assert_eq!(
+        operator.tasks().await.unwrap().tasks[0].task_id.value,
+        "one"
+    );
+    let address = operator.framework_address("test").await.unwrap();
+    assert_eq!(address.as_deref(), Some("127.0.0.1:4242"));
+    assert_eq!(operator.framework_address("other").await.unwrap(), None);
+    let address = operator.agent_address(agent.id()).await.unwrap();
+    assert_eq!(address.as_deref(), Some("127.0.0.1:5051"));
+    operator
+        .kill_task(&TaskId::new("one").unwrap(), None, None)
+        .await
+        .unwrap();
+    assert_eq!(update(&driver, &mut events).await.state, TaskState::Killed);
+    let frameworks = operator.frameworks().await.unwrap().frameworks;
+    let id = FrameworkId::try_from(frameworks[0].framework_info.id.as_ref().unwrap()).unwrap();
+    operator.teardown(&id).await.unwrap();
+    let ended = loop {
+        match timeout(PATIENCE, events.next()).await.unwrap() {
+            Some(Ok(_)) => {}
+            other => break other,
+        }
+    };
+    assert!(
+        matches!(ended, Some(Err(crate::Error::Ended(_)))),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_framework_that_began_suppressed_gets_offers_when_it_revives() {
+    let master = TestMaster::start().await.unwrap();
+    let _agent = master.agent("cpus:2;mem:256", "").await.unwrap();
+    let (driver, mut events) = connect(Options::new(master.address(), profile()).unwrap());
+    driver.suppress(&[]).await;
+    assert!(matches!(next(&mut events).await, Event::Subscribed(_)));
+    let quiet = timeout(Duration::from_millis(100), events.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    driver.revive(&[]).await;
+    assert!(matches!(next(&mut events).await, Event::Offers(_)));
+}

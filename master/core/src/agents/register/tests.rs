@@ -1,0 +1,135 @@
+use tepui_model::{AgentId, TaskState};
+
+use crate::{
+    AgentCommand, Event, KnownTask, Notice, RecordKind, Registration,
+    testing::{Cluster, agent_info, aware, names, seconds},
+};
+
+#[test]
+fn a_new_agent_gets_an_id_a_record_and_is_offered() {
+    let mut cluster = Cluster::new();
+    let first = cluster.register("one", "cpus:1;mem:32");
+    let second = cluster.register("two", "cpus:1;mem:32");
+    assert_eq!((first.id.as_str(), second.id.as_str()), ("m-S0", "m-S1"));
+    let key = (RecordKind::Agent, "m-S0".to_owned());
+    assert!(cluster.registry.contains_key(&key));
+    assert!(matches!(cluster.notices[0], Notice::AgentAdded(_)));
+    let scheduler = cluster.subscribe(aware());
+    cluster.settle();
+    assert_eq!(cluster.offers(&scheduler).len(), 2);
+}
+
+#[test]
+fn registered_names_the_master_and_how_long_silence_may_last() {
+    let mut cluster = Cluster::new();
+    let connection = cluster.try_register(Registration::new(agent_info("one", "cpus:1")));
+    let commands = cluster.commands(connection);
+    let [
+        AgentCommand::Registered {
+            master,
+            silence_limit,
+            ..
+        },
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!((master.id.as_str(), *silence_limit), ("m", seconds(75)));
+}
+
+#[test]
+fn a_new_agent_replaces_the_disconnected_one_at_its_address() {
+    let (mut cluster, scheduler, old) = Cluster::pair(aware());
+    cluster.launch(&scheduler, "t", "cpus:1");
+    cluster.disconnect_agent(&old);
+    cluster.events(scheduler.connection);
+    let new = cluster.register("one", "cpus:4;mem:1024");
+    assert_ne!(new.id, old.id);
+    assert_eq!(cluster.update(&scheduler).state, TaskState::Gone);
+    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert!(
+        cluster
+            .registry
+            .contains_key(&(RecordKind::Gone, old.id.to_string()))
+    );
+}
+
+#[test]
+fn two_connected_agents_may_say_the_same_address() {
+    let mut cluster = Cluster::new();
+    cluster.register("one", "cpus:1;mem:32");
+    cluster.register("one", "cpus:1;mem:32");
+    assert_eq!(cluster.master.get_agents().agents.len(), 2);
+}
+
+#[test]
+fn a_replaced_agent_must_register_anew_also_with_the_next_master() {
+    let mut cluster = Cluster::new();
+    let mut old = cluster.register("one", "cpus:1;mem:32");
+    cluster.disconnect_agent(&old);
+    cluster.register("one", "cpus:1;mem:32");
+    for restart in [false, true] {
+        if restart {
+            cluster.restart();
+        }
+        cluster.reregister(&mut old, None, &[]);
+        assert_eq!(
+            names(&cluster.commands(old.connection)),
+            ["refused for ever"]
+        );
+        assert!(cluster.cut_agents.contains(&old.connection));
+    }
+}
+
+#[test]
+fn an_agent_without_an_id_cannot_bring_tasks() {
+    let (mut cluster, scheduler, _) = Cluster::pair(aware());
+    let task = crate::testing::task("t");
+    let mut registration = Registration::new(agent_info("two", "cpus:1"));
+    registration.tasks = vec![KnownTask {
+        framework_id: scheduler.id.clone(),
+        task: tepui_model::TaskInfo::clone(&task.info),
+        latest: tepui_model::TaskStatus::new(task.id().clone(), TaskState::Running),
+    }];
+    let connection = cluster.try_register(registration);
+    assert_eq!(names(&cluster.commands(connection)), ["refused"]);
+    assert!(cluster.cut_agents.contains(&connection));
+}
+
+#[test]
+fn a_stream_registers_once() {
+    let mut cluster = Cluster::new();
+    let mut node = cluster.register("one", "cpus:1;mem:32");
+    let registration = Box::new(Registration::new(node.info.clone()));
+    cluster.apply(Event::RegisterAgent {
+        connection: node.connection,
+        registration,
+    });
+    assert!(cluster.cut_agents.contains(&node.connection));
+    cluster.reregister(&mut node, None, &[]);
+    assert_eq!(names(&cluster.commands(node.connection)), ["registered"]);
+}
+
+#[test]
+fn an_id_the_master_never_gave_is_taken_with_its_tasks() {
+    let (mut cluster, scheduler, mut node) = Cluster::pair(aware());
+    node.info = agent_info("two", "cpus:2;mem:64").with_id(AgentId::new("old-S7").unwrap());
+    node.id = AgentId::new("old-S7").unwrap();
+    let known = [("t", "cpus:1", TaskState::Running)];
+    cluster.reregister(&mut node, Some((&scheduler.id, aware())), &known);
+    assert_eq!(names(&cluster.commands(node.connection)), ["registered"]);
+    assert_eq!(cluster.state_of("t"), ["TASK_RUNNING"]);
+}
+
+#[test]
+fn agents_are_bounded_and_those_there_can_still_come_back() {
+    let mut config = crate::testing::config();
+    config.limits.agents = 1;
+    let mut cluster = Cluster::with(config);
+    let mut first = cluster.register("one", "cpus:1;mem:32");
+    let connection = cluster.try_register(Registration::new(agent_info("two", "cpus:1")));
+    assert_eq!(names(&cluster.commands(connection)), ["refused"]);
+    cluster.disconnect_agent(&first);
+    cluster.reregister(&mut first, None, &[]);
+    assert_eq!(names(&cluster.commands(first.connection)), ["registered"]);
+}

@@ -1,0 +1,106 @@
+//! UPDATE_FRAMEWORK, and what a new subscription changes: what a framework says of itself
+//! (Mesos: FWK-07).
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tepui_model::{FrameworkId, FrameworkInfo, FrameworkKey, Role};
+
+use crate::{
+    Master,
+    calls::Subscribe,
+    effects::{Effects, Ending},
+    limits::MAX_FAILOVER_TIMEOUT,
+    notices::Notice,
+};
+
+impl Master {
+    /// All that a framework says of itself anew, but for what it cannot change (Mesos: FWK-07).
+    pub(super) fn take_over(&mut self, key: FrameworkKey, update: Subscribe) {
+        let Some(framework) = self.frameworks.get_mut(key) else {
+            return;
+        };
+        framework.info = merged(&framework.info, update.info, &framework.id);
+        framework.suppressed = update.suppressed_roles.into_iter().collect();
+        let profile = framework.profile();
+        self.allocator.update_framework(key, profile);
+    }
+
+    /// UPDATE_FRAMEWORK (Mesos: FWK-07): all or nothing.
+    pub(super) fn update_framework(
+        &mut self,
+        key: FrameworkKey,
+        update: Subscribe,
+        effects: &mut Effects,
+    ) {
+        if let Err(problem) = self.check_update(key, &update) {
+            return self.break_off(key, Ending::InvalidCall(problem), effects);
+        }
+        self.take_over(key, update);
+        let Some(framework) = self.frameworks.get(key) else {
+            return;
+        };
+        effects.persist(framework.record());
+        let roles: BTreeSet<Role> = framework.info.roles.iter().cloned().collect();
+        effects.publish(Notice::FrameworkUpdated(Box::new(
+            self.framework_view(framework),
+        )));
+        self.rescind_offers_of_framework(key, |role| !roles.contains(role), effects);
+    }
+
+    fn check_update(&self, key: FrameworkKey, update: &Subscribe) -> Result<(), String> {
+        check_suppressed(update)?;
+        let Some(framework) = self.frameworks.get(key) else {
+            return Ok(());
+        };
+        let (old, new) = (&framework.info, &update.info);
+        if new.id.as_ref().is_some_and(|id| *id != framework.id) {
+            return Err("update_framework: the framework's id cannot be changed".to_owned());
+        }
+        if new.principal != old.principal {
+            return Err("Updating 'FrameworkInfo.principal' is unsupported".to_owned());
+        }
+        if new.user != old.user {
+            return Err("Updating 'FrameworkInfo.user' is unsupported".to_owned());
+        }
+        if new.checkpoint != old.checkpoint {
+            return Err("Updating 'FrameworkInfo.checkpoint' is unsupported".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Mesos: OFF-11.
+pub(super) fn check_suppressed(subscribe: &Subscribe) -> Result<(), String> {
+    let roles = &subscribe.info.roles;
+    if subscribe
+        .suppressed_roles
+        .iter()
+        .all(|role| roles.contains(role))
+    {
+        return Ok(());
+    }
+    let list = |roles: &[Role]| {
+        roles
+            .iter()
+            .map(|role| role.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    Err(format!(
+        "Suppressed roles {{ {} }} are not contained in the set of roles {{ {} }}",
+        list(&subscribe.suppressed_roles),
+        list(roles),
+    ))
+}
+
+/// The new description, with the user and the checkpointing of the old one.
+fn merged(old: &FrameworkInfo, new: FrameworkInfo, id: &FrameworkId) -> FrameworkInfo {
+    let mut info = new.with_id(id.clone());
+    info.user.clone_from(&old.user);
+    info.checkpoint = old.checkpoint;
+    info.failover_timeout = info.failover_timeout.min(MAX_FAILOVER_TIMEOUT);
+    let wire = Arc::make_mut(&mut info.wire);
+    wire.user.clone_from(&old.wire.user);
+    wire.checkpoint = old.wire.checkpoint;
+    info
+}

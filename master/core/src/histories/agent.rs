@@ -1,0 +1,191 @@
+//! An agent that does what it is told, in memory.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tepui_model::{
+    AgentId, AgentInfo, FrameworkId, FrameworkInfo, StatusUuid, TaskId, TaskInfo, TaskState,
+    TaskStatus,
+};
+
+use crate::{
+    AgentCommand, ConnectionId, Event, KnownTask, Registration,
+    testing::{Cluster, agent_info},
+};
+
+/// A task on the agent, with the updates that nobody has acknowledged.
+#[derive(Debug)]
+pub(super) struct FakeTask {
+    info: TaskInfo,
+    framework: FrameworkInfo,
+    pub(super) state: TaskState,
+    uuid: StatusUuid,
+    pending: VecDeque<(TaskState, StatusUuid)>,
+}
+
+#[derive(Debug)]
+pub(super) struct FakeAgent {
+    info: AgentInfo,
+    pub(super) id: Option<AgentId>,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) tasks: BTreeMap<(FrameworkId, TaskId), FakeTask>,
+    updates: u64,
+}
+
+impl FakeAgent {
+    pub(super) fn new(number: usize) -> Self {
+        Self {
+            info: agent_info(&format!("host-{number}"), "cpus:4;mem:1024;ports:[1-9]"),
+            id: None,
+            connection: None,
+            tasks: BTreeMap::new(),
+            updates: (number as u64) << 32,
+        }
+    }
+
+    pub(super) fn connect(&mut self, cluster: &mut Cluster) {
+        let info = match &self.id {
+            Some(id) => self.info.clone().with_id(id.clone()),
+            None => self.info.clone(),
+        };
+        let mut registration = Registration::new(info);
+        for ((framework_id, id), task) in &self.tasks {
+            registration.tasks.push(KnownTask {
+                framework_id: framework_id.clone(),
+                task: task.info.clone(),
+                latest: TaskStatus {
+                    uuid: Some(task.uuid),
+                    ..TaskStatus::new(id.clone(), task.state)
+                },
+            });
+            registration.frameworks.push(task.framework.clone());
+        }
+        self.connection = Some(cluster.try_register(registration));
+        self.listen(cluster);
+    }
+
+    /// Drops the stream; what was on its way is lost.
+    pub(super) fn disconnect(&mut self, cluster: &mut Cluster) {
+        if let Some(connection) = self.connection.take() {
+            cluster.commands(connection);
+            cluster.apply(Event::AgentDisconnected { connection });
+        }
+    }
+
+    /// Does what the master said.
+    pub(super) fn listen(&mut self, cluster: &mut Cluster) {
+        let Some(connection) = self.connection else {
+            return;
+        };
+        for command in cluster.commands(connection) {
+            self.obey(connection, command, cluster);
+        }
+        if cluster.cut_agents.contains(&connection) {
+            self.connection = None;
+        }
+    }
+
+    fn obey(&mut self, connection: ConnectionId, command: AgentCommand, cluster: &mut Cluster) {
+        match command {
+            AgentCommand::Registered { agent_id, .. } => self.id = Some(agent_id),
+            AgentCommand::Refused {
+                forget_identity: true,
+                ..
+            } => {
+                self.id = None;
+                self.tasks.clear();
+            }
+            AgentCommand::Refused { message, .. } => panic!("refused: {message}"),
+            AgentCommand::Ping => cluster.apply(Event::AgentPong { connection }),
+            AgentCommand::RunTask { framework, task } => self.run(&framework, &task),
+            AgentCommand::KillTask {
+                framework_id,
+                task_id,
+                ..
+            } => {
+                self.become_state(&(framework_id, task_id), TaskState::Killed);
+            }
+            AgentCommand::Acknowledge {
+                framework_id,
+                task_id,
+                uuid,
+            } => {
+                self.acknowledged(&(framework_id, task_id), uuid);
+            }
+            AgentCommand::ShutdownFramework { framework_id } => {
+                self.tasks
+                    .retain(|(framework, _), _| *framework != framework_id);
+            }
+        }
+    }
+
+    fn run(
+        &mut self,
+        framework: &tepui_proto::v1::FrameworkInfo,
+        task: &tepui_proto::v1::TaskInfo,
+    ) {
+        let framework = FrameworkInfo::try_from(framework).unwrap();
+        let info = TaskInfo::try_from(task).unwrap();
+        let key = (framework.id.clone().unwrap(), info.id.clone());
+        assert!(!self.tasks.contains_key(&key), "launched twice: {key:?}");
+        let task = FakeTask {
+            info,
+            framework,
+            state: TaskState::Staging,
+            uuid: StatusUuid::from_bytes([0; 16]),
+            pending: VecDeque::new(),
+        };
+        self.tasks.insert(key.clone(), task);
+        self.become_state(&key, TaskState::Running);
+    }
+
+    pub(super) fn become_state(&mut self, key: &(FrameworkId, TaskId), state: TaskState) {
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        if task.state.is_terminal() {
+            return;
+        }
+        self.updates += 1;
+        task.uuid = StatusUuid::from_bytes(u128::from(self.updates).to_be_bytes());
+        task.state = state;
+        task.pending.push_back((state, task.uuid));
+    }
+
+    fn acknowledged(&mut self, key: &(FrameworkId, TaskId), uuid: StatusUuid) {
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        if task
+            .pending
+            .front()
+            .is_some_and(|(_, first)| *first == uuid)
+        {
+            task.pending.pop_front();
+            if task.pending.is_empty() && task.state.is_terminal() {
+                self.tasks.remove(key);
+            }
+        }
+    }
+
+    /// Tells the first update of every task that has one, for the first time or again.
+    pub(super) fn tell(&mut self, cluster: &mut Cluster) {
+        let Some(connection) = self.connection else {
+            return;
+        };
+        for ((framework_id, id), task) in &self.tasks {
+            let Some((state, uuid)) = task.pending.front() else {
+                continue;
+            };
+            let status = TaskStatus {
+                uuid: Some(*uuid),
+                ..TaskStatus::new(id.clone(), *state)
+            };
+            cluster.apply(Event::AgentUpdate {
+                connection,
+                framework_id: framework_id.clone(),
+                status: Box::new(status),
+                latest_state: task.state,
+            });
+        }
+    }
+}

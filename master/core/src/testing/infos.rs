@@ -1,0 +1,128 @@
+//! The tasks, frameworks and agents of tests, and how tests name what they see.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use tepui_model::{
+    AgentId, AgentInfo, Capabilities, Capability, FrameworkInfo, Reason, Resources, Role, TaskInfo,
+    TaskState, TaskStatus,
+};
+use tepui_proto::v1;
+
+use crate::{AgentCommand, Config, tasks::Task};
+
+pub(crate) fn config() -> Config {
+    Config::new(v1::MasterInfo {
+        id: "m".to_owned(),
+        ..v1::MasterInfo::default()
+    })
+}
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn resources(text: &str) -> Resources {
+    text.parse().unwrap()
+}
+
+pub(crate) fn role(name: &str) -> Role {
+    Role::new(name).unwrap()
+}
+
+/// A partition-aware framework that may be away for a minute.
+pub(crate) fn aware() -> FrameworkInfo {
+    with_capabilities(&[Capability::PartitionAware])
+}
+
+/// A framework of the old kind that may be away for a minute.
+pub(crate) fn unaware() -> FrameworkInfo {
+    with_capabilities(&[])
+}
+
+fn with_capabilities(capabilities: &[Capability]) -> FrameworkInfo {
+    let wire = v1::FrameworkInfo {
+        user: "nobody".to_owned(),
+        name: "test".to_owned(),
+        failover_timeout: Some(60.0),
+        capabilities: capabilities
+            .iter()
+            .copied()
+            .collect::<Capabilities>()
+            .to_proto(),
+        ..v1::FrameworkInfo::default()
+    };
+    FrameworkInfo::try_from(wire).unwrap()
+}
+
+/// A partition-aware framework of these roles.
+pub(crate) fn of_roles(roles: &[&str]) -> FrameworkInfo {
+    let capabilities = [Capability::PartitionAware, Capability::MultiRole];
+    let wire = v1::FrameworkInfo {
+        roles: roles.iter().map(ToString::to_string).collect(),
+        ..v1::FrameworkInfo::clone(&with_capabilities(&capabilities).wire)
+    };
+    FrameworkInfo::try_from(wire).unwrap()
+}
+
+/// A framework that may be away for so many seconds.
+pub(crate) fn with_timeout(seconds: f64) -> FrameworkInfo {
+    let mut wire = v1::FrameworkInfo::clone(&aware().wire);
+    wire.failover_timeout = Some(seconds);
+    FrameworkInfo::try_from(wire).unwrap()
+}
+
+pub(crate) fn agent_info(hostname: &str, resources: &str) -> AgentInfo {
+    let wire = v1::AgentInfo {
+        hostname: hostname.to_owned(),
+        resources: self::resources(resources).to_proto(None),
+        ..v1::AgentInfo::default()
+    };
+    AgentInfo::try_from(wire).unwrap()
+}
+
+/// A task of `true` for that agent.
+pub(crate) fn task_info(id: &str, agent: &AgentId, resources: &str) -> v1::TaskInfo {
+    v1::TaskInfo {
+        name: id.to_owned(),
+        task_id: v1::TaskId {
+            value: id.to_owned(),
+        },
+        agent_id: agent.into(),
+        resources: self::resources(resources).to_proto(None),
+        command: Some(v1::CommandInfo {
+            value: Some("true".to_owned()),
+            ..Default::default()
+        }),
+        ..v1::TaskInfo::default()
+    }
+}
+
+/// A task that is not in a cluster.
+pub(crate) fn task(id: &str) -> Task {
+    let wire = task_info(id, &AgentId::new("agent").unwrap(), "cpus:1");
+    Task::staging(Arc::new(TaskInfo::try_from(wire).unwrap()), Role::default())
+}
+
+/// What a status says in short.
+pub(crate) fn short(status: &TaskStatus) -> (TaskState, Option<Reason>) {
+    (status.state, status.reason)
+}
+
+/// The commands of a kind: its name and the task, if it is about one.
+pub(crate) fn names(commands: &[AgentCommand]) -> Vec<String> {
+    let name = |command: &AgentCommand| match command {
+        AgentCommand::Registered { .. } => "registered".to_owned(),
+        AgentCommand::Refused {
+            forget_identity: true,
+            ..
+        } => "refused for ever".to_owned(),
+        AgentCommand::Refused { .. } => "refused".to_owned(),
+        AgentCommand::Ping => "ping".to_owned(),
+        AgentCommand::RunTask { task, .. } => format!("run {}", task.task_id.value),
+        AgentCommand::KillTask { task_id, .. } => format!("kill {task_id}"),
+        AgentCommand::Acknowledge { task_id, .. } => format!("acknowledge {task_id}"),
+        AgentCommand::ShutdownFramework { framework_id } => format!("shutdown {framework_id}"),
+    };
+    commands.iter().map(name).collect()
+}

@@ -1,0 +1,55 @@
+//! The promises that every run is held to, each by a judge that sees only what others see too.
+
+mod containers;
+mod histories;
+mod offers;
+mod streams;
+mod views;
+
+pub(crate) use self::{
+    containers::Containers,
+    histories::Histories,
+    offers::OfferBook,
+    streams::Streams,
+    views::{View, equal},
+};
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Violation(pub(crate) String);
+
+/// Whether a promise holds.
+pub(crate) type Held = Result<(), Violation>;
+
+/// Holds a promise, or says how it is broken.
+pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Held {
+    if holds {
+        Ok(())
+    } else {
+        Err(Violation(broken()))
+    }
+}
+
+/// All the judges of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    /// What runs on the machines.
+    pub(crate) containers: Containers,
+    /// What frameworks are told of their tasks.
+    pub(crate) told: Histories,
+    /// What the present master says of tasks to those who watch.
+    pub(crate) noted: Histories,
+    /// What the present master has offered.
+    pub(crate) offers: OfferBook,
+    /// What masters say on their streams.
+    pub(crate) streams: Streams,
+}
+
+impl Checks {
+    /// A new master begins with nothing.
+    pub(crate) fn new_master(&mut self) {
+        self.noted = Histories::default();
+        self.offers = OfferBook::default();
+    }
+}

@@ -1,0 +1,189 @@
+//! No resource is in two live offers, and an offer that stands no longer launches nothing.
+
+use std::collections::BTreeMap;
+
+use tepui_master_core::Notice;
+use tepui_model::{AgentId, FrameworkId, Offer, OfferId, Resources};
+
+use super::{Held, Violation, ensure};
+
+/// The live offers, as those hear of them who watch the master.
+#[derive(Debug, Default)]
+pub(crate) struct OfferBook {
+    totals: BTreeMap<AgentId, Resources>,
+    offers: BTreeMap<OfferId, Offer>,
+}
+
+impl OfferBook {
+    /// Takes in one change of the cluster.
+    pub(crate) fn note(&mut self, notice: &Notice) -> Held {
+        match notice {
+            Notice::AgentAdded(agent) => {
+                let info = tepui_model::AgentInfo::try_from(agent.agent_info.clone());
+                let info = info.map_err(|error| Violation(error.to_string()))?;
+                self.totals.extend(info.id.map(|id| (id, info.resources)));
+                Ok(())
+            }
+            Notice::AgentRemoved(id) => {
+                self.totals.remove(id);
+                let left = self.offers.values().find(|offer| offer.agent_id == *id);
+                ensure(left.is_none(), || {
+                    format!("agent {id} is removed and still offered")
+                })
+            }
+            Notice::OfferAdded(offer) => self.add(offer),
+            Notice::OfferRemoved { offer_id, .. } => {
+                let removed = self.offers.remove(offer_id);
+                ensure(removed.is_some(), || format!("offer {offer_id} ends twice"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn add(&mut self, offer: &Offer) -> Held {
+        let before = self.offers.insert(offer.id.clone(), offer.clone());
+        ensure(before.is_none(), || {
+            format!("offer {} is made twice", offer.id)
+        })?;
+        let agent = &offer.agent_id;
+        let total = self.totals.get(agent);
+        let mut left = total
+            .cloned()
+            .ok_or_else(|| Violation(format!("agent {agent} is not there")))?;
+        for other in self
+            .offers
+            .values()
+            .filter(|other| other.agent_id == *agent)
+        {
+            left.subtract(&other.resources).map_err(|lack| {
+                Violation(format!(
+                    "agent {agent} is offered twice: {}: {lack}",
+                    other.id
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a framework may accept all of these.
+    pub(crate) fn are_live(&self, offers: &[OfferId], framework: &FrameworkId) -> bool {
+        let is_live = |id| {
+            self.offers
+                .get(id)
+                .is_some_and(|it| it.framework_id == *framework)
+        };
+        !offers.is_empty() && offers.iter().all(is_live)
+    }
+
+    /// How many offers are live.
+    pub(crate) fn len(&self) -> usize {
+        self.offers.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tepui_master_core::OfferEnd;
+    use tepui_model::Attributes;
+    use tepui_proto::v1::{self, master::response::get_agents};
+
+    use super::*;
+
+    fn agent() -> Notice {
+        let resources: Resources = "cpus:2;ports:[1-9]".parse().unwrap();
+        let info = v1::AgentInfo {
+            id: Some(v1::AgentId {
+                value: "a".to_owned(),
+            }),
+            hostname: "host".to_owned(),
+            resources: resources.to_proto(None),
+            ..v1::AgentInfo::default()
+        };
+        let agent = get_agents::Agent {
+            agent_info: info,
+            ..get_agents::Agent::default()
+        };
+        Notice::AgentAdded(Box::new(agent))
+    }
+
+    fn offer(id: &str, resources: &str) -> Notice {
+        Notice::OfferAdded(Arc::new(Offer {
+            id: OfferId::new(id).unwrap(),
+            framework_id: FrameworkId::new("f").unwrap(),
+            agent_id: AgentId::new("a").unwrap(),
+            hostname: "host".to_owned(),
+            port: 1,
+            role: tepui_model::Role::default(),
+            resources: resources.parse().unwrap(),
+            attributes: Attributes::default(),
+            executor_ids: Vec::new(),
+        }))
+    }
+
+    fn end(id: &str) -> Notice {
+        Notice::OfferRemoved {
+            offer_id: OfferId::new(id).unwrap(),
+            framework_id: FrameworkId::new("f").unwrap(),
+            agent_id: AgentId::new("a").unwrap(),
+            end: OfferEnd::Declined,
+        }
+    }
+
+    fn note(notices: &[Notice]) -> Result<OfferBook, Violation> {
+        let mut book = OfferBook::default();
+        notices.iter().try_for_each(|notice| book.note(notice))?;
+        Ok(book)
+    }
+
+    #[test]
+    fn a_resource_in_two_live_offers_is_noticed() {
+        assert!(note(&[agent(), offer("1", "cpus:1"), offer("2", "cpus:1")]).is_ok());
+        assert!(note(&[agent(), offer("1", "cpus:1.5"), offer("2", "cpus:1")]).is_err());
+        assert!(
+            note(&[
+                agent(),
+                offer("1", "ports:[1-5]"),
+                offer("2", "ports:[5-6]")
+            ])
+            .is_err()
+        );
+        assert!(
+            note(&[
+                agent(),
+                offer("1", "cpus:2"),
+                end("1"),
+                offer("2", "cpus:2")
+            ])
+            .is_ok()
+        );
+    }
+
+    #[test]
+    fn an_offer_that_ends_twice_or_outlives_its_agent_is_noticed() {
+        assert!(note(&[agent(), offer("1", "cpus:1"), end("1"), end("1")]).is_err());
+        let removed = Notice::AgentRemoved(AgentId::new("a").unwrap());
+        assert!(note(&[agent(), offer("1", "cpus:1"), removed]).is_err());
+    }
+
+    #[test]
+    fn only_the_own_live_offers_can_be_accepted() {
+        let book = note(&[
+            agent(),
+            offer("1", "cpus:1"),
+            offer("2", "cpus:1"),
+            end("2"),
+        ])
+        .unwrap();
+        let (one, two) = (OfferId::new("1").unwrap(), OfferId::new("2").unwrap());
+        let (own, foreign) = (
+            FrameworkId::new("f").unwrap(),
+            FrameworkId::new("g").unwrap(),
+        );
+        assert!(book.are_live(std::slice::from_ref(&one), &own));
+        assert!(!book.are_live(std::slice::from_ref(&one), &foreign));
+        assert!(!book.are_live(&[one, two], &own));
+        assert!(!book.are_live(&[], &own));
+    }
+}

@@ -1,0 +1,147 @@
+//! What a framework does with offers: launches what fits, refuses the rest, and sometimes errs.
+
+use core::time::Duration;
+
+use tepui_model::{Filters, Offer, OfferId, Resources, TaskId};
+use tepui_proto::v1;
+
+use super::{FrameworkNode, FrameworkTurn, calls};
+use crate::{behaviour::Behaviour, scene::Scene};
+
+/// Tasks in one ACCEPT.
+const MOST_TASKS: usize = 3;
+
+impl FrameworkNode {
+    pub(super) fn offered(&mut self, offers: Vec<v1::Offer>, scene: &mut Scene) {
+        let mut ids = Vec::new();
+        for offer in offers {
+            let offer = Offer::try_from(offer).unwrap_or_else(|error| scene.fail(error));
+            ids.push(offer.id.clone());
+            self.process.iter_mut().for_each(|process| {
+                process.offers.insert(offer.id.clone(), offer.clone());
+            });
+        }
+        let span = match scene.dice.between(0, 9) {
+            0 if scene.dice.chance(scene.faults.mischief) => return,
+            0 => scene.dice.seconds(0, 35),
+            1..=3 => scene.dice.millis(0, 2000),
+            _ => scene.dice.millis(0, 10),
+        };
+        scene.after(span, self.happening(FrameworkTurn::Consider(ids)));
+    }
+
+    /// Decides on offers, as far as they still stand as far as the framework knows.
+    pub(super) fn consider(&mut self, ids: &[OfferId], scene: &mut Scene) {
+        for id in ids {
+            let Some(process) = self.process.as_mut().filter(|it| it.subscribed) else {
+                return;
+            };
+            let Some(offer) = process.offers.remove(id) else {
+                continue;
+            };
+            let mut offers = vec![offer];
+            if scene.dice.chance(0.3) {
+                offers.extend(process.others_like(&offers[0]));
+            }
+            self.use_offers(&offers, scene);
+        }
+    }
+
+    fn use_offers(&mut self, offers: &[Offer], scene: &mut Scene) {
+        let ids: Vec<OfferId> = offers.iter().map(|offer| offer.id.clone()).collect();
+        let refuse = scene.dice.pick(&[0, 0, 5, 5, 20]);
+        let filters = Filters::refuse(Duration::from_secs(refuse));
+        let tasks = self.choose(offers, scene);
+        if tasks.is_empty() {
+            return self.call(&calls::decline(&ids, filters), scene);
+        }
+        if self.is_doomed {
+            // It has written down what it launches, and dies before it says so.
+            return self.die(scene);
+        }
+        if scene.dice.chance(scene.faults.mischief) {
+            self.call(&calls::launch(&ids, Vec::new(), filters), scene);
+        }
+        self.call(&calls::launch(&ids, tasks, filters), scene);
+    }
+
+    /// Tasks for what is wanted, as far as the offers go.
+    fn choose(&mut self, offers: &[Offer], scene: &mut Scene) -> Vec<v1::TaskInfo> {
+        let mut left: Resources = offers.iter().map(|offer| &offer.resources).sum();
+        let most = scene.dice.between(1, MOST_TASKS as u64) as usize;
+        let mut chosen = Vec::new();
+        for (index, item) in self.work.needy(scene.now) {
+            let mut wanted = item.resources.clone();
+            if item.wants_port {
+                let port = left.ports().take_first(1);
+                if port.is_empty() {
+                    continue;
+                }
+                wanted += &ports(&port);
+            }
+            if chosen.len() < most && left.subtract(&wanted).is_ok() {
+                chosen.push((index, item.is_service, wanted));
+            }
+        }
+        let agent = &offers[0].agent_id;
+        let mut tasks = Vec::new();
+        for (index, is_service, wanted) in chosen {
+            let id = self.work.launch(index, agent, scene.now);
+            tasks.push(task(&id, &offers[0], &wanted, is_service, scene));
+        }
+        tasks
+    }
+}
+
+impl super::Process {
+    /// The other offers that can be accepted together with one.
+    fn others_like(&mut self, offer: &Offer) -> Vec<Offer> {
+        let is_like = |it: &Offer| it.agent_id == offer.agent_id && it.role == offer.role;
+        self.offers
+            .extract_if(.., |_, it| is_like(it))
+            .map(|(_, it)| it)
+            .collect()
+    }
+}
+
+fn ports(ports: &tepui_model::Ranges) -> Resources {
+    let value = tepui_model::Value::Ranges(ports.clone());
+    Resources::from_item(&tepui_model::Traits::plain(), "ports", &value)
+}
+
+fn task(
+    id: &TaskId,
+    offer: &Offer,
+    wanted: &Resources,
+    is_service: bool,
+    scene: &mut Scene,
+) -> v1::TaskInfo {
+    let behaviour = match is_service {
+        true => Behaviour::service(&mut scene.dice),
+        false => Behaviour::job(&mut scene.dice),
+    };
+    let is_too_large = scene.dice.chance(scene.faults.mischief);
+    let wanted = match is_too_large {
+        true => wanted.clone() + &offer.resources,
+        false => wanted.clone(),
+    };
+    let grace = scene.dice.chance(0.5).then(|| scene.dice.seconds(0, 8));
+    let limit = scene
+        .dice
+        .chance(scene.faults.mischief)
+        .then(|| scene.dice.seconds(1, 20));
+    let role = scene.dice.chance(0.5).then_some(&offer.role);
+    v1::TaskInfo {
+        name: id.to_string(),
+        task_id: id.into(),
+        agent_id: (&offer.agent_id).into(),
+        resources: wanted.to_proto(role),
+        command: Some(v1::CommandInfo {
+            value: Some(behaviour.to_string()),
+            ..v1::CommandInfo::default()
+        }),
+        kill_policy: grace.map(calls::kill_policy),
+        max_completion_time: limit.map(tepui_model::time::span_to),
+        ..v1::TaskInfo::default()
+    }
+}

@@ -1,0 +1,152 @@
+//! What a run consists of: its machines, its frameworks and how its master is set.
+
+use core::time::Duration;
+
+use tepui_master_core::Config;
+use tepui_model::{AgentInfo, Capabilities, Capability, Quantity, Resources, Role};
+use tepui_proto::v1;
+
+use crate::{
+    dice::Dice,
+    framework::{FrameworkNode, Item, Work},
+};
+
+const ROLES: [&str; 4] = ["*", "web", "batch", "web/shop"];
+
+/// Reads resources that are written here.
+fn resources(text: &str) -> Resources {
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn role(name: &str) -> Role {
+    Role::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The settings of the masters of a run. Most are the defaults.
+pub(crate) fn master(dice: &mut Dice) -> Config {
+    let mut config = Config::new(v1::MasterInfo::default());
+    config.offer_timeout = Some(dice.seconds(5, 30));
+    if dice.chance(0.5) {
+        config.agent_reregister_timeout = dice.seconds(30, 120);
+    }
+    if dice.chance(0.3) {
+        config.agent_ping_timeout = Duration::from_secs(5);
+        config.max_agent_ping_timeouts = 3;
+    }
+    if dice.chance(0.2) {
+        config.registry_gc_interval = Duration::from_secs(60);
+        config.registry_max_agent_age = Duration::from_secs(100);
+    }
+    if dice.chance(0.2) {
+        config.max_unreachable_tasks_per_framework = 2;
+    }
+    for name in ROLES {
+        let weight = Quantity::from_millis(dice.pick(&[500, 1000, 1000, 4000]));
+        config.weights.push((role(name), weight));
+    }
+    config
+}
+
+/// The machines of a run.
+pub(crate) fn machines(dice: &mut Dice) -> Vec<AgentInfo> {
+    let count = dice.between(1, 6);
+    (0..count).map(|index| machine(index, dice)).collect()
+}
+
+fn machine(index: u64, dice: &mut Dice) -> AgentInfo {
+    let (cpus, memory) = (dice.between(4, 8), dice.between(4096, 8192));
+    let total = resources(&format!(
+        "cpus:{cpus};mem:{memory};disk:1000;ports:[31000-31019]"
+    ));
+    let wire = v1::AgentInfo {
+        hostname: format!("machine-{index}"),
+        port: Some(5051),
+        resources: total.to_proto(None),
+        ..v1::AgentInfo::default()
+    };
+    AgentInfo::try_from(wire).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The frameworks of a run.
+pub(crate) fn frameworks(dice: &mut Dice) -> Vec<FrameworkNode> {
+    let count = dice.between(1, 4) as usize;
+    (0..count).map(|index| framework(index, dice)).collect()
+}
+
+fn framework(index: usize, dice: &mut Dice) -> FrameworkNode {
+    let name = format!("f{index}");
+    let (info, roles) = framework_info(&name, dice);
+    let jobs = (0..dice.between(1, 8))
+        .map(|_| job(dice))
+        .collect::<Vec<_>>();
+    let services = (0..dice.between(0, 3))
+        .map(|_| service(dice))
+        .collect::<Vec<_>>();
+    let patience = dice.pick(&[Duration::ZERO, Duration::from_secs(60)]);
+    let work = Work::new(name, [jobs, services].concat(), patience);
+    FrameworkNode::new(index, info, roles, work)
+}
+
+fn framework_info(name: &str, dice: &mut Dice) -> (v1::FrameworkInfo, Vec<String>) {
+    let first = dice.index(ROLES.len());
+    let count = dice.between(1, 2) as usize;
+    let roles: Vec<String> = ROLES
+        .iter()
+        .cycle()
+        .skip(first)
+        .take(count)
+        .map(ToString::to_string)
+        .collect();
+    let mut capabilities = Vec::new();
+    if dice.chance(0.7) {
+        capabilities.push(Capability::PartitionAware);
+    }
+    if dice.chance(0.5) {
+        capabilities.push(Capability::TaskKillingState);
+    }
+    let has_many = roles.len() > 1 || dice.chance(0.5);
+    if has_many {
+        capabilities.push(Capability::MultiRole);
+    }
+    let timeout = dice.pick(&[0.0, 5.0, 20.0, 60.0, 120.0, 1000.0]);
+    let mut info = v1::FrameworkInfo {
+        user: "nobody".to_owned(),
+        name: name.to_owned(),
+        failover_timeout: Some(timeout),
+        checkpoint: Some(true),
+        capabilities: capabilities
+            .into_iter()
+            .collect::<Capabilities>()
+            .to_proto(),
+        ..v1::FrameworkInfo::default()
+    };
+    match has_many {
+        true => info.roles.clone_from(&roles),
+        #[expect(deprecated, reason = "frameworks without MULTI_ROLE still use it")]
+        false => info.role = roles.first().cloned(),
+    }
+    (info, roles)
+}
+
+/// Something that is done when a task for it has finished.
+fn job(dice: &mut Dice) -> Item {
+    let (cpus, memory) = (dice.between(100, 1000), dice.between(32, 512));
+    item(cpus, memory, dice.chance(0.3), false)
+}
+
+/// Something that is to run for as long as its framework. All of a run fit on one machine, and
+/// leave room for any job.
+fn service(dice: &mut Dice) -> Item {
+    let (cpus, memory) = (dice.between(50, 200), dice.between(32, 128));
+    item(cpus, memory, dice.chance(0.3), true)
+}
+
+fn item(cpus: u64, memory: u64, wants_port: bool, is_service: bool) -> Item {
+    let cpus = cpus as f64 / 1000.0;
+    Item::new(
+        resources(&format!("cpus:{cpus};mem:{memory}")),
+        wants_port,
+        is_service,
+    )
+}

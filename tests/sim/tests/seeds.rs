@@ -1,0 +1,97 @@
+//! Many seeds, each a cluster of its own under faults of its own.
+//!
+//! `TEPUI_SIM_SEEDS` says how many (1,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that fail
+//! are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all that
+//! happens in it.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    num::NonZero,
+    panic::catch_unwind,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use tepui_sim::{Figures, Outcome, Weather, run};
+
+const SEEDS: u64 = 1000;
+
+/// When so many have failed, no more are played.
+const MOST_FAILURES: usize = 20;
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} must be a number, not '{text}'")),
+    )
+}
+
+/// Plays one seed, or says what was broken.
+fn play(seed: u64, weather: Weather) -> Result<Outcome, String> {
+    catch_unwind(|| run(seed, weather)).map_err(|cause| match cause.downcast::<String>() {
+        Ok(text) => *text,
+        Err(_) => "it panicked".to_owned(),
+    })
+}
+
+/// What came of many seeds.
+#[derive(Debug, Default)]
+struct Played {
+    figures: Figures,
+    failures: BTreeMap<u64, String>,
+}
+
+/// Plays seeds on all cores.
+fn play_all(first: u64, count: u64, weather: Weather) -> Figures {
+    let next = AtomicU64::new(first);
+    let played = Mutex::new(Played::default());
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + count {
+                return;
+            }
+            let outcome = play(seed, weather);
+            let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Ok(outcome) => played.figures.add(&outcome.figures),
+                Err(text) => drop(played.failures.insert(seed, text)),
+            }
+            if played.failures.len() >= MOST_FAILURES {
+                return;
+            }
+        }
+    };
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    let Played { figures, failures } = played.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let texts = failures
+        .iter()
+        .map(|(seed, text)| format!("seed {seed}: {text}"));
+    let texts: Vec<String> = texts.collect();
+    assert!(
+        texts.is_empty(),
+        "{} seeds failed:\n{}",
+        texts.len(),
+        texts.join("\n")
+    );
+    figures
+}
+
+#[test]
+fn every_promise_holds_under_faults() {
+    if let Some(seed) = number("TEPUI_SIM_SEED") {
+        println!("{:?}", run(seed, Weather::Foul));
+        return;
+    }
+    let first = number("TEPUI_SIM_FIRST").unwrap_or(0);
+    let count = number("TEPUI_SIM_SEEDS").unwrap_or(SEEDS);
+    let figures = play_all(first, count, Weather::Foul);
+    println!("{count} seeds: {figures:?}");
+}
