@@ -26,8 +26,12 @@ pub const KILL_AGAIN: Duration = Duration::from_secs(5);
 /// How long a master has to answer a registration.
 pub const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an agent that leaves for good waits for its tasks' ends to be acknowledged.
+/// How long an agent that leaves for good waits for its last container to end, before it kills.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long it then waits for the ends of its tasks to be acknowledged. A framework that is away does
+/// not hold it up: the master reports the tasks as lost with the agent.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Bytes in one environment of a task, names and values.
 pub const MAX_ENVIRONMENT_BYTES: usize = 1024 * 1024;

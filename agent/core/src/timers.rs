@@ -38,6 +38,13 @@ impl Timers {
         self.times.insert(timer, at);
     }
 
+    /// Sets the time of a timer that is set already, if that makes it fire sooner.
+    pub(crate) fn bring_forward(&mut self, timer: Timer, at: Time) {
+        if self.times.get(&timer).is_some_and(|set| *set > at) {
+            self.set(timer, at);
+        }
+    }
+
     /// Makes sure that a timer never fires.
     pub(crate) fn cancel(&mut self, timer: &Timer) {
         if let Some(at) = self.times.remove(timer) {
@@ -74,6 +81,18 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timer_is_only_ever_brought_forward() {
+        let mut timers = Timers::default();
+        timers.bring_forward(Timer::Leave, Time::from_micros(1));
+        assert_eq!(timers.next(), None);
+        timers.set(Timer::Leave, Time::from_micros(7));
+        timers.bring_forward(Timer::Leave, Time::from_micros(9));
+        assert_eq!(timers.next(), Some(Time::from_micros(7)));
+        timers.bring_forward(Timer::Leave, Time::from_micros(5));
+        assert_eq!(timers.next(), Some(Time::from_micros(5)));
+    }
 
     #[test]
     fn a_timer_fires_once_at_the_time_it_was_last_set_to() {

@@ -11,9 +11,8 @@ use std::{
 };
 
 use tepui_model::{
-    AgentId, AgentInfo, Capabilities, Capability, Filters, FrameworkId, FrameworkInfo, Offer,
-    OfferId, OfferOperation, Reason, Resources, Role, StatusUuid, TaskId, TaskInfo, TaskState,
-    TaskStatus, Time,
+    AgentId, AgentInfo, Filters, FrameworkId, FrameworkInfo, Offer, OfferId, OfferOperation,
+    StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus, Time,
 };
 use tepui_proto::v1::{self, master::Call};
 
@@ -22,7 +21,6 @@ use crate::{
     FrameworkEvent, KnownTask, Master, Notice, OperatorCall, OperatorError, OperatorReply, Record,
     RecordKind, Recovered, Registration, RequestId, SchedulerCall,
     calls::{Accept, Acknowledge, Decline, Kill, Operation, Subscribe},
-    tasks::Task,
 };
 
 pub(crate) use self::infos::{

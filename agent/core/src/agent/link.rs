@@ -279,6 +279,9 @@ impl Agent {
                 self.introduce(now, fx);
             }
             Standing::Leaving if self.tasks.is_empty() => self.left(fx),
+            Standing::Leaving if self.containers.is_empty() => {
+                self.timers.bring_forward(Timer::Leave, now + limits::LAST_WORDS);
+            }
             _ => {}
         }
     }

@@ -103,20 +103,35 @@ impl Children {
         Ok(None)
     }
 
-    /// Ends frameworks first, then agents with their tasks, then the master.
+    /// Ends frameworks first, then agents with their tasks, then the master: each kind at once.
     pub(super) async fn end_all(&mut self) {
-        while let Some(mut running) = self.running.pop() {
-            // An agent that is only terminated leaves its tasks running, for its next life.
-            let signal = if running.is_agent { Signal::SIGUSR1 } else { Signal::SIGTERM };
-            if let Some(pid) = running.process.id().and_then(|pid| i32::try_from(pid).ok()) {
-                // It may have ended in this moment: then there is nothing to signal.
-                let _ = kill(Pid::from_raw(pid), signal);
+        while let Some(last) = self.running.last() {
+            let is_agent = last.is_agent;
+            let first = self.running.iter().rposition(|it| it.is_agent != is_agent);
+            let mut group = self.running.split_off(first.map_or(0, |at| at + 1));
+            group.iter().for_each(Running::ask_to_end);
+            for running in &mut group {
+                running.await_end().await;
             }
-            let ended = tokio::time::timeout(END_LIMIT, running.process.wait()).await;
-            if ended.is_err() {
-                eprintln!("tepui: {} does not end, killing it", running.name);
-                let _ = running.process.kill().await;
-            }
+        }
+    }
+}
+
+impl Running {
+    fn ask_to_end(&self) {
+        // An agent that is only terminated leaves its tasks running, for its next life.
+        let signal = if self.is_agent { Signal::SIGUSR1 } else { Signal::SIGTERM };
+        if let Some(pid) = self.process.id().and_then(|pid| i32::try_from(pid).ok()) {
+            // It may have ended in this moment: then there is nothing to signal.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    async fn await_end(&mut self) {
+        if tokio::time::timeout(END_LIMIT, self.process.wait()).await.is_err() {
+            eprintln!("tepui: {} does not end, killing it", self.name);
+            // It can only have ended meanwhile.
+            let _ = self.process.kill().await;
         }
     }
 }
