@@ -343,7 +343,8 @@ mod tests {
 
     #[test]
     fn values_that_make_no_sense_are_refused_by_name() {
-        let cases: [(&str, fn(&mut Options)); 6] = [
+        type Spoil = fn(&mut Options);
+        let cases: [(&str, Spoil); 6] = [
             ("--attributes", |o| o.attributes = "rack".to_owned()),
             ("--hostname", |o| o.hostname = Some(" ".to_owned())),
             ("--cgroup-root", |o| {

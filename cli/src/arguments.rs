@@ -8,7 +8,12 @@ use crate::{commands, output::Format};
 
 /// Tepui: a two-level resource scheduler
 #[derive(Debug, Parser)]
-#[command(name = "tepui", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "tepui",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Program {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -66,7 +71,12 @@ pub(crate) struct Component<O: Args> {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Master {
     /// The master, or several: the first that answers is asked
-    #[arg(long, env = "TEPUI_MASTER", value_name = "HOST:PORT[,HOST:PORT]", default_value = "127.0.0.1:5050")]
+    #[arg(
+        long,
+        env = "TEPUI_MASTER",
+        value_name = "HOST:PORT[,HOST:PORT]",
+        default_value = "127.0.0.1:5050"
+    )]
     pub(crate) master: String,
 }
 
@@ -96,8 +106,18 @@ mod tests {
         fn check(command: &clap::Command) {
             assert!(command.get_about().is_some(), "{}", command.get_name());
             let shown = command.get_arguments().filter(|it| !it.is_hide_set());
-            shown.for_each(|it| assert!(it.get_help().is_some(), "{} {}", command.get_name(), it.get_id()));
-            command.get_subcommands().filter(|it| !it.is_hide_set()).for_each(check);
+            shown.for_each(|it| {
+                assert!(
+                    it.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    it.get_id()
+                )
+            });
+            command
+                .get_subcommands()
+                .filter(|it| !it.is_hide_set())
+                .for_each(check);
         }
         check(&Program::command());
     }

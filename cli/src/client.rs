@@ -32,10 +32,15 @@ pub(crate) async fn find_task(operator: &Operator, wanted: &str) -> Result<v1::T
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(task), None) => Ok(task),
-        (None, _) => Err(Failure::Failed(format!("there is no task '{wanted}'; see `tepui ps --all`"))),
+        (None, _) => Err(Failure::Failed(format!(
+            "there is no task '{wanted}'; see `tepui ps --all`"
+        ))),
         (Some(one), Some(other)) => Err(Failure::Failed(format!(
             "more than one task is called '{wanted}': {} of {} and {} of {}",
-            one.task_id.value, one.framework_id.value, other.task_id.value, other.framework_id.value
+            one.task_id.value,
+            one.framework_id.value,
+            other.task_id.value,
+            other.framework_id.value
         ))),
     }
 }
@@ -45,7 +50,10 @@ pub(crate) async fn node_of(operator: &Operator, agent: &v1::AgentId) -> Result<
     let id = AgentId::new(&agent.value).map_err(Failure::failed)?;
     let address = operator.agent_address(&id).await?;
     let address = address.ok_or_else(|| {
-        Failure::Failed(format!("the agent {} is gone, and the sandbox with it", agent.value))
+        Failure::Failed(format!(
+            "the agent {} is gone, and the sandbox with it",
+            agent.value
+        ))
     })?;
     Ok(Node::connect(&address).await?)
 }
@@ -57,13 +65,21 @@ pub(crate) async fn hosts(operator: &Operator) -> Result<BTreeMap<String, String
         let address = format!("{}:{}", info.hostname, info.port.unwrap_or_default());
         info.id.map(|id| (id.value, address))
     };
-    Ok(agents.into_iter().filter_map(|it| host(it.agent_info)).collect())
+    Ok(agents
+        .into_iter()
+        .filter_map(|it| host(it.agent_info))
+        .collect())
 }
 
 /// The names of frameworks by their ids.
-pub(crate) async fn framework_names(operator: &Operator) -> Result<BTreeMap<String, String>, Failure> {
+pub(crate) async fn framework_names(
+    operator: &Operator,
+) -> Result<BTreeMap<String, String>, Failure> {
     let found = operator.frameworks().await?;
-    let all = found.frameworks.into_iter().chain(found.completed_frameworks);
+    let all = found
+        .frameworks
+        .into_iter()
+        .chain(found.completed_frameworks);
     let name = |info: v1::FrameworkInfo| info.id.map(|id| (id.value, info.name));
     Ok(all.filter_map(|it| name(it.framework_info)).collect())
 }
@@ -71,5 +87,8 @@ pub(crate) async fn framework_names(operator: &Operator) -> Result<BTreeMap<Stri
 /// The ids of a task, checked.
 pub(crate) fn ids_of(task: &v1::Task) -> Result<(FrameworkId, TaskId), Failure> {
     let framework = FrameworkId::new(&task.framework_id.value).map_err(Failure::failed)?;
-    Ok((framework, TaskId::new(&task.task_id.value).map_err(Failure::failed)?))
+    Ok((
+        framework,
+        TaskId::new(&task.task_id.value).map_err(Failure::failed)?,
+    ))
 }

@@ -65,7 +65,9 @@ pub(crate) fn inside_task(mut arguments: impl Iterator<Item = OsString>) -> Opti
 }
 
 fn texts(arguments: impl Iterator<Item = OsString>) -> Vec<String> {
-    arguments.map(|it| it.to_string_lossy().into_owned()).collect()
+    arguments
+        .map(|it| it.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Logs go to standard error: a component tells what it does, a tool only what goes wrong.

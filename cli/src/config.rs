@@ -14,11 +14,21 @@ use crate::arguments::Program;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("the configuration file {path} cannot be read: {cause}", path = path.display())]
-    Unreadable { path: PathBuf, cause: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        cause: std::io::Error,
+    },
     #[error("the configuration file {path} is not TOML: {cause}", path = path.display())]
-    Malformed { path: PathBuf, cause: toml::de::Error },
+    Malformed {
+        path: PathBuf,
+        cause: toml::de::Error,
+    },
     #[error("{path}: there is no key '{key}'; `tepui {command} --help` lists the flags, which are the keys", path = path.display())]
-    UnknownKey { path: PathBuf, key: String, command: String },
+    UnknownKey {
+        path: PathBuf,
+        key: String,
+        command: String,
+    },
     #[error("{path}: '{key}' must be a text, a number, true or false, or a list of these", path = path.display())]
     Value { path: PathBuf, key: String },
 }
@@ -30,16 +40,23 @@ pub(crate) fn expand(arguments: Vec<OsString>) -> Result<Vec<OsString>, Problem>
 
 type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-fn expand_with(arguments: Vec<OsString>, environment: Environment) -> Result<Vec<OsString>, Problem> {
+fn expand_with(
+    arguments: Vec<OsString>,
+    environment: Environment,
+) -> Result<Vec<OsString>, Problem> {
     let program = Program::command();
     let mut command = &program;
     let mut depth = 1;
     for word in arguments.iter().skip(1) {
-        let Some(inner) = word.to_str().and_then(|word| command.find_subcommand(word)) else { break };
+        let Some(inner) = word.to_str().and_then(|word| command.find_subcommand(word)) else {
+            break;
+        };
         command = inner;
         depth += 1;
     }
-    let has_config = command.get_arguments().any(|it| it.get_long() == Some("config"));
+    let has_config = command
+        .get_arguments()
+        .any(|it| it.get_long() == Some("config"));
     let Some(path) = file_of(&arguments[depth.min(arguments.len())..], environment) else {
         return Ok(arguments);
     };
@@ -48,7 +65,12 @@ fn expand_with(arguments: Vec<OsString>, environment: Environment) -> Result<Vec
     }
     let flags = flags(path, command, &arguments, environment)?;
     let (before, after) = arguments.split_at(depth);
-    Ok(before.iter().cloned().chain(flags).chain(after.iter().cloned()).collect())
+    Ok(before
+        .iter()
+        .cloned()
+        .chain(flags)
+        .chain(after.iter().cloned())
+        .collect())
 }
 
 fn file_of(arguments: &[OsString], environment: Environment) -> Option<PathBuf> {
@@ -82,7 +104,9 @@ fn flags(
     let mut flags = Vec::new();
     for (key, value) in table {
         let long = key.replace('_', "-");
-        let known = command.get_arguments().find(|it| it.get_long() == Some(&long) && long != "config");
+        let known = command
+            .get_arguments()
+            .find(|it| it.get_long() == Some(&long) && long != "config");
         let Some(argument) = known else {
             let command = command.get_name().to_owned();
             return Err(Problem::UnknownKey { path, key, command });
@@ -105,14 +129,18 @@ fn is_given(argument: &Arg, long: &str, arguments: &[OsString], environment: Env
         let word = word.to_string_lossy();
         word == flag || word.starts_with(&with_value)
     });
-    let variable = argument.get_env().and_then(|name| environment(&name.to_string_lossy()));
+    let variable = argument
+        .get_env()
+        .and_then(|name| environment(&name.to_string_lossy()));
     on_line || variable.is_some()
 }
 
 /// The flag that says the same; outer `None` when the value is of no such form.
 fn flag(long: &str, argument: &Arg, value: &toml::Value) -> Option<Option<OsString>> {
     if !argument.get_action().takes_values() {
-        return value.as_bool().map(|set| set.then(|| format!("--{long}").into()));
+        return value
+            .as_bool()
+            .map(|set| set.then(|| format!("--{long}").into()));
     }
     text(value).map(|text| Some(format!("--{long}={text}").into()))
 }
@@ -143,19 +171,41 @@ mod tests {
         file
     }
 
-    fn expanded(text: &str, more: &[&str], environment: Environment) -> Result<Vec<String>, String> {
+    fn expanded(
+        text: &str,
+        more: &[&str],
+        environment: Environment,
+    ) -> Result<Vec<String>, String> {
         let file = file(text);
         let path = file.path().to_str().unwrap();
-        let line = ["tepui", "master", "--config", path].into_iter().chain(more.iter().copied());
+        let line = ["tepui", "master", "--config", path]
+            .into_iter()
+            .chain(more.iter().copied());
         let arguments = expand_with(line.map(OsString::from).collect(), environment);
         let words = arguments.map_err(|problem| problem.to_string())?;
-        Ok(words.iter().map(|it| it.to_string_lossy().into_owned()).filter(|it| it != path).collect())
+        Ok(words
+            .iter()
+            .map(|it| it.to_string_lossy().into_owned())
+            .filter(|it| it != path)
+            .collect())
     }
 
     #[test]
     fn keys_become_flags() {
-        let found = expanded("listen = \"127.0.0.1:1\"\nwork_dir = \"/x\"", &[], &|_| None).unwrap();
-        assert_eq!(found, ["tepui", "master", "--listen=127.0.0.1:1", "--work-dir=/x", "--config"]);
+        let found = expanded("listen = \"127.0.0.1:1\"\nwork_dir = \"/x\"", &[], &|_| {
+            None
+        })
+        .unwrap();
+        assert_eq!(
+            found,
+            [
+                "tepui",
+                "master",
+                "--listen=127.0.0.1:1",
+                "--work-dir=/x",
+                "--config"
+            ]
+        );
     }
 
     #[test]
@@ -163,7 +213,10 @@ mod tests {
         let text = "listen = \"127.0.0.1:1\"\nwork-dir = \"/x\"";
         let environment = |name: &str| (name == "TEPUI_WORK_DIR").then(|| OsString::from("/y"));
         let found = expanded(text, &["--listen", "127.0.0.1:2"], &environment).unwrap();
-        assert_eq!(found, ["tepui", "master", "--config", "--listen", "127.0.0.1:2"]);
+        assert_eq!(
+            found,
+            ["tepui", "master", "--config", "--listen", "127.0.0.1:2"]
+        );
     }
 
     #[test]

@@ -12,7 +12,9 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The master, or an agent, does not answer.
-    #[error("{0}; is it running there? `tepui dev` starts a cluster on this machine, --master names another")]
+    #[error(
+        "{0}; is it running there? `tepui dev` starts a cluster on this machine, --master names another"
+    )]
     Unreachable(String),
 }
 
@@ -55,5 +57,9 @@ impl From<std::io::Error> for Failure {
 pub(crate) fn of_usage(error: &clap::Error) -> ExitCode {
     // A closed standard output leaves nobody to tell.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+    if error.use_stderr() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    }
 }

@@ -27,17 +27,29 @@ pub(crate) struct Column {
 impl Column {
     /// A column of text.
     pub(crate) const fn text(name: &'static str) -> Self {
-        Self { name, is_number: false, is_wide: false }
+        Self {
+            name,
+            is_number: false,
+            is_wide: false,
+        }
     }
 
     /// A column of numbers, aligned to the right.
     pub(crate) const fn number(name: &'static str) -> Self {
-        Self { name, is_number: true, is_wide: false }
+        Self {
+            name,
+            is_number: true,
+            is_wide: false,
+        }
     }
 
     /// A column that only `-o wide` shows.
     pub(crate) const fn wide(name: &'static str) -> Self {
-        Self { name, is_number: false, is_wide: true }
+        Self {
+            name,
+            is_number: false,
+            is_wide: true,
+        }
     }
 }
 
@@ -59,24 +71,30 @@ pub(crate) fn print<M: Serialize>(
 
 /// Prints one document, indented.
 pub(crate) fn print_json<M: Serialize>(message: &M) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string_pretty(message).map_err(Failure::failed)?);
+    println!(
+        "{}",
+        serde_json::to_string_pretty(message).map_err(Failure::failed)?
+    );
     Ok(())
 }
 
 /// Prints one document on one line: an item of a stream.
 pub(crate) fn print_json_line<M: Serialize>(message: &M) -> Result<(), Failure> {
-    println!("{}", serde_json::to_string(message).map_err(Failure::failed)?);
+    println!(
+        "{}",
+        serde_json::to_string(message).map_err(Failure::failed)?
+    );
     Ok(())
 }
 
-fn table(
-    is_wide: bool,
-    columns: &[Column],
-    rows: impl IntoIterator<Item = Vec<String>>,
-) -> String {
+fn table(is_wide: bool, columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let shown = |at: usize| is_wide || !columns[at].is_wide;
     let pick = |row: Vec<String>| -> Vec<String> {
-        row.into_iter().enumerate().filter(|(at, _)| shown(*at)).map(|(_, cell)| cell).collect()
+        row.into_iter()
+            .enumerate()
+            .filter(|(at, _)| shown(*at))
+            .map(|(_, cell)| cell)
+            .collect()
     };
     let mut table = Table::new();
     table.load_style(TableStyle::new());
@@ -94,7 +112,11 @@ fn table(
         }
     }
     let lines = table.to_string();
-    lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    lines
+        .lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A quantity without needless digits.
@@ -108,20 +130,33 @@ pub(crate) fn number(value: f64) -> String {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [Column::text("NAME"), Column::number("CPUS"), Column::wide("ID")];
+    const COLUMNS: [Column; 3] = [
+        Column::text("NAME"),
+        Column::number("CPUS"),
+        Column::wide("ID"),
+    ];
 
     fn rows() -> Vec<Vec<String>> {
-        vec![vec!["a".into(), "1".into(), "x-1".into()], vec!["bcd".into(), "0.5".into(), "x-2".into()]]
+        vec![
+            vec!["a".into(), "1".into(), "x-1".into()],
+            vec!["bcd".into(), "0.5".into(), "x-2".into()],
+        ]
     }
 
     #[test]
     fn a_table_aligns_numbers_and_hides_wide_columns() {
-        assert_eq!(table(false, &COLUMNS, rows()), "NAME  CPUS\na        1\nbcd    0.5");
+        assert_eq!(
+            table(false, &COLUMNS, rows()),
+            "NAME  CPUS\na        1\nbcd    0.5"
+        );
     }
 
     #[test]
     fn a_wide_table_shows_every_column() {
-        assert_eq!(table(true, &COLUMNS, rows()).lines().next(), Some("NAME  CPUS  ID"));
+        assert_eq!(
+            table(true, &COLUMNS, rows()).lines().next(),
+            Some("NAME  CPUS  ID")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tepui_model::{AgentId, ExecutorId, Filters, OfferId, Role, TaskId};
+use tepui_model::{AgentId, ExecutorId, Filters, OfferId, TaskId};
 use tepui_proto::v1::{
     self,
     scheduler::{Call, call, call::Type},
@@ -104,20 +104,16 @@ pub(crate) fn reconcile(tasks: Vec<call::reconcile::Task>) -> Call {
     }
 }
 
-pub(crate) fn revive(roles: &[Role]) -> Call {
-    let revive = call::Revive {
-        roles: roles.iter().map(Role::to_string).collect(),
-    };
+pub(crate) fn revive(roles: Vec<String>) -> Call {
+    let revive = call::Revive { roles };
     Call {
         revive: Some(revive),
         ..of(Type::Revive)
     }
 }
 
-pub(crate) fn suppress(roles: &[Role]) -> Call {
-    let suppress = call::Suppress {
-        roles: roles.iter().map(Role::to_string).collect(),
-    };
+pub(crate) fn suppress(roles: Vec<String>) -> Call {
+    let suppress = call::Suppress { roles };
     Call {
         suppress: Some(suppress),
         ..of(Type::Suppress)

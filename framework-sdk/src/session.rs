@@ -10,8 +10,9 @@ mod connection;
 mod duplicates;
 mod link;
 mod tracked;
+mod wishes;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use tepui_model::{FrameworkId, Role, TaskStatus};
 use tepui_proto::v1::{self, scheduler::Call};
@@ -24,6 +25,7 @@ use self::{
     duplicates::{Delivered, Duplicates},
     link::{Link, Occurrence},
     tracked::Tracked,
+    wishes::Wishes,
 };
 use crate::{
     Error, Event, KnownTask, Masters, Options, Subscription,
@@ -59,7 +61,7 @@ enum Turn {
 pub(crate) struct Session {
     masters: Masters,
     framework: v1::FrameworkInfo,
-    suppressed: BTreeSet<String>,
+    wishes: Wishes,
     tracked: Tracked,
     duplicates: Duplicates,
     goal: Goal,
@@ -84,8 +86,8 @@ impl Session {
         let framework = options.profile.into_wire();
         Self {
             masters: options.masters,
+            wishes: Wishes::new(framework.roles.clone()),
             framework,
-            suppressed: BTreeSet::new(),
             tracked: Tracked::new(options.tasks, options.reconcile_interval),
             duplicates: Duplicates::new(limits::REMEMBERED_UPDATES),
             goal: Goal::Live,
@@ -170,7 +172,7 @@ impl Session {
             Occurrence::RetryDue => {
                 let address = self.masters.in_turn(self.attempts).to_owned();
                 self.attempts += 1;
-                let suppressed = self.suppressed.iter().cloned().collect();
+                let suppressed = self.wishes.suppressed();
                 self.link = Link::open(
                     address,
                     calls::subscribe(self.framework.clone(), suppressed),
@@ -235,11 +237,24 @@ impl Session {
         if self.goal == Goal::TearDown {
             return self.send(calls::teardown()).await;
         }
+        self.catch_up().await?;
+        self.tracked.subscribed(Instant::now());
+        self.reconcile().await
+    }
+
+    /// Says what could not be said while nobody listened.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        let (revived, suppressed) = self.wishes.take_unsaid();
+        if !revived.is_empty() {
+            self.send(calls::revive(revived)).await?;
+        }
+        if !suppressed.is_empty() {
+            self.send(calls::suppress(suppressed)).await?;
+        }
         while let Some(handled) = self.unsent.pop_front() {
             self.acknowledge(handled).await?;
         }
-        self.tracked.subscribed(Instant::now());
-        self.reconcile().await
+        Ok(())
     }
 
     async fn updated(&mut self, status: TaskStatus) -> Result<(), End> {
@@ -288,12 +303,12 @@ impl Session {
             }
             Command::Reconcile(tasks) => return self.ask(tasks).await,
             Command::Revive(roles) => {
-                self.revived(&roles);
-                calls::revive(&roles)
+                self.wishes.wish(&roles, true, self.subscribed);
+                calls::revive(names(&roles))
             }
             Command::Suppress(roles) => {
-                self.suppressed.extend(self.named(&roles));
-                calls::suppress(&roles)
+                self.wishes.wish(&roles, false, self.subscribed);
+                calls::suppress(names(&roles))
             }
             Command::Message {
                 agent,
@@ -308,20 +323,6 @@ impl Session {
             Command::Stop => return Err(End(None)),
         };
         self.send(call).await
-    }
-
-    fn revived(&mut self, roles: &[Role]) {
-        for role in self.named(roles) {
-            self.suppressed.remove(&role);
-        }
-    }
-
-    /// The names of `roles`; of all the framework's roles when there are none.
-    fn named(&self, roles: &[Role]) -> Vec<String> {
-        match roles {
-            [] => self.framework.roles.clone(),
-            roles => roles.iter().map(Role::to_string).collect(),
-        }
     }
 
     /// Asks about every live task that nobody answered for, and repeats the kills.
@@ -367,6 +368,10 @@ impl Session {
             Err(error) => self.lost(error),
         }
     }
+}
+
+fn names(roles: &[Role]) -> Vec<String> {
+    roles.iter().map(Role::to_string).collect()
 }
 
 /// What acknowledges `status`; updates that the master made up carry no uuid and want none.

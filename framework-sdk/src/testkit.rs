@@ -109,7 +109,8 @@ impl TestMaster {
     }
 
     /// Adds an agent with these resources (`cpus:4;mem:1024;ports:[31000-31999]`) and attributes
-    /// (`rack:a;zone:b`), whose tasks run as soon as they are launched and end when they are killed.
+    /// (`rack:a;zone:b`), whose tasks run as soon as they are launched and end when they are
+    /// killed.
     ///
     /// # Errors
     /// When the texts are malformed.

@@ -14,6 +14,7 @@ use std::{
     fmt, fs, io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -73,6 +74,10 @@ pub(crate) trait Hierarchies: fmt::Debug + Send + Sync {
     fn root(&self) -> &Path;
     /// The group of one container, whether it exists or not.
     fn group(&self, name: &str) -> Box<dyn Group>;
+    /// Whether it takes long to move a process into a group, so that it is better done ahead of time.
+    fn is_slow_to_join(&self) -> bool;
+    /// Gives a group, with all that is in it, another name.
+    fn rename(&self, from: &str, to: &str) -> Result<(), Error>;
     /// The names of all groups that exist.
     fn names(&self) -> BTreeSet<String>;
 }
@@ -105,6 +110,9 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn view(&self) -> CgroupView;
     /// Sets share and quota.
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error>;
+    /// Takes the quota away, so that what is killed can die at once: dying takes processor time too, and a
+    /// thousand processes that share a tenth of a core would take minutes.
+    fn unthrottle(&self) -> Result<(), Error>;
     /// Sets the hard limit of memory, swap included, and what is asked to be left to it when memory is short.
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error>;
     /// Sets the most processes and threads.
@@ -121,6 +129,9 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn oom_kills(&self) -> u64;
     /// The most memory that was in use, and what the kernel counts of it.
     fn memory_report(&self) -> (Bytes, String);
+    /// Lets go of the page cache that was filled inside: it would keep the removed group in the kernel's memory
+    /// for as long as it is not needed for something else. Takes its time.
+    fn reclaim(&self);
     /// Removes it. False when something is still inside.
     fn remove(&self) -> Result<bool, Error>;
 }
@@ -153,12 +164,12 @@ pub(crate) fn hierarchies(
     mounted: &Mounted,
     root: &str,
     wanted: &BTreeSet<Controller>,
-) -> Option<Box<dyn Hierarchies>> {
+) -> Option<Arc<dyn Hierarchies>> {
     match mounted {
         _ if wanted.is_empty() => None,
         Mounted::Nowhere => None,
-        Mounted::V1(mounted) => Some(Box::new(v1::V1::new(mounted, root, wanted))),
-        Mounted::V2(mounted) => Some(Box::new(v2::V2::new(mounted, root))),
+        Mounted::V1(mounted) => Some(Arc::new(v1::V1::new(mounted, root, wanted))),
+        Mounted::V2(mounted) => Some(Arc::new(v2::V2::new(mounted, root))),
     }
 }
 

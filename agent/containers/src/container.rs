@@ -32,7 +32,7 @@ pub(crate) struct Container {
     /// Its init. `None` when it had ended before this agent saw it.
     pub(crate) init: Option<Watched<PidFd>>,
     /// Its cgroup. `None` without any cgroup isolator.
-    pub(crate) group: Option<Box<dyn Group>>,
+    pub(crate) group: Option<Arc<dyn Group>>,
     exit: watch::Sender<Option<Exit>>,
     oom: Mutex<Option<OomReport>>,
 }
@@ -43,7 +43,7 @@ impl Container {
         folder: Folder,
         record: Option<Record>,
         init: Option<Watched<PidFd>>,
-        group: Option<Box<dyn Group>>,
+        group: Option<Arc<dyn Group>>,
     ) -> Self {
         let (exit, oom) = (watch::Sender::new(None), Mutex::default());
         Self {
@@ -87,7 +87,8 @@ impl Container {
         // It may have happened while no agent was there to see it.
         while !self.is_out_of_memory() {
             let mut counter = [0; 8];
-            if watcher.read(&mut counter).await.is_err() {
+            let read = |events: &OwnedFd| Ok(nix::unistd::read(events, &mut counter)?);
+            if watcher.read_with(read).await.is_err() {
                 return std::future::pending().await;
             }
             // The event comes a moment before the kernel has killed somebody and counted it. It also comes
@@ -104,7 +105,7 @@ impl Container {
     /// `None` where there is no limit, or where the kernel destroys the container itself.
     fn oom_watcher(&self) -> Option<Watched<OwnedFd>> {
         let watched = match self.group.as_ref()?.oom_events() {
-            Ok(events) => Watched::readable_file(events?),
+            Ok(events) => Watched::new(events?),
             Err(error) => Err(io::Error::other(error)),
         };
         let told = |error: &io::Error| {
@@ -200,6 +201,9 @@ impl Container {
             .as_ref()
             .is_some_and(|record| record.own_processes);
         let killed = async {
+            if let Some(Err(error)) = self.group.as_ref().map(|group| group.unthrottle()) {
+                tracing::warn!(container = %self.id, %error, "the container may die slowly");
+            }
             match &self.group {
                 // With the init, the kernel kills all that is in its namespace.
                 _ if own_processes => self.signal(Signal::SIGKILL)?,
@@ -225,8 +229,12 @@ impl Container {
 
     /// Removes cgroup and records of an ended container.
     pub(crate) async fn remove(&self) -> Result<(), Error> {
+        if let Some(group) = self.group.clone() {
+            let reclaimed = tokio::task::spawn_blocking(move || group.reclaim()).await;
+            drop(reclaimed);
+        }
         if let Some(group) = &self.group {
-            remove_group(&**group, &self.id).await?;
+            remove_group(&**group).await?;
         }
         let path = self.folder.path().to_owned();
         self.folder
@@ -264,7 +272,7 @@ async fn kill_group(group: &dyn Group) -> Result<(), Error> {
 }
 
 /// Removes a group whose processes have ended, or are about to. Whoever is left is killed.
-pub(crate) async fn remove_group(group: &dyn Group, id: &ContainerId) -> Result<(), Error> {
+pub(crate) async fn remove_group(group: &dyn Group) -> Result<(), Error> {
     let removed = async {
         for pause in pauses() {
             if group.remove()? {
@@ -277,7 +285,7 @@ pub(crate) async fn remove_group(group: &dyn Group, id: &ContainerId) -> Result<
     };
     timeout(REMOVE_TIMEOUT, removed)
         .await
-        .unwrap_or_else(|_| Err(Error::StillAlive(id.clone())))
+        .unwrap_or(Err(Error::GroupBusy))
 }
 
 fn is_this_boot(record: &Record) -> bool {

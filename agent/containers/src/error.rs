@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use tepui_model::ContainerId;
 
-use crate::limits::{KILL_TIMEOUT, LAUNCH_TIMEOUT};
+use crate::limits::{KILL_TIMEOUT, LAUNCH_TIMEOUT, REMOVE_TIMEOUT};
 
 /// Why a container could not be started. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,9 @@ pub enum Error {
     /// It was killed and is still there, most likely because a process hangs in the kernel.
     #[error("container {0} was killed and has not ended after {KILL_TIMEOUT:?}")]
     StillAlive(ContainerId),
+    /// A cgroup is still not empty, most likely because a process hangs in the kernel.
+    #[error("the cgroup of a container is still in use after {REMOVE_TIMEOUT:?}")]
+    GroupBusy,
     /// A signal could not be sent.
     #[error("cannot signal container {id}: {source}")]
     Signal {

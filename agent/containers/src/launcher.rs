@@ -11,6 +11,7 @@ use std::{
 };
 
 use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::SndBuf},
 };
@@ -19,7 +20,7 @@ use tepui_sys::{Watched, receive, send};
 use crate::{
     init::{
         LAUNCHER_NAME,
-        wire::{HELLO, Request},
+        wire::{HELLO, InitRequest, Request},
     },
     limits::{LAUNCHER_START_TIMEOUT, MAX_MESSAGE_BYTES},
 };
@@ -49,48 +50,72 @@ impl Launcher {
     }
 
     /// Asks for a new init, and returns the socket to it. What comes of it is told through the socket.
-    pub(crate) async fn ask(&self, request: &Request) -> io::Result<UnixStream> {
-        let bytes = serde_json::to_vec(request)?;
-        if bytes.len() > MAX_MESSAGE_BYTES {
-            return Err(io::Error::other("the names of its cgroups are too long"));
-        }
+    pub(crate) async fn ask_init(&self, request: InitRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
-        let mut running = self.running.lock().await;
-        if let Some(launcher) = running.as_ref() {
-            match launcher.send(&bytes, far.as_fd()).await {
-                Ok(()) => return Ok(near),
-                Err(error) => {
-                    tracing::warn!(%error, "the container launcher is gone: starting another")
-                }
-            }
-        }
-        let fresh = Running::start(self.program.as_fd())?;
-        fresh.send(&bytes, far.as_fd()).await?;
-        *running = Some(fresh);
+        self.ask(&Request::Init(request), far.as_fd()).await?;
         Ok(near)
     }
 
-    /// The same for a moment when nothing else runs.
-    pub(crate) fn ask_blocking(&self, request: &Request) -> io::Result<UnixStream> {
+    /// Sends a request, with the far end of a socket. A launcher that is gone is replaced.
+    pub(crate) async fn ask(&self, request: &Request, far: BorrowedFd<'_>) -> io::Result<()> {
+        let mut running = self.running.lock().await;
+        if let Some(launcher) = running.as_ref() {
+            match ask(&launcher.socket, request, far).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::warn!(%error, "the launcher is gone: starting another"),
+            }
+        }
+        let fresh = Running::start(self.program.as_fd())?;
+        ask(&fresh.socket, request, far).await?;
+        *running = Some(fresh);
+        Ok(())
+    }
+
+    /// As [`Self::ask_init`], for a moment when nothing else runs.
+    pub(crate) fn ask_blocking(&self, request: InitRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
-        let bytes = serde_json::to_vec(request)?;
+        let bytes = message(&Request::Init(request))?;
         let Ok(running) = self.running.try_lock() else {
             return Err(io::Error::from(io::ErrorKind::ResourceBusy));
         };
-        let launcher = running
-            .as_ref()
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let running = running.as_ref();
+        let launcher = running.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         send(launcher.socket.get().as_fd(), &bytes, &[far.as_fd()])?;
         Ok(near)
     }
 }
 
+/// Sends a request to the launcher, or to a seat.
+pub(crate) async fn ask(
+    socket: &Watched<OwnedFd>,
+    request: &Request,
+    far: BorrowedFd<'_>,
+) -> io::Result<()> {
+    let bytes = message(request)?;
+    let send = |socket: &OwnedFd| send(socket.as_fd(), &bytes, &[far]).map(drop);
+    socket.write_with(send).await
+}
+
+fn message(request: &Request) -> io::Result<Vec<u8>> {
+    let bytes = serde_json::to_vec(request)?;
+    if bytes.len() > MAX_MESSAGE_BYTES {
+        return Err(io::Error::other("the names of its cgroups are too long"));
+    }
+    Ok(bytes)
+}
+
+/// A pair of sockets in which messages keep their borders. The first end does not block.
+pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (near, far) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    setsockopt(&near, SndBuf, &(16 * MAX_MESSAGE_BYTES))?;
+    fcntl(&near, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    Ok((near, far))
+}
+
 impl Running {
     fn start(program: BorrowedFd<'_>) -> io::Result<Self> {
-        // Messages keep their borders in such a socket.
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let (near, far) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-        setsockopt(&near, SndBuf, &(16 * MAX_MESSAGE_BYTES))?;
+        let (near, far) = message_sockets()?;
         // No hook runs between fork and exec, so the standard library uses posix_spawn and copies nothing.
         let path = format!("/proc/self/fd/{}", program.as_raw_fd());
         let process = tokio::process::Command::new(path)
@@ -104,18 +129,11 @@ impl Running {
             .kill_on_drop(true)
             .spawn()?;
         expect_hello(near.as_fd())?;
-        let flags = nix::fcntl::OFlag::O_NONBLOCK;
-        nix::fcntl::fcntl(&near, nix::fcntl::FcntlArg::F_SETFL(flags))?;
-        let socket = Watched::writable_file(near)?;
+        let socket = Watched::new(near)?;
         Ok(Self {
             socket,
             _process: process,
         })
-    }
-
-    async fn send(&self, bytes: &[u8], init: BorrowedFd<'_>) -> io::Result<()> {
-        let send = |socket: &OwnedFd| send(socket.as_fd(), bytes, &[init]).map(drop);
-        self.socket.write_with(send).await
     }
 }
 

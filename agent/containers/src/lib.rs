@@ -22,6 +22,7 @@ mod records;
 mod recover;
 mod refusal;
 mod runtime;
+mod seat;
 mod spec;
 
 pub use cgroups::Error as CgroupError;

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Component, Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -15,7 +15,7 @@ use crate::{
     cgroups::{Controller, Hierarchies, Mounted, hierarchies},
     init::{
         LAUNCHER_NAME,
-        wire::{FAILED, Failure, Request},
+        wire::{FAILED, Failure, InitRequest},
     },
     isolators::Machine,
     launcher::Launcher,
@@ -60,7 +60,8 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         hierarchies: in_use,
         machine,
         records,
-        launcher,
+        launcher: Arc::new(launcher),
+        seats: Arc::default(),
         containers: Mutex::default(),
         _locks: locks,
         options,
@@ -145,11 +146,11 @@ fn try_namespaces(machine: &mut Machine, launcher: &Launcher, isolation: Isolati
 
 /// Makes an init with these namespaces, and lets it end at once.
 fn try_isolation(launcher: &Launcher, isolation: Isolation) -> io::Result<()> {
-    let request = Request {
+    let request = InitRequest {
         isolation,
-        ..Request::default()
+        ..InitRequest::default()
     };
-    let mut init = launcher.ask_blocking(&request)?;
+    let mut init = launcher.ask_blocking(request)?;
     init.set_read_timeout(Some(LAUNCHER_START_TIMEOUT))?;
     init.shutdown(std::net::Shutdown::Write)?;
     let mut answer = Vec::new();

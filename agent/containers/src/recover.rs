@@ -10,6 +10,7 @@ use crate::{
     container::{Container, remove_group},
     records::Record,
     runtime::Inner,
+    seat::{self, prepare_seat},
 };
 
 /// Finds all containers that there are records of, and removes cgroups that nothing is written about.
@@ -25,6 +26,7 @@ pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
             recovered.push(recover_one(inner, id).await);
         }
     }
+    prepare_seat(inner);
     recovered
 }
 
@@ -34,7 +36,7 @@ async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {
     let group = inner
         .all_hierarchies
         .as_ref()
-        .map(|hierarchies| hierarchies.group(id.as_str()));
+        .map(|hierarchies| hierarchies.group(id.as_str()).into());
     let init = record
         .as_ref()
         .and_then(|record| find_init(inner, &id, record));
@@ -65,28 +67,31 @@ fn find_init(inner: &Inner, id: &ContainerId, record: &Record) -> Option<Watched
         return None;
     }
     let found = PidFd::find(record.pid, record.start_time);
-    let held = found.and_then(|found| found.map(Watched::readable_file).transpose());
+    let held = found.and_then(|found| found.map(Watched::new).transpose());
     held.unwrap_or_else(|error| {
         tracing::error!(container = %id, %error, "cannot watch the init of a container");
         None
     })
 }
 
-/// The cgroup root is ours alone: a group in it without a record belongs to a container whose record is lost.
+/// The cgroup root is ours alone: a group in it without a record belongs to a container whose record is lost, or to
+/// the seat of an earlier agent.
 async fn remove_strangers(inner: &Inner, known: &[ContainerId]) {
     let Some(hierarchies) = &inner.all_hierarchies else {
         return;
     };
     for name in hierarchies.names() {
-        let Ok(id) = ContainerId::new(&name) else {
-            continue;
-        };
-        if known.contains(&id) {
+        if known.iter().any(|id| id.as_str() == name) {
             continue;
         }
-        tracing::warn!(container = %id, "removing a cgroup that nothing is written about");
-        if let Err(error) = remove_group(&*hierarchies.group(&name), &id).await {
-            tracing::error!(container = %id, %error, "cannot remove it");
+        if !name.starts_with(seat::PREFIX) {
+            tracing::warn!(
+                group = name,
+                "removing a cgroup that nothing is written about"
+            );
+        }
+        if let Err(error) = remove_group(&*hierarchies.group(&name)).await {
+            tracing::error!(group = name, %error, "cannot remove a cgroup of an earlier agent");
         }
     }
 }

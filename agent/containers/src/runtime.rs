@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::AbortHandle};
 
 use crate::{
     Error, Exit, LaunchError, Options, Refusal, Spec, cgroups::Hierarchies, container::Container,
-    isolators::Machine, launch, launcher::Launcher, probe, records::Records, recover,
+    isolators::Machine, launch, launcher::Launcher, probe, records::Records, recover, seat::Seats,
 };
 
 /// Launches containers, watches them, and finds them again after a restart of the agent.
@@ -68,11 +68,12 @@ pub(crate) struct Inner {
     pub(crate) machine: Machine,
     pub(crate) boot_id: String,
     pub(crate) records: Records,
-    pub(crate) launcher: Launcher,
+    pub(crate) launcher: Arc<Launcher>,
     /// Those of the controllers in use. `None` without any cgroup isolator.
-    pub(crate) hierarchies: Option<Box<dyn Hierarchies>>,
+    pub(crate) hierarchies: Option<Arc<dyn Hierarchies>>,
     /// Those of all controllers of this machine, for containers launched under other options.
-    pub(crate) all_hierarchies: Option<Box<dyn Hierarchies>>,
+    pub(crate) all_hierarchies: Option<Arc<dyn Hierarchies>>,
+    pub(crate) seats: Arc<Seats>,
     pub(crate) containers: Mutex<BTreeMap<ContainerId, Slot>>,
     /// Held for as long as the runtime lives: one agent per runtime folder and cgroup root.
     pub(crate) _locks: Vec<Flock<File>>,

@@ -164,3 +164,40 @@ fn check_updates(task: &Task) -> Result<(), &'static str> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Agent, agent::tests::running};
+
+    /// What the check says of an agent with one running task after it was spoiled.
+    fn found(spoil: impl FnOnce(&mut Agent, &TaskKey)) -> String {
+        let (mut agent, key) = running();
+        assert_eq!(agent.check(), Ok(()));
+        spoil(&mut agent, &key);
+        agent.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_planted_fault_is_found() {
+        let text = found(|agent, key| {
+            agent.frameworks.get_mut(&key.framework).unwrap().tasks = 2;
+        });
+        assert!(text.contains("counts 2 tasks and has 1"), "{text}");
+        let text = found(|agent, _| agent.containers.clear());
+        assert!(text.contains("is not indexed"), "{text}");
+        let text = found(|agent, key| agent.tasks.get_mut(key).unwrap().phase = Phase::Ended);
+        assert!(text.contains("is not indexed"), "{text}");
+        let text = found(|agent, key| agent.tasks.get_mut(key).unwrap().updates.clear());
+        assert!(text.contains("is set for nothing"), "{text}");
+        let text = found(|agent, key| agent.timers.cancel(&Timer::Retry(key.clone())));
+        assert!(text.contains("no timer"), "{text}");
+        let text = found(|agent, key| agent.tasks.get_mut(key).unwrap().silent = true);
+        assert!(text.contains("nobody acknowledges"), "{text}");
+        let text = found(|agent, key| {
+            let task = agent.tasks.get_mut(key).unwrap();
+            task.updates.push(task.latest.clone());
+        });
+        assert!(text.contains("out of order"), "{text}");
+    }
+}

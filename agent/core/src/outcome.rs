@@ -57,10 +57,15 @@ impl Outcome {
     fn with_exit(self, status: ExitStatus) -> Self {
         let code = match status {
             ExitStatus::Code(code) => u8::try_from(code).ok(),
-            ExitStatus::Signal(signal) => u8::try_from(signal).ok().map(|it| it.saturating_add(128)),
+            ExitStatus::Signal(signal) => {
+                u8::try_from(signal).ok().map(|it| it.saturating_add(128))
+            }
             ExitStatus::Unknown => None,
         };
-        Self { exit_status: code, ..self }
+        Self {
+            exit_status: code,
+            ..self
+        }
     }
 }
 
@@ -299,7 +304,7 @@ mod tests {
     fn the_exit_status_is_reported_as_a_shell_has_it() {
         let reported = |exit: Exit| {
             let mut status = TaskStatus::new(sleeper("t").id, TaskState::Staging);
-            of_exit(&task(Phase::Running, None), &exit).describe(&mut status);
+            of_exit(&task(Some(Time::ZERO), None), &exit).describe(&mut status);
             status.exit_status()
         };
         assert_eq!(reported(Exit::code(0)), Some(0));

@@ -136,9 +136,7 @@ impl Reader {
                 if chunks.send(Ok(SandboxChunk { data })).await.is_err() {
                     return Ok(());
                 }
-            } else if !more {
-                return Ok(());
-            } else if self.pause(chunks).await {
+            } else if !more || self.pause(chunks).await {
                 return Ok(());
             }
         }

@@ -20,7 +20,7 @@ mod watched;
 pub use files::{open_beneath, open_folder, open_output};
 pub use identity::{boot_id, start_time};
 pub use kernel::{Forked, Kernel, Mount, Reaped, User};
-pub use launcher::become_launcher;
+pub use launcher::{become_launcher, keep_only, leave};
 pub use linux::Linux;
 pub use pidfd::PidFd;
 pub use seal::seal_program;

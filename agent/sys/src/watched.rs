@@ -24,21 +24,10 @@ pub struct Watched<T: AsRawFd>(AsyncFd<T>);
     reason = "other types could break their promise to tokio"
 )]
 impl<T: Owner> Watched<T> {
-    /// Waits for this file to be readable. Only inside a tokio runtime.
-    pub fn readable_file(file: T) -> io::Result<Self> {
-        Self::new(file, Interest::READABLE)
-    }
-
-    /// Waits for this file to be writable. Only inside a tokio runtime.
-    pub fn writable_file(file: T) -> io::Result<Self> {
-        Self::new(file, Interest::WRITABLE)
-    }
-
-    fn new(file: T, interest: Interest) -> io::Result<Self> {
+    /// Watches this file. Only inside a tokio runtime.
+    pub fn new(file: T) -> io::Result<Self> {
         // SAFETY: an `Owner` keeps one open descriptor until it is dropped, and nothing here gives it away.
-        Ok(Self(unsafe {
-            AsyncFd::register_with_interest(file, interest)
-        }?))
+        Ok(Self(unsafe { AsyncFd::register(file) }?))
     }
 
     /// The file.
@@ -51,9 +40,8 @@ impl<T: Owner> Watched<T> {
         self.0.readable().await.map(drop)
     }
 
-    /// Reads as soon as there is something to read. The file must not block.
-    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = |file: &T| Ok(nix::unistd::read(file, buffer)?);
+    /// Does something as soon as it is readable, again and again for as long as it would block.
+    pub async fn read_with<R>(&self, read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.0.async_io(Interest::READABLE, read).await
     }
 

@@ -50,7 +50,7 @@ impl World {
             session,
             mut agent,
         } = self;
-        agent.end(signal);
+        agent.end(signal).await;
         drop(session);
         meanwhile().await;
         let mut agent = Agent::start(folder.path(), master.address);
@@ -86,6 +86,6 @@ impl World {
             self.end_of_task().await;
         }
         self.agent.remains_nothing().await;
-        self.agent.end(Signal::SIGTERM);
+        self.agent.end(Signal::SIGTERM).await;
     }
 }

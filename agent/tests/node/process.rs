@@ -1,11 +1,6 @@
 //! An agent in a process of its own.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use nix::{
     sys::signal::kill,
@@ -18,7 +13,10 @@ use tepui_proto::{
         agent::{Call, Response, call},
     },
 };
-use tokio::time::sleep;
+use tokio::{
+    process::{Child, Command},
+    time::sleep,
+};
 use tonic::{Streaming, transport::Channel};
 
 use crate::master::FRAMEWORK;
@@ -56,7 +54,7 @@ impl Agent {
             command.args(["--isolation", "none", "--switch-user", "false"]);
         }
         Self {
-            process: command.spawn().unwrap(),
+            process: command.kill_on_drop(true).spawn().unwrap(),
             address: None,
         }
     }
@@ -71,20 +69,20 @@ impl Agent {
         );
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.process.id().expect("an agent that lives");
+        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+    }
+
     /// Sends a signal and waits for the end.
-    pub(crate) fn end(&mut self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.id().try_into().unwrap());
-        kill(pid, signal).unwrap();
-        self.process.wait().unwrap();
+    pub(crate) async fn end(&mut self, signal: Signal) {
+        self.signal(signal);
+        self.process.wait().await.unwrap();
     }
 
     /// Waits for the end, and says whether it was a good one.
-    pub(crate) fn ended_well(&mut self) -> bool {
-        self.process.wait().unwrap().success()
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
+    pub(crate) async fn ended_well(&mut self) -> bool {
+        self.process.wait().await.unwrap().success()
     }
 
     async fn client(&self) -> NodeClient<Channel> {
@@ -145,13 +143,5 @@ impl Agent {
             }
             sleep(Duration::from_millis(20)).await;
         }
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -138,12 +138,12 @@ async fn an_agent_that_leaves_takes_its_tasks_along() {
     let last = world.session.next().await;
     assert!(format!("{last:?}").contains("Unregister"), "{last:?}");
     drop(world.session);
-    assert!(world.agent.ended_well());
+    assert!(world.agent.ended_well().await);
     let mut agent = Agent::start(world.folder.path(), world.master.address);
     let (_session, register) = world.master.registered().await;
     assert_eq!(
         (register.agent.unwrap().id, register.tasks.len()),
         (None, 0)
     );
-    agent.end(Signal::SIGTERM);
+    agent.end(Signal::SIGTERM).await;
 }

@@ -35,7 +35,11 @@ fn row(agent: &Agent) -> Vec<String> {
     let info = &agent.agent_info;
     let used = |name| {
         let of = |resources| output::number(scalar(resources, name));
-        format!("{}/{}", of(&agent.allocated_resources), of(&agent.total_resources))
+        format!(
+            "{}/{}",
+            of(&agent.allocated_resources),
+            of(&agent.total_resources)
+        )
     };
     vec![
         format!("{}:{}", info.hostname, info.port.unwrap_or_default()),
@@ -43,8 +47,15 @@ fn row(agent: &Agent) -> Vec<String> {
         used("cpus"),
         used("mem"),
         used("disk"),
-        info.attributes.iter().map(attribute).collect::<Vec<_>>().join(";"),
-        info.id.as_ref().map(|it| it.value.clone()).unwrap_or_default(),
+        info.attributes
+            .iter()
+            .map(attribute)
+            .collect::<Vec<_>>()
+            .join(";"),
+        info.id
+            .as_ref()
+            .map(|it| it.value.clone())
+            .unwrap_or_default(),
         agent.version.clone(),
     ]
 }
@@ -56,5 +67,9 @@ fn attribute(it: &v1::Attribute) -> String {
         let ranges = it.range.iter().map(|it| format!("{}-{}", it.begin, it.end));
         format!("[{}]", ranges.collect::<Vec<_>>().join(","))
     });
-    format!("{}:{}", it.name, text.or(scalar).or(ranges).unwrap_or_default())
+    format!(
+        "{}:{}",
+        it.name,
+        text.or(scalar).or(ranges).unwrap_or_default()
+    )
 }

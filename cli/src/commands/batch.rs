@@ -123,7 +123,9 @@ const TASKS: [Column; 7] = [
 pub(crate) async fn run(batch: Batch) -> Result<ExitCode, Failure> {
     match batch.command {
         Command::Serve(component) => {
-            tepui_batch::serve(component.options, signals::end()?).await.map_err(Failure::failed)?;
+            tepui_batch::serve(component.options, signals::end()?)
+                .await
+                .map_err(Failure::failed)?;
         }
         Command::Submit(submit) => return self::submit(submit).await,
         Command::Ls(read) => {
@@ -195,8 +197,21 @@ fn code_of(job: &Job) -> ExitCode {
 }
 
 async fn logs(logs: Logs) -> Result<(), Failure> {
-    let Logs { master, job, stage, partition, stdout: is_stdout, follow } = logs;
-    let request = LogsRequest { job_id: job, stage, partition, stdout: is_stdout, follow };
+    let Logs {
+        master,
+        job,
+        stage,
+        partition,
+        stdout: is_stdout,
+        follow,
+    } = logs;
+    let request = LogsRequest {
+        job_id: job,
+        stage,
+        partition,
+        stdout: is_stdout,
+        follow,
+    };
     let mut pieces = connect(&master).await?.logs(request).await?;
     let mut current = String::new();
     while let Some(piece) = pieces.message().await.map_err(ClientError::from)? {
@@ -220,10 +235,19 @@ async fn verify(named: Named) -> Result<ExitCode, Failure> {
         verdict.total, verdict.distinct, verdict.bytes
     );
     if verdict.agrees() {
-        println!("{}: equal to a plain sequential count: {counted}", named.job);
+        println!(
+            "{}: equal to a plain sequential count: {counted}",
+            named.job
+        );
         return Ok(ExitCode::SUCCESS);
     }
-    verdict.differences.iter().for_each(|it| eprintln!("tepui: {it}"));
-    let text = format!("{} words differ from a plain sequential count: {counted}", verdict.different);
+    verdict
+        .differences
+        .iter()
+        .for_each(|it| eprintln!("tepui: {it}"));
+    let text = format!(
+        "{} words differ from a plain sequential count: {counted}",
+        verdict.different
+    );
     Err(Failure::Failed(text))
 }

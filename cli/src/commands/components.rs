@@ -7,7 +7,9 @@ use crate::{failure::Failure, signals};
 /// Runs a master until SIGINT or SIGTERM.
 pub(crate) fn master(options: tepui_master::Options) -> Result<ExitCode, Failure> {
     block_on(async {
-        tepui_master::run(options, signals::end()?).await.map_err(Failure::failed)?;
+        tepui_master::run(options, signals::end()?)
+            .await
+            .map_err(Failure::failed)?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -15,7 +17,9 @@ pub(crate) fn master(options: tepui_master::Options) -> Result<ExitCode, Failure
 /// Runs an agent until SIGINT or SIGTERM; its tasks go on.
 pub(crate) fn agent(options: tepui_agent::Options) -> Result<ExitCode, Failure> {
     block_on(async {
-        tepui_agent::run(options, signals::end()?).await.map_err(Failure::failed)?;
+        tepui_agent::run(options, signals::end()?)
+            .await
+            .map_err(Failure::failed)?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -24,7 +28,9 @@ pub(crate) fn agent(options: tepui_agent::Options) -> Result<ExitCode, Failure> 
 pub(crate) fn block_on(
     command: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(command);
     // What is still blocked, a read of standard input say, must not keep the program.
     runtime.shutdown_background();

@@ -16,7 +16,12 @@ pub(crate) struct Options {
     #[arg(long, env = "TEPUI_AGENTS", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=MAX_AGENTS))]
     agents: u16,
     /// Address and port of the master; the agents take the next free ports
-    #[arg(long, env = "TEPUI_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050")]
+    #[arg(
+        long,
+        env = "TEPUI_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:5050"
+    )]
     listen: SocketAddr,
     /// Folder for the state and the logs, kept [default: a new one, removed at the end]
     #[arg(long, env = "TEPUI_WORK_DIR", value_name = "DIR")]
@@ -52,7 +57,12 @@ async fn start_and_watch(
     folder: &layout::Folder,
     children: &mut Children,
 ) -> Result<ExitCode, Failure> {
-    let plan = layout::plan(options.listen, options.agents, options.isolation.as_deref(), folder)?;
+    let plan = layout::plan(
+        options.listen,
+        options.agents,
+        options.isolation.as_deref(),
+        folder,
+    )?;
     children.start(&plan.master)?;
     children.await_answer(&plan.master).await?;
     for part in plan.agents.iter().chain(&plan.frameworks) {

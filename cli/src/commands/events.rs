@@ -41,30 +41,50 @@ fn line(event: &Event) -> Option<String> {
         Type::Unknown | Type::Heartbeat => return None,
         Type::Subscribed => {
             let state = event.subscribed.as_ref()?.get_state.as_ref();
-            let agents = state.and_then(|it| it.get_agents.as_ref()).map_or(0, |it| it.agents.len());
+            let agents = state
+                .and_then(|it| it.get_agents.as_ref())
+                .map_or(0, |it| it.agents.len());
             format!("watching a cluster of {agents} agents")
         }
         Type::TaskAdded => {
             let task = &event.task_added.as_ref()?.task;
-            format!("{} of {} on {}", task.task_id.value, task.framework_id.value, task.agent_id.value)
+            format!(
+                "{} of {} on {}",
+                task.task_id.value, task.framework_id.value, task.agent_id.value
+            )
         }
         Type::TaskUpdated => {
             let status = &event.task_updated.as_ref()?.status;
             let message = status.message.as_deref().unwrap_or_default();
-            format!("{} {} {message}", status.task_id.value, status.state().as_str_name())
+            format!(
+                "{} {} {message}",
+                status.task_id.value,
+                status.state().as_str_name()
+            )
         }
         Type::AgentAdded => {
             let info = &event.agent_added.as_ref()?.agent.agent_info;
-            format!("{} {}:{}", id(&info.id), info.hostname, info.port.unwrap_or_default())
+            format!(
+                "{} {}:{}",
+                id(&info.id),
+                info.hostname,
+                info.port.unwrap_or_default()
+            )
         }
         Type::AgentRemoved => event.agent_removed.as_ref()?.agent_id.value.clone(),
-        Type::FrameworkAdded => framework(&event.framework_added.as_ref()?.framework.framework_info),
+        Type::FrameworkAdded => {
+            framework(&event.framework_added.as_ref()?.framework.framework_info)
+        }
         Type::FrameworkUpdated => {
             framework(&event.framework_updated.as_ref()?.framework.framework_info)
         }
         Type::FrameworkRemoved => framework(&event.framework_removed.as_ref()?.framework_info),
     };
-    Some(format!("{:<18} {}", event.r#type().as_str_name(), text.trim_end()))
+    Some(format!(
+        "{:<18} {}",
+        event.r#type().as_str_name(),
+        text.trim_end()
+    ))
 }
 
 fn id(id: &Option<tepui_sdk::v1::AgentId>) -> String {
@@ -72,6 +92,10 @@ fn id(id: &Option<tepui_sdk::v1::AgentId>) -> String {
 }
 
 fn framework(info: &tepui_sdk::v1::FrameworkInfo) -> String {
-    let id = info.id.as_ref().map(|it| it.value.as_str()).unwrap_or_default();
+    let id = info
+        .id
+        .as_ref()
+        .map(|it| it.value.as_str())
+        .unwrap_or_default();
     format!("{id} {}", info.name)
 }

@@ -28,9 +28,21 @@ pub(crate) async fn run(read: Read) -> Result<ExitCode, Failure> {
     let operator = client::connect(&read.master.master).await?;
     let found = operator.frameworks().await?;
     let current = found.frameworks.iter().map(|it| {
-        row(it, if it.active { "active" } else if it.connected { "inactive" } else { "disconnected" })
+        row(
+            it,
+            if it.active {
+                "active"
+            } else if it.connected {
+                "inactive"
+            } else {
+                "disconnected"
+            },
+        )
     });
-    let completed = found.completed_frameworks.iter().map(|it| row(it, "completed"));
+    let completed = found
+        .completed_frameworks
+        .iter()
+        .map(|it| row(it, "completed"));
     output::print(read.output, &found, &COLUMNS, current.chain(completed))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -39,7 +51,10 @@ fn row(framework: &Framework, state: &str) -> Vec<String> {
     let info = &framework.framework_info;
     vec![
         info.name.clone(),
-        info.id.as_ref().map(|it| it.value.clone()).unwrap_or_default(),
+        info.id
+            .as_ref()
+            .map(|it| it.value.clone())
+            .unwrap_or_default(),
         state.to_owned(),
         roles_of(info),
         output::number(scalar(&framework.allocated_resources, "cpus")),
@@ -51,5 +66,9 @@ fn row(framework: &Framework, state: &str) -> Vec<String> {
 
 /// A framework without MULTI_ROLE has one role, in a field that Mesos calls deprecated.
 fn roles_of(info: &v1::FrameworkInfo) -> String {
-    if info.roles.is_empty() { info.role().to_owned() } else { info.roles.join(",") }
+    if info.roles.is_empty() {
+        info.role().to_owned()
+    } else {
+        info.roles.join(",")
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let operator = client::connect(&options.master.master).await?;
     let task = client::find_task(&operator, &options.task).await?;
     let (framework, id) = client::ids_of(&task)?;
-    operator.kill_task(&id, Some(&framework), options.grace).await?;
+    operator
+        .kill_task(&id, Some(&framework), options.grace)
+        .await?;
     Ok(ExitCode::SUCCESS)
 }

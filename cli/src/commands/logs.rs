@@ -49,7 +49,12 @@ pub(crate) fn copy(
     to_stderr: bool,
 ) -> Result<impl Future<Output = Result<(), Failure>> + Send + use<>, Failure> {
     let (framework_id, task_id) = client::ids_of(task)?;
-    let file = SandboxFile { framework_id, task_id, path: path.to_owned(), offset: 0 };
+    let file = SandboxFile {
+        framework_id,
+        task_id,
+        path: path.to_owned(),
+        offset: 0,
+    };
     let node = node.clone();
     Ok(async move {
         let mut reading = node.read_sandbox(&file, follow).await?;

@@ -67,7 +67,12 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
             Some(Change::Removed(_)) | None => {}
         }
     }
-    output::print(options.read.output, &standing, &COLUMNS, standing.iter().map(row))?;
+    output::print(
+        options.read.output,
+        &standing,
+        &COLUMNS,
+        standing.iter().map(row),
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,10 +81,7 @@ pub(crate) fn ended(status: &impl std::fmt::Display) -> Failure {
     Failure::Failed(format!("the stream ended: {status}"))
 }
 
-fn print_change(
-    format: Format,
-    change: &tepui_sdk::services::OfferChange,
-) -> Result<(), Failure> {
+fn print_change(format: Format, change: &tepui_sdk::services::OfferChange) -> Result<(), Failure> {
     if format == Format::Json {
         return output::print_json_line(change);
     }
@@ -92,8 +94,15 @@ fn print_change(
 }
 
 fn row(offer: &v1::Offer) -> Vec<String> {
-    let role = offer.allocation_info.as_ref().and_then(|it| it.role.clone());
-    let port = offer.url.as_ref().map(|it| format!(":{}", it.address.port)).unwrap_or_default();
+    let role = offer
+        .allocation_info
+        .as_ref()
+        .and_then(|it| it.role.clone());
+    let port = offer
+        .url
+        .as_ref()
+        .map(|it| format!(":{}", it.address.port))
+        .unwrap_or_default();
     vec![
         offer.id.value.clone(),
         offer.framework_id.value.clone(),
@@ -106,6 +115,17 @@ fn row(offer: &v1::Offer) -> Vec<String> {
 }
 
 fn gone(removed: &OfferRemoved) -> String {
-    let id = removed.offer_id.as_ref().map(|it| it.value.as_str()).unwrap_or_default();
-    format!("{id}  {}", removed.reason().as_str_name().to_lowercase().replace('_', " "))
+    let id = removed
+        .offer_id
+        .as_ref()
+        .map(|it| it.value.as_str())
+        .unwrap_or_default();
+    format!(
+        "{id}  {}",
+        removed
+            .reason()
+            .as_str_name()
+            .to_lowercase()
+            .replace('_', " ")
+    )
 }

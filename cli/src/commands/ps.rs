@@ -48,12 +48,19 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let hosts = client::hosts(&operator).await?;
     let name_of = |task: &v1::Task| name(&names, &task.framework_id.value);
     if let Some(wanted) = &options.framework {
-        let is_wanted = |task: &v1::Task| task.framework_id.value == *wanted || name_of(task) == *wanted;
+        let is_wanted =
+            |task: &v1::Task| task.framework_id.value == *wanted || name_of(task) == *wanted;
         found.tasks.retain(is_wanted);
         found.completed_tasks.retain(is_wanted);
         found.unreachable_tasks.retain(is_wanted);
     }
-    let all = [&found.completed_tasks, &found.unreachable_tasks, &found.tasks].into_iter().flatten();
+    let all = [
+        &found.completed_tasks,
+        &found.unreachable_tasks,
+        &found.tasks,
+    ]
+    .into_iter()
+    .flatten();
     let rows = all.map(|task| row(task, &name_of(task), &hosts));
     output::print(options.read.output, &found, &COLUMNS, rows)?;
     Ok(ExitCode::SUCCESS)
@@ -65,15 +72,25 @@ fn name(names: &BTreeMap<String, String>, id: &str) -> String {
 
 fn row(task: &v1::Task, framework: &str, hosts: &BTreeMap<String, String>) -> Vec<String> {
     let agent = &task.agent_id.value;
-    let message = task.statuses.last().and_then(|it| it.message.clone()).unwrap_or_default();
+    let message = task
+        .statuses
+        .last()
+        .and_then(|it| it.message.clone())
+        .unwrap_or_default();
     vec![
         task.task_id.value.clone(),
         framework.to_owned(),
-        task.state().as_str_name().trim_start_matches("TASK_").to_owned(),
+        task.state()
+            .as_str_name()
+            .trim_start_matches("TASK_")
+            .to_owned(),
         output::number(scalar(&task.resources, "cpus")),
         output::number(scalar(&task.resources, "mem")),
         ports(&task.resources),
-        hosts.get(agent).cloned().unwrap_or_else(|| "gone".to_owned()),
+        hosts
+            .get(agent)
+            .cloned()
+            .unwrap_or_else(|| "gone".to_owned()),
         agent.clone(),
         message,
     ]
@@ -82,15 +99,25 @@ fn row(task: &v1::Task, framework: &str, hosts: &BTreeMap<String, String>) -> Ve
 /// The sum of a scalar over `resources`.
 pub(crate) fn scalar(resources: &[v1::Resource], name: &str) -> f64 {
     let named = resources.iter().filter(|it| it.name == name);
-    named.filter_map(|it| it.scalar.as_ref()).map(|it| it.value).sum()
+    named
+        .filter_map(|it| it.scalar.as_ref())
+        .map(|it| it.value)
+        .sum()
 }
 
 /// The ports of `resources`, as in `31000,31005-31007`.
 pub(crate) fn ports(resources: &[v1::Resource]) -> String {
-    let ranges = resources.iter().filter(|it| it.name == "ports").filter_map(|it| it.ranges.as_ref());
+    let ranges = resources
+        .iter()
+        .filter(|it| it.name == "ports")
+        .filter_map(|it| it.ranges.as_ref());
     let text = |it: &v1::value::Range| match it.begin == it.end {
         true => it.begin.to_string(),
         false => format!("{}-{}", it.begin, it.end),
     };
-    ranges.flat_map(|it| &it.range).map(text).collect::<Vec<_>>().join(",")
+    ranges
+        .flat_map(|it| &it.range)
+        .map(text)
+        .collect::<Vec<_>>()
+        .join(",")
 }

@@ -71,9 +71,19 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let role = Role::new(&options.role).map_err(|error| Failure::Usage(error.to_string()))?;
     // Asked first, because a session would wait for a master that is not there.
     client::connect(&options.master.master).await?;
-    let session = Session::new(&options.master.master, Profile::new("tepui-run").role(&role))?;
+    let session = Session::new(
+        &options.master.master,
+        Profile::new("tepui-run").role(&role),
+    )?;
     let (driver, events) = tepui_sdk::connect(session);
-    let mut run = Run { task, driver, placed: None, output: None, is_waiting_told: false, timed_out: false };
+    let mut run = Run {
+        task,
+        driver,
+        placed: None,
+        output: None,
+        is_waiting_told: false,
+        timed_out: false,
+    };
     let outcome = run.to_the_end(events, options.timeout).await;
     if let Some(output) = run.output.take() {
         finish_output(output).await;
@@ -82,16 +92,29 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
 }
 
 fn describe(options: &Options) -> Result<Task, Failure> {
-    let first = options.command.first().map(String::as_str).unwrap_or_default();
+    let first = options
+        .command
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
     let base = first.rsplit('/').next().unwrap_or_default();
     let name = options.name.clone().unwrap_or_else(|| base.to_owned());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let id: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let mut task = TaskBuilder::new(format!("{id}.{:x}-{:x}", now.as_micros(), std::process::id()))
-        .name(name)
-        .cpus(options.cpus)
-        .memory(options.mem)
-        .command(options.command.clone());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let id: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let mut task = TaskBuilder::new(format!(
+        "{id}.{:x}-{:x}",
+        now.as_micros(),
+        std::process::id()
+    ))
+    .name(name)
+    .cpus(options.cpus)
+    .memory(options.mem)
+    .command(options.command.clone());
     if options.disk > 0.0 {
         task = task.disk(options.disk);
     }
@@ -101,7 +124,8 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     for (key, value) in &options.env {
         task = task.env(key, value);
     }
-    task.build().map_err(|error| Failure::Usage(error.to_string()))
+    task.build()
+        .map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// A task on its way.
@@ -148,7 +172,9 @@ impl Run {
     /// waiting for an offer ends here.
     async fn end_task(&self) -> Result<(), Failure> {
         if self.placed.is_none() {
-            return Err(Failure::failed("no offer has fitted the task so far; it was not started"));
+            return Err(Failure::failed(
+                "no offer has fitted the task so far; it was not started",
+            ));
         }
         self.driver.kill(self.task.id()).await;
         Ok(())
@@ -158,7 +184,9 @@ impl Run {
     async fn handle(&mut self, event: Event) -> Option<Result<ExitCode, Failure>> {
         match event {
             Event::Offers(offers) => self.place(offers).await,
-            Event::Update(status) if status.task_id == *self.task.id() => return self.update(&status),
+            Event::Update(status) if status.task_id == *self.task.id() => {
+                return self.update(&status);
+            }
             Event::Disconnected(reason) => eprintln!("tepui: {reason}; connecting again"),
             _ => {}
         }
@@ -166,7 +194,9 @@ impl Run {
     }
 
     async fn place(&mut self, offers: Vec<Offer>) {
-        let filters = Filters { refuse: Some(REFUSAL) };
+        let filters = Filters {
+            refuse: Some(REFUSAL),
+        };
         if self.placed.is_some() {
             let ids = offers.into_iter().map(|it| it.id).collect();
             return self.driver.decline(ids, filters).await;
@@ -176,8 +206,14 @@ impl Run {
         if self.placed.is_none() && !self.is_waiting_told {
             self.is_waiting_told = true;
             let reasons = matcher.why_not(&self.task);
-            let reasons: Vec<_> = reasons.iter().map(|(why, count)| format!("{why} ({count} offers)")).collect();
-            eprintln!("tepui: waiting for an offer that fits: {}", reasons.join(", "));
+            let reasons: Vec<_> = reasons
+                .iter()
+                .map(|(why, count)| format!("{why} ({count} offers)"))
+                .collect();
+            eprintln!(
+                "tepui: waiting for an offer that fits: {}",
+                reasons.join(", ")
+            );
         }
         self.driver.apply(matcher.finish(), filters).await;
         if self.placed.is_some() {
@@ -188,7 +224,10 @@ impl Run {
     fn update(&mut self, status: &TaskStatus) -> Option<Result<ExitCode, Failure>> {
         if status.state == TaskState::Running && self.output.is_none() {
             let offer = self.placed.as_ref()?;
-            self.output = Some(tokio::spawn(copy_output(offer.clone(), self.task.id().to_string())));
+            self.output = Some(tokio::spawn(copy_output(
+                offer.clone(),
+                self.task.id().to_string(),
+            )));
         }
         status.state.is_terminal().then(|| self.end_of(status))
     }
@@ -204,7 +243,9 @@ impl Run {
             (TaskState::Failed | TaskState::Killed, Some(code)) if status.reason.is_none() => {
                 Ok(ExitCode::from(code))
             }
-            (state, _) => Err(Failure::Failed(format!("the task ended as {state}: {message}"))),
+            (state, _) => Err(Failure::Failed(format!(
+                "the task ended as {state}: {message}"
+            ))),
         }
     }
 
@@ -212,7 +253,10 @@ impl Run {
     async fn farewell(&self, mut events: Events) {
         self.driver.teardown().await;
         // The master may be gone too; it would find the connection closed.
-        let _ = tokio::time::timeout(FAREWELL_LIMIT, async { while events.next().await.is_some() {} }).await;
+        let _ = tokio::time::timeout(FAREWELL_LIMIT, async {
+            while events.next().await.is_some() {}
+        })
+        .await;
     }
 }
 

@@ -100,7 +100,9 @@ const INSTANCES: [Column; 6] = [
 pub(crate) async fn run(service: Service) -> Result<ExitCode, Failure> {
     match service.command {
         Command::Serve(component) => {
-            tepui_service::serve(component.options, signals::end()?).await.map_err(Failure::failed)?;
+            tepui_service::serve(component.options, signals::end()?)
+                .await
+                .map_err(Failure::failed)?;
         }
         Command::Deploy(deploy) => return self::deploy(deploy).await,
         Command::Ls(read) => {
@@ -110,7 +112,10 @@ pub(crate) async fn run(service: Service) -> Result<ExitCode, Failure> {
         }
         Command::Status(status) => return self::status(status).await,
         Command::Scale(scale) => {
-            let app = connect(&scale.master).await?.scale(&scale.name, scale.replicas).await?;
+            let app = connect(&scale.master)
+                .await?
+                .scale(&scale.name, scale.replicas)
+                .await?;
             println!("{}", App::from(app).sentence());
         }
         Command::Rm(named) => {
@@ -141,11 +146,14 @@ async fn deploy(deploy: Deploy) -> Result<ExitCode, Failure> {
     for app in client.deploy(&apps).await? {
         println!("{}", App::from(app).sentence());
     }
-    let Some(limit) = deploy.wait else { return Ok(ExitCode::SUCCESS) };
+    let Some(limit) = deploy.wait else {
+        return Ok(ExitCode::SUCCESS);
+    };
     for app in &apps {
         let name = app.name.to_string();
         let ready = tokio::time::timeout(limit, await_ready(&mut client, &name)).await;
-        let app = ready.map_err(|_| Failure::Failed(format!("{name} is not ready after {limit:?}")))??;
+        let app = ready
+            .map_err(|_| Failure::Failed(format!("{name} is not ready after {limit:?}")))??;
         println!("{}", app.sentence());
     }
     Ok(ExitCode::SUCCESS)
@@ -164,7 +172,10 @@ async fn await_ready(client: &mut Client, name: &str) -> Result<App, Failure> {
 async fn status(status: Status) -> Result<ExitCode, Failure> {
     let mut client = connect(&status.read.master).await?;
     if !status.watch {
-        print(status.read.output, &client.status(&status.name).await?.into())?;
+        print(
+            status.read.output,
+            &client.status(&status.name).await?.into(),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut changes = client.watch(&status.name).await?;
@@ -186,5 +197,10 @@ fn print(format: Format, app: &App) -> Result<(), Failure> {
     if format != Format::Json {
         println!("{}", app.sentence());
     }
-    output::print(format, app, &INSTANCES, app.instances.iter().map(view::Instance::row))
+    output::print(
+        format,
+        app,
+        &INSTANCES,
+        app.instances.iter().map(view::Instance::row),
+    )
 }

@@ -313,6 +313,14 @@ mod tests {
     }
 
     #[test]
+    fn one_file_too_many_is_refused() {
+        let mut files = (0..INPUT_FILES).map(|n| (format!("/{n}"), 0)).collect();
+        add_file(Path::new("/0"), 0, &mut files).unwrap();
+        let error = add_file(Path::new("/x"), 0, &mut files).unwrap_err();
+        assert_eq!(error.to_string(), "the input has more than 100000 files");
+    }
+
+    #[test]
     fn a_list_is_cut_where_the_weight_is() {
         let runs = split(&[1_u64, 1, 1, 9, 1, 1, 1, 9], 4, |weight| *weight);
         let lengths: Vec<_> = runs.iter().map(|run| run.len()).collect();

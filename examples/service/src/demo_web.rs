@@ -1,6 +1,11 @@
 //! A small web server to try the framework with: it says who answered.
 
-use std::{env, io, process::ExitCode, time::Duration};
+use std::{
+    env,
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -22,7 +27,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
         .cloned()
         .or_else(|| env::var("PORT0").ok());
     let Some(port) = port.as_deref().and_then(|port| port.parse::<u16>().ok()) else {
-        eprintln!("demo-web: there is no port: set PORT0 or give a port");
+        say(
+            &mut io::stderr(),
+            "there is no port: set PORT0 or give a port",
+        );
         return ExitCode::from(2);
     };
     // One thread is plenty, and costs an instance next to no memory.
@@ -33,15 +41,23 @@ pub fn main(arguments: &[String]) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("demo-web: cannot serve on port {port}: {error}");
+            say(
+                &mut io::stderr(),
+                &format!("cannot serve on port {port}: {error}"),
+            );
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says something in the task's own output, which may be closed.
+fn say(output: &mut impl Write, text: &str) {
+    let _ = writeln!(output, "demo-web: {text}");
+}
+
 async fn listen(port: u16) -> io::Result<()> {
     let listener = TcpListener::bind(("0.0.0.0", port)).await?;
-    println!("listening on port {port}");
+    say(&mut io::stdout(), &format!("listening on port {port}"));
     loop {
         let (stream, _) = listener.accept().await?;
         // A client that does not finish its request keeps only itself waiting.

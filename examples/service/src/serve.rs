@@ -201,7 +201,6 @@ impl Server {
     }
 
     async fn happened(&mut self, driver: &Driver, event: Event) -> Result<(), Error> {
-        eprintln!("EVENT {event:?}");
         let (now, mut effects) = (self.clock.now(), Effects::new());
         match event {
             Event::Subscribed(subscription) => {
@@ -293,7 +292,6 @@ impl Server {
         )
         .await?;
         for deed in deeds {
-            eprintln!("DEED {deed:?}");
             match deed {
                 Effect::Persist(_) => {}
                 Effect::Apply(matches) => {

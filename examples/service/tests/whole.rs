@@ -1,5 +1,8 @@
 //! The whole framework, from its API to its store, against a master in memory.
 
+// Outside of `cfg(test)` the lints do not know that this is a test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::{net::TcpListener, path::Path, time::Duration};
 
 use tepui_sdk::{
@@ -329,6 +332,9 @@ async fn what_is_wrong_with_a_request_is_said_by_name() {
         ..Options::default()
     };
     let error = Server::start(second).await.unwrap_err();
-    assert!(error.to_string().contains("another process"), "{error}");
+    assert!(
+        error.to_string().contains("is in use by process"),
+        "{error}"
+    );
     framework.stop().await;
 }

@@ -51,8 +51,8 @@ impl Connection {
         })
     }
 
-    /// The next event; `None` when the master ended the stream in good order; an error when it broke
-    /// or is silent for too long. Cancel-safe.
+    /// The next event; `None` when the master ended the stream in good order; an error when it
+    /// broke or is silent for too long. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Option<Event>, Error> {
         // Biased: what already waits to be read is not silence, however late it is read.
         let message = tokio::select! {

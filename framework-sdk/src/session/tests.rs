@@ -60,8 +60,9 @@ async fn expect_update(events: &mut Events, task: &str, state: TaskState) {
 #[tokio::test]
 async fn a_broken_connection_is_replaced_under_the_same_id() {
     let mut master = Master::start().await;
-    let (driver, mut events, stream) = subscribed(&mut master).await;
+    let (driver, mut events, mut stream) = subscribed(&mut master).await;
     driver.suppress(&[]).await;
+    assert_eq!(stream.call().await.r#type(), Type::Suppress);
     drop(stream);
     assert!(matches!(
         events.next().await,
@@ -214,4 +215,18 @@ async fn a_framework_that_talks_much_while_it_handles_an_event_does_not_block() 
     })
     .await
     .expect("neither side may wait for the other");
+}
+
+#[tokio::test]
+async fn a_wish_made_while_subscribing_is_said_afterwards() {
+    let mut master = Master::start().await;
+    let (driver, mut events) =
+        connect(Options::new(master.address(), Profile::new("test")).unwrap());
+    driver.suppress(&[]).await;
+    let mut stream = master.stream().await;
+    stream.call().await;
+    driver.revive(&[]).await;
+    stream.subscribed("framework-1").await;
+    expect_subscribed(&mut events).await;
+    assert_eq!(stream.call().await.r#type(), Type::Revive);
 }

@@ -314,17 +314,14 @@ impl Cluster {
         connection: ConnectionId,
         message: Result<v1::scheduler::Event, Status>,
     ) -> Vec<Event> {
-        match self
-            .streams
-            .get(&connection)
-            .map(|stream| stream.try_send(message))
-        {
-            Some(Err(_)) => {
-                self.streams.remove(&connection);
-                vec![Event::FrameworkDisconnected { connection }]
-            }
-            Some(Ok(())) | None => Vec::new(),
+        let Some(stream) = self.streams.get(&connection) else {
+            return Vec::new();
+        };
+        if stream.try_send(message).is_ok() {
+            return Vec::new();
         }
+        self.streams.remove(&connection);
+        vec![Event::FrameworkDisconnected { connection }]
     }
 
     fn end(&mut self, connection: ConnectionId, ending: Ending) -> Vec<Event> {

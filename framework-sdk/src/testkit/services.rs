@@ -59,7 +59,9 @@ impl Services {
                 Err(error) => {
                     // A framework that does not read its refusal has none.
                     let refusal = Status::invalid_argument(error.to_string());
-                    let _ = stream.upgrade().map(|stream| stream.try_send(Err(refusal)));
+                    if let Some(stream) = stream.upgrade() {
+                        let _ = stream.try_send(Err(refusal));
+                    }
                     break;
                 }
             };

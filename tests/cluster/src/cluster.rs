@@ -40,7 +40,12 @@ impl Cluster {
         let mut arguments = vec!["master", "--listen", &address, "--work-dir", &work_dir];
         arguments.extend(flags);
         let master = Part::start(&folder.path().join("master.log"), &address, &arguments);
-        let mut cluster = Self { master, agents: Vec::new(), frameworks: Vec::new(), folder };
+        let mut cluster = Self {
+            master,
+            agents: Vec::new(),
+            frameworks: Vec::new(),
+            folder,
+        };
         for _ in 0..agents {
             cluster.add_agent(&[]);
         }
@@ -60,7 +65,12 @@ impl Cluster {
     pub fn add_agent(&mut self, flags: &[&str]) {
         let number = self.agents.len();
         let address = free_address();
-        let work_dir = self.folder.path().join(format!("agent-{number}")).display().to_string();
+        let work_dir = self
+            .folder
+            .path()
+            .join(format!("agent-{number}"))
+            .display()
+            .to_string();
         let first = 31_000 + 100 * number;
         let resources = format!("cpus:2;mem:512;disk:1024;ports:[{first}-{}]", first + 99);
         let attributes = format!("number:{number}");
@@ -95,15 +105,25 @@ impl Cluster {
         let address = free_address();
         let work_dir = self.folder.path().join(name).display().to_string();
         let master = self.master.address().to_owned();
-        let arguments =
-            [name, "serve", "--master", &master, "--listen", &address, "--work-dir", &work_dir];
+        let arguments = [
+            name,
+            "serve",
+            "--master",
+            &master,
+            "--listen",
+            &address,
+            "--work-dir",
+            &work_dir,
+        ];
         let log = self.folder.path().join(format!("{name}.log"));
-        self.frameworks.push(Part::start(&log, &address, &arguments));
+        self.frameworks
+            .push(Part::start(&log, &address, &arguments));
         let full = format!("tepui-{name}");
         eventually("the framework is subscribed", || {
             let found = self.json(&["frameworks"]);
             let mut all = found["frameworks"].as_array()?.iter();
-            all.find(|it| it["framework_info"]["name"] == full.as_str() && it["active"] == true).cloned()
+            all.find(|it| it["framework_info"]["name"] == full.as_str() && it["active"] == true)
+                .cloned()
         });
     }
 
@@ -112,7 +132,13 @@ impl Cluster {
     /// # Panics
     /// When it cannot be started.
     pub fn tepui(&self, arguments: &[&str]) -> Ran {
-        tepui(&self.with_master(arguments).iter().map(String::as_str).collect::<Vec<_>>())
+        tepui(
+            &self
+                .with_master(arguments)
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Starts the binary and lets it run.
@@ -122,15 +148,24 @@ impl Cluster {
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = std::process::Command::new(crate::program());
         command.args(self.with_master(arguments));
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        command.spawn().unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
     }
 
     fn with_master(&self, arguments: &[&str]) -> Vec<String> {
         let words = arguments.iter().take_while(|it| **it != "--").count();
         let (before, after) = arguments.split_at(words);
         let flags = ["--master", self.master.address()];
-        before.iter().chain(&flags).chain(after).map(|&it| it.to_owned()).collect()
+        before
+            .iter()
+            .chain(&flags)
+            .chain(after)
+            .map(|&it| it.to_owned())
+            .collect()
     }
 
     /// What a read command answers, as JSON.
@@ -146,7 +181,10 @@ impl Cluster {
     /// # Panics
     /// When the master does not answer.
     pub fn tasks(&self) -> Vec<Value> {
-        self.json(&["ps"])["tasks"].as_array().cloned().unwrap_or_default()
+        self.json(&["ps"])["tasks"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Waits until `count` agents are registered and active.
@@ -157,7 +195,9 @@ impl Cluster {
         eventually("every agent is active", || {
             let found = self.tepui(&["agents", "-o", "json"]);
             let found: Value = serde_json::from_str(&found.output).ok()?;
-            let active = found["agents"].as_array()?.iter().filter(|it| it["active"] == true).count();
+            // A list without entries is left out.
+            let active = found["agents"].as_array().into_iter().flatten();
+            let active = active.filter(|it| it["active"] == true).count();
             (active == count).then_some(())
         });
     }
@@ -169,8 +209,10 @@ impl Cluster {
     pub fn await_running(&self, count: usize) -> Vec<Value> {
         eventually("the tasks are running", || {
             let tasks = self.tasks();
-            let running: Vec<Value> =
-                tasks.into_iter().filter(|it| it["state"] == "TASK_RUNNING").collect();
+            let running: Vec<Value> = tasks
+                .into_iter()
+                .filter(|it| it["state"] == "TASK_RUNNING")
+                .collect();
             (running.len() == count).then_some(running)
         })
     }
@@ -179,13 +221,22 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for part in self.agents.iter().chain([&self.master]).chain(&self.frameworks) {
+            for part in self
+                .agents
+                .iter()
+                .chain([&self.master])
+                .chain(&self.frameworks)
+            {
                 eprintln!("--- the log of {}:\n{}", part.address(), part.log());
             }
         }
-        self.frameworks.iter_mut().for_each(|it| it.end(Signal::SIGTERM));
+        self.frameworks
+            .iter_mut()
+            .for_each(|it| it.end(Signal::SIGTERM));
         // For good, with their tasks.
-        self.agents.iter_mut().for_each(|it| it.end(Signal::SIGUSR1));
+        self.agents
+            .iter_mut()
+            .for_each(|it| it.end(Signal::SIGUSR1));
         self.master.end(Signal::SIGTERM);
     }
 }

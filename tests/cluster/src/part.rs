@@ -30,8 +30,12 @@ impl Part {
     /// When it does not come up; the text is its log.
     pub fn start(log: &Path, address: &str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&it| it.to_owned()).collect();
-        let mut part =
-            Self { arguments, address: address.to_owned(), log: log.to_owned(), process: None };
+        let mut part = Self {
+            arguments,
+            address: address.to_owned(),
+            log: log.to_owned(),
+            process: None,
+        };
         part.start_again();
         part
     }
@@ -64,8 +68,16 @@ impl Part {
         self.process = Some(child);
         let address = self.address.clone();
         eventually("the process listens", || {
-            let ended = self.process.as_mut().and_then(|it| it.try_wait().ok().flatten());
-            assert!(ended.is_none(), "{:?} ended:\n{}", self.arguments, self.log());
+            let ended = self
+                .process
+                .as_mut()
+                .and_then(|it| it.try_wait().ok().flatten());
+            assert!(
+                ended.is_none(),
+                "{:?} ended:\n{}",
+                self.arguments,
+                self.log()
+            );
             TcpStream::connect(&address).ok()
         });
     }
@@ -75,7 +87,10 @@ impl Part {
     /// # Panics
     /// When the process is not running.
     pub fn signal(&self, signal: Signal) {
-        let process = self.process.as_ref().unwrap_or_else(|| panic!("it is not running"));
+        let process = self
+            .process
+            .as_ref()
+            .unwrap_or_else(|| panic!("it is not running"));
         let pid = i32::try_from(process.id()).unwrap_or_else(|error| panic!("{error}"));
         kill(Pid::from_raw(pid), signal).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -95,7 +110,9 @@ impl Part {
     /// When it does not end.
     pub fn wait(&mut self) -> ExitStatus {
         let status = eventually("the process ends", || {
-            self.process.as_mut().and_then(|it| it.try_wait().ok().flatten())
+            self.process
+                .as_mut()
+                .and_then(|it| it.try_wait().ok().flatten())
         });
         self.process = None;
         status

@@ -73,6 +73,11 @@ pub fn tepui(arguments: &[&str]) -> Ran {
 /// # Panics
 /// When it cannot be started.
 pub fn tepui_in(folder: &Path, arguments: &[&str]) -> Ran {
-    let output = Command::new(program()).args(arguments).current_dir(folder).output();
-    output.unwrap_or_else(|error| panic!("{arguments:?}: {error}")).into()
+    let output = Command::new(program())
+        .args(arguments)
+        .current_dir(folder)
+        .output();
+    output
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+        .into()
 }

@@ -20,20 +20,27 @@ fn with_service() -> (Cluster, Vec<String>) {
     let lives = cluster.folder().join("lives").display().to_string();
     let file = cluster.folder().join("steady.yaml");
     fs::write(&file, SERVICE.replace("$LIVES", &lives)).unwrap();
-    cluster.tepui(&["service", "deploy", file.to_str().unwrap()]).ok();
+    cluster
+        .tepui(&["service", "deploy", file.to_str().unwrap()])
+        .ok();
     let ids = ids(&cluster.await_running(3));
     (cluster, ids)
 }
 
 fn ids(tasks: &[Value]) -> Vec<String> {
-    let mut ids: Vec<String> =
-        tasks.iter().map(|it| it["task_id"]["value"].as_str().unwrap().to_owned()).collect();
+    let mut ids: Vec<String> = tasks
+        .iter()
+        .map(|it| it["task_id"]["value"].as_str().unwrap().to_owned())
+        .collect();
     ids.sort();
     ids
 }
 
 fn lives(folder: &Path) -> usize {
-    fs::read_to_string(folder.join("lives")).unwrap_or_default().lines().count()
+    fs::read_to_string(folder.join("lives"))
+        .unwrap_or_default()
+        .lines()
+        .count()
 }
 
 /// The same tasks run, and none has been started again.
@@ -51,7 +58,10 @@ fn tasks_outlive_the_master_and_are_known_again() {
     cluster.master.start_again();
     cluster.await_agents(2);
     expect_undisturbed(&cluster, &before);
-    assert_eq!(cluster.tepui(&["run", "--", "echo", "work goes on"]).ok(), "work goes on\n");
+    assert_eq!(
+        cluster.tepui(&["run", "--", "echo", "work goes on"]).ok(),
+        "work goes on\n"
+    );
 }
 
 #[test]
@@ -105,10 +115,16 @@ fn tasks_outlive_their_framework_which_comes_back_as_itself() {
 fn everything_killed_at_once_comes_back_with_every_task() {
     let (mut cluster, before) = with_service();
     cluster.frameworks[0].kill_hard();
-    cluster.agents.iter_mut().for_each(tepui_cluster_tests::Part::kill_hard);
+    cluster
+        .agents
+        .iter_mut()
+        .for_each(tepui_cluster_tests::Part::kill_hard);
     cluster.master.kill_hard();
     cluster.master.start_again();
-    cluster.agents.iter_mut().for_each(tepui_cluster_tests::Part::start_again);
+    cluster
+        .agents
+        .iter_mut()
+        .for_each(tepui_cluster_tests::Part::start_again);
     cluster.frameworks[0].start_again();
     cluster.await_agents(2);
     expect_undisturbed(&cluster, &before);
@@ -120,10 +136,18 @@ fn an_agent_that_leaves_takes_its_tasks_and_they_are_replaced_elsewhere() {
     cluster.agents[0].signal(nix::sys::signal::Signal::SIGUSR1);
     cluster.agents[0].wait();
     let agents = cluster.json(&["agents"]);
-    let left = agents["agents"].as_array().unwrap().iter().find(|it| it["active"] == true).unwrap();
+    let left = agents["agents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["active"] == true)
+        .unwrap();
     let id = left["agent_info"]["id"]["value"].clone();
     eventually("three replicas run on the agent that is left", || {
         let tasks = cluster.await_running(3);
-        tasks.iter().all(|it| it["agent_id"]["value"] == id).then_some(())
+        tasks
+            .iter()
+            .all(|it| it["agent_id"]["value"] == id)
+            .then_some(())
     });
 }

@@ -12,12 +12,17 @@ use tepui_cluster_tests::{Cluster, eventually};
 
 /// The project's root, where the examples are.
 fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::parent).unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
 }
 
 fn get(address: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)
@@ -33,12 +38,18 @@ fn first_port(task: &Value) -> String {
 fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
     let mut cluster = Cluster::start(2);
     cluster.add_framework("service");
-    let file = project().join("examples/service/web.yaml").display().to_string();
+    let file = project()
+        .join("examples/service/web.yaml")
+        .display()
+        .to_string();
     cluster.tepui(&["service", "deploy", &file]).ok();
     for task in cluster.await_running(3) {
         let id = task["task_id"]["value"].as_str().unwrap().to_owned();
         let answer = eventually("the replica answers", || get(&first_port(&task)));
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(&id), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains(&id),
+            "{answer}"
+        );
     }
     cluster.tepui(&["service", "scale", "web", "5"]).ok();
     cluster.await_running(5);
@@ -53,14 +64,19 @@ fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
 fn a_replica_that_fails_is_replaced() {
     let mut cluster = Cluster::start(1);
     cluster.add_framework("service");
-    let file = project().join("examples/service/web.yaml").display().to_string();
+    let file = project()
+        .join("examples/service/web.yaml")
+        .display()
+        .to_string();
     cluster.tepui(&["service", "deploy", &file]).ok();
     let before = cluster.await_running(3);
     let victim = before[0]["task_id"]["value"].as_str().unwrap();
     cluster.tepui(&["kill", victim]).ok();
     eventually("another replica takes its place", || {
         let now = cluster.await_running(3);
-        now.iter().all(|it| it["task_id"]["value"] != victim).then_some(())
+        now.iter()
+            .all(|it| it["task_id"]["value"] != victim)
+            .then_some(())
     });
 }
 
@@ -75,12 +91,20 @@ fn the_word_count_equals_a_plain_sequential_one() {
         fs::write(folder.join(format!("{number}.txt")), text).unwrap();
     }
     let job = fs::read_to_string(project().join("examples/batch/wordcount.yaml")).unwrap();
-    let job = job.replace("    - /usr/include\n", &format!("    - {}\n", folder.display()));
+    let job = job.replace(
+        "    - /usr/include\n",
+        &format!("    - {}\n", folder.display()),
+    );
     let job = job.replace("    - /usr/share/common-licenses\n", "");
-    assert!(job.contains(folder.to_str().unwrap()), "the example has changed: {job}");
+    assert!(
+        job.contains(folder.to_str().unwrap()),
+        "the example has changed: {job}"
+    );
     let file = cluster.folder().join("job.yaml");
     fs::write(&file, job).unwrap();
-    cluster.tepui(&["batch", "submit", "--wait", file.to_str().unwrap()]).ok();
+    cluster
+        .tepui(&["batch", "submit", "--wait", file.to_str().unwrap()])
+        .ok();
     let listed = cluster.json(&["batch", "ls"]);
     let id = listed[0]["id"].as_str().unwrap().to_owned();
     let verdict = cluster.tepui(&["batch", "verify", &id]).ok();
@@ -88,6 +112,9 @@ fn the_word_count_equals_a_plain_sequential_one() {
     let result = cluster.tepui(&["batch", "result", &id]).ok();
     // 210 repetitions: one and One, three times two, twice fish.
     for line in ["one\t420", "two\t630", "fish\t420"] {
-        assert!(result.lines().any(|it| it == line), "{line} is not in {result}");
+        assert!(
+            result.lines().any(|it| it == line),
+            "{line} is not in {result}"
+        );
     }
 }

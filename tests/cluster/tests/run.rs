@@ -11,11 +11,18 @@ use tepui_cluster_tests::{Cluster, can_isolate, eventually};
 fn a_command_streams_its_output_and_gives_its_exit_code() {
     let cluster = Cluster::start(1);
     let ran = cluster.tepui(&["run", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
-    assert_eq!((ran.code, ran.output.as_str()), (Some(7), "out\n"), "{ran:?}");
+    assert_eq!(
+        (ran.code, ran.output.as_str()),
+        (Some(7), "out\n"),
+        "{ran:?}"
+    );
     assert!(ran.error.contains("err\n"), "{ran:?}");
     assert_eq!(cluster.tepui(&["run", "--", "true"]).code, Some(0));
     assert_eq!(cluster.tepui(&["run", "--", "false"]).code, Some(1));
-    assert_eq!(cluster.tepui(&["run", "--", "sh", "-c", "kill -9 $$"]).code, Some(137));
+    assert_eq!(
+        cluster.tepui(&["run", "--", "sh", "-c", "kill -9 $$"]).code,
+        Some(137)
+    );
 }
 
 #[test]
@@ -23,10 +30,17 @@ fn output_comes_while_the_task_runs() {
     let cluster = Cluster::start(1);
     let mut child = cluster.spawn(&["run", "--", "sh", "-c", "echo first; exec sleep 60"]);
     let mut first = [0; 6];
-    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut first)
+        .unwrap();
     assert_eq!(&first, b"first\n");
     let task = cluster.await_running(1).remove(0);
-    cluster.tepui(&["kill", task["task_id"]["value"].as_str().unwrap()]).ok();
+    cluster
+        .tepui(&["kill", task["task_id"]["value"].as_str().unwrap()])
+        .ok();
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }
 
@@ -35,7 +49,17 @@ fn arguments_reach_the_task_as_they_are_and_the_environment_too() {
     let cluster = Cluster::start(1);
     let line = "printf '%s|' \"$@\"; printf %s \"$GREETING\"";
     let ran = cluster.tepui(&[
-        "run", "--env", "GREETING=a b", "--", "sh", "-c", line, "sh", "x y", "", "*",
+        "run",
+        "--env",
+        "GREETING=a b",
+        "--",
+        "sh",
+        "-c",
+        line,
+        "sh",
+        "x y",
+        "",
+        "*",
     ]);
     assert_eq!(ran.ok(), "x y||*|a b");
 }
@@ -53,7 +77,9 @@ fn a_task_that_takes_too_long_is_ended() {
     let cluster = Cluster::start(1);
     let ran = cluster.tepui(&["run", "--timeout", "500ms", "--", "sleep", "60"]);
     assert_eq!(ran.code, Some(124), "{ran:?}");
-    eventually("no task is left", || cluster.tasks().is_empty().then_some(()));
+    eventually("no task is left", || {
+        cluster.tasks().is_empty().then_some(())
+    });
 }
 
 #[test]
@@ -62,12 +88,28 @@ fn a_task_that_ignores_term_is_killed_after_its_grace() {
     let line = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
     let mut child = cluster.spawn(&["run", "--", "sh", "-c", line]);
     let mut ready = [0; 6];
-    child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut ready)
+        .unwrap();
     let task = cluster.await_running(1).remove(0);
     let started = Instant::now();
-    cluster.tepui(&["kill", "--grace", "1s", task["task_id"]["value"].as_str().unwrap()]).ok();
+    cluster
+        .tepui(&[
+            "kill",
+            "--grace",
+            "1s",
+            task["task_id"]["value"].as_str().unwrap(),
+        ])
+        .ok();
     assert_eq!(child.wait().unwrap().code(), Some(137));
-    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() >= Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[test]
@@ -77,14 +119,29 @@ fn memory_beyond_the_limit_ends_the_task_and_is_named() {
     }
     let cluster = Cluster::start(1);
     // The shell keeps all that it reads in one variable.
-    let ran = cluster.tepui(&["run", "--mem", "32", "--", "sh", "-c", "x=$(tr '\\0' x </dev/zero)"]);
+    let ran = cluster.tepui(&[
+        "run",
+        "--mem",
+        "32",
+        "--",
+        "sh",
+        "-c",
+        "x=$(tr '\\0' x </dev/zero)",
+    ]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.error.to_lowercase().contains("memory"), "{ran:?}");
     let ended = cluster.json(&["ps", "--all"]);
     let status = &ended["completed_tasks"][0]["statuses"];
-    let last = status.as_array().and_then(|it| it.last()).cloned().unwrap_or_default();
+    let last = status
+        .as_array()
+        .and_then(|it| it.last())
+        .cloned()
+        .unwrap_or_default();
     assert_eq!(last["state"], "TASK_FAILED", "{ended}");
-    assert_eq!(last["reason"], "REASON_CONTAINER_LIMITATION_MEMORY", "{ended}");
+    assert_eq!(
+        last["reason"], "REASON_CONTAINER_LIMITATION_MEMORY",
+        "{ended}"
+    );
 }
 
 #[test]
@@ -94,9 +151,22 @@ fn a_fork_bomb_stays_in_its_container() {
     }
     let cluster = Cluster::start(1);
     let bomb = "bomb() { bomb | bomb & }; bomb; sleep 1; exit 3";
-    let ran = cluster.tepui(&["run", "--mem", "128", "--timeout", "20s", "--", "sh", "-c", bomb]);
+    let ran = cluster.tepui(&[
+        "run",
+        "--mem",
+        "128",
+        "--timeout",
+        "20s",
+        "--",
+        "sh",
+        "-c",
+        bomb,
+    ]);
     assert!(ran.code.is_some(), "{ran:?}");
-    assert_eq!(cluster.tepui(&["run", "--", "echo", "alive"]).ok(), "alive\n");
+    assert_eq!(
+        cluster.tepui(&["run", "--", "echo", "alive"]).ok(),
+        "alive\n"
+    );
 }
 
 #[test]
@@ -109,7 +179,10 @@ fn each_task_has_its_own_processes_host_name_and_mounts() {
                 mount -t tmpfs none /mnt && ls /proc/self/fd | wc -l";
     let output = cluster.tepui(&["run", "--", "sh", "-c", line]).ok();
     let processes: usize = output.split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!(processes < 12, "the task sees {processes} processes: {output}");
+    assert!(
+        processes < 12,
+        "the task sees {processes} processes: {output}"
+    );
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     assert_ne!(host.trim(), "changed");
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();

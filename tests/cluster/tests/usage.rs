@@ -7,7 +7,17 @@ use tepui_cluster_tests::{Cluster, free_address, tepui};
 
 #[test]
 fn an_unknown_flag_is_wrong_usage_in_every_command() {
-    for command in ["master", "agent", "dev", "run", "ps", "agents", "frameworks", "roles", "offers"] {
+    for command in [
+        "master",
+        "agent",
+        "dev",
+        "run",
+        "ps",
+        "agents",
+        "frameworks",
+        "roles",
+        "offers",
+    ] {
         let ran = tepui(&[command, "--no-such-flag"]);
         assert_eq!(ran.code, Some(2), "{command}: {ran:?}");
         assert!(ran.error.contains("--no-such-flag"), "{command}: {ran:?}");
@@ -22,7 +32,10 @@ fn an_unreachable_master_is_told_apart_from_a_failure() {
         assert_eq!(ran.code, Some(3), "{command}: {ran:?}");
         assert!(ran.error.contains(&nobody), "{command}: {ran:?}");
     }
-    assert_eq!(tepui(&["run", "--master", &nobody, "--", "true"]).code, Some(3));
+    assert_eq!(
+        tepui(&["run", "--master", &nobody, "--", "true"]).code,
+        Some(3)
+    );
 }
 
 #[test]
@@ -39,7 +52,14 @@ fn a_task_that_is_not_there_is_a_failure() {
 fn malformed_resources_are_refused_with_the_place() {
     let folder = TempDir::new().unwrap();
     let work_dir = folder.path().display().to_string();
-    for text in ["cpus", "cpus:-1", "cpus:x", "ports:[2-1]", "cpus:1;;mem", "mem:1e999"] {
+    for text in [
+        "cpus",
+        "cpus:-1",
+        "cpus:x",
+        "ports:[2-1]",
+        "cpus:1;;mem",
+        "mem:1e999",
+    ] {
         let ran = tepui(&["agent", "--work-dir", &work_dir, "--resources", text]);
         assert_ne!(ran.code, Some(0), "{text}: {ran:?}");
         assert!(ran.error.contains("resources"), "{text}: {ran:?}");
@@ -55,8 +75,19 @@ fn a_port_in_use_is_named_by_master_and_agent() {
         let folder = TempDir::new().unwrap();
         let work_dir = folder.path().display().to_string();
         let ran = tepui(&[
-            component, "--listen", &address, "--work-dir", &work_dir,
-            &format!("--{}", if component == "agent" { "isolation=none" } else { "hostname=x" }),
+            component,
+            "--listen",
+            &address,
+            "--work-dir",
+            &work_dir,
+            &format!(
+                "--{}",
+                if component == "agent" {
+                    "isolation=none"
+                } else {
+                    "hostname=x"
+                }
+            ),
         ]);
         assert_eq!(ran.code, Some(1), "{component}: {ran:?}");
         assert!(ran.error.contains(&address), "{component}: {ran:?}");
@@ -68,7 +99,13 @@ fn a_work_dir_has_one_owner() {
     let mut cluster = Cluster::start(1);
     for (component, folder) in [("master", "master"), ("agent", "agent-0")] {
         let work_dir = cluster.folder().join(folder).display().to_string();
-        let ran = tepui(&[component, "--listen", &free_address(), "--work-dir", &work_dir]);
+        let ran = tepui(&[
+            component,
+            "--listen",
+            &free_address(),
+            "--work-dir",
+            &work_dir,
+        ]);
         assert_eq!(ran.code, Some(1), "{component}: {ran:?}");
         assert!(ran.error.contains(&work_dir), "{component}: {ran:?}");
     }
@@ -92,6 +129,9 @@ fn version_help_and_completions_are_printed() {
     assert!(tepui(&["--version"]).ok().starts_with("tepui "));
     assert!(tepui(&["run", "--help"]).ok().contains("--timeout"));
     for shell in ["bash", "zsh", "fish"] {
-        assert!(tepui(&["completions", shell]).ok().contains("tepui"), "{shell}");
+        assert!(
+            tepui(&["completions", shell]).ok().contains("tepui"),
+            "{shell}"
+        );
     }
 }

@@ -11,7 +11,7 @@ use tepui_agent_core::{
     Agent, AgentReport, Change, Config, ContainerEvent, Effect, Effects, Event, LinkId,
     MasterCommand, Recovered,
 };
-use tepui_model::{AgentInfo, ContainerId, Resources, TaskId, Time};
+use tepui_model::{AgentId, AgentInfo, ContainerId, Resources, TaskId, Time};
 use tepui_proto::services::{AgentMessage, MasterMessage};
 
 pub(crate) use self::machine::MachineTurn;
@@ -69,6 +69,10 @@ pub(crate) struct AgentNode {
     is_doomed: bool,
     /// What the tasks hold that it was told to run.
     resources: BTreeMap<TaskId, Resources>,
+    /// Its id, while it is about to leave.
+    leaving: Option<AgentId>,
+    /// The ids under which it has left.
+    left: Vec<AgentId>,
 }
 
 #[derive(Debug)]
@@ -92,6 +96,8 @@ impl AgentNode {
             process: None,
             is_doomed: false,
             resources: BTreeMap::new(),
+            leaving: None,
+            left: Vec::new(),
         }
     }
 
@@ -104,7 +110,12 @@ impl AgentNode {
         self.machine.len()
     }
 
-    /// The tasks and progress that are on disk.
+    /// The ids under which it has left for good.
+    pub(crate) fn left(&self) -> &[AgentId] {
+        &self.left
+    }
+
+    /// The records of frameworks and tasks that are on disk.
     pub(crate) fn records(&self) -> usize {
         self.disk.tasks()
     }
@@ -247,6 +258,7 @@ impl AgentNode {
 
     /// The operator takes it out of the cluster.
     pub(crate) fn leave(&mut self, scene: &mut Scene) {
+        self.leaving = self.core().and_then(|core| core.id().cloned());
         self.apply(Event::Leave, scene);
     }
 
@@ -377,6 +389,7 @@ impl AgentNode {
     /// It has left the cluster. Somebody starts it again later.
     fn gone(&mut self, scene: &mut Scene) {
         self.disk.flush();
+        self.left.extend(self.leaving.take());
         self.bury(scene);
         let span = scene.dice.seconds(1, 30);
         scene.after(span, self.happening(AgentTurn::Start));
@@ -425,6 +438,7 @@ impl AgentNode {
 
     fn bury(&mut self, scene: &mut Scene) {
         self.is_doomed = false;
+        self.leaving = None;
         self.life += 1;
         if let Some(link) = self.process.take().and_then(|process| process.link) {
             scene.close(link, Side::Peer);

@@ -9,7 +9,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use tepui_model::{FrameworkId, Offer, OfferId, StatusUuid, TaskStatus, Time};
+use tepui_model::{FrameworkId, Offer, OfferId, Reason, StatusUuid, TaskStatus, Time};
 use tepui_proto::v1::{
     self,
     scheduler::{Call, Event, event::Type},
@@ -227,7 +227,12 @@ impl FrameworkNode {
 
     fn updated(&mut self, status: v1::TaskStatus, scene: &mut Scene) {
         let status = TaskStatus::try_from(status).unwrap_or_else(|error| scene.fail(error));
-        let held = scene.checks.told.tell(&status.task_id, status.state);
+        let is_answer = status.uuid.is_none() && status.reason == Some(Reason::Reconciliation);
+        let told = &mut scene.checks.told;
+        let held = match is_answer {
+            true => told.answer(&status.task_id, status.state),
+            false => told.tell(&status.task_id, status.state),
+        };
         scene.hold(held);
         if !self.work.hear(&status.task_id, status.state, scene.now) {
             scene.fail(format_args!(

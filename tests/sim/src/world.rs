@@ -26,6 +26,9 @@ const MOST_EVENTS: u64 = 2_000_000;
 /// How often it is looked whether a run has come further.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often operators tell the master of agents that have left.
+const TIDIED_EVERY_MICROS: u64 = 60_000_000;
+
 /// How long the work may take once the faults have stopped: longer than every patience together.
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 
@@ -246,6 +249,9 @@ impl World {
     /// Goes on to the next stage when this one is over.
     fn look(&mut self) {
         self.scene.after(LOOK_EVERY, Happening::Look);
+        if self.scene.micros() % TIDIED_EVERY_MICROS == 0 {
+            self.tidy();
+        }
         let now = self.scene.now;
         let stage = match self.stage {
             Stage::Faults(until) if until <= now => {

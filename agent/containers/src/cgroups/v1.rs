@@ -108,6 +108,21 @@ impl Hierarchies for V1 {
         })
     }
 
+    fn is_slow_to_join(&self) -> bool {
+        // The kernel waits until no other processor is about to fork: 5 to 20 ms, when nobody else did so lately.
+        true
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        for hierarchy in &self.mounted {
+            let root = hierarchy.path.join(&self.root);
+            let path = root.join(from);
+            std::fs::rename(&path, root.join(to))
+                .map_err(|error| Error::new("rename", &path, error))?;
+        }
+        Ok(())
+    }
+
     fn names(&self) -> BTreeSet<String> {
         let roots = self
             .mounted
@@ -229,6 +244,12 @@ impl Group for V1Group {
             .map_err(failed("set the CPU quota of", cpu.path()))
     }
 
+    fn unthrottle(&self) -> Result<(), Error> {
+        let Some(cpu) = &self.cpu else { return Ok(()) };
+        cpu.set_cfs_quota(-1)
+            .map_err(failed("lift the CPU quota of", cpu.path()))
+    }
+
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
         let Some(memory) = &self.memory else {
             return Ok(());
@@ -322,6 +343,14 @@ impl Group for V1Group {
             Bytes(number("memory.max_usage_in_bytes")),
             report_statistics(&statistics),
         )
+    }
+
+    fn reclaim(&self) {
+        let Some(memory) = &self.memory else { return };
+        if read_keyed(&memory.path().join("memory.stat"), "cache").is_some_and(|bytes| bytes > 0) {
+            // What cannot be let go of now stays until the kernel needs the memory.
+            let _ = write(&memory.path().join("memory.force_empty"), 0);
+        }
     }
 
     fn remove(&self) -> Result<bool, Error> {

@@ -94,6 +94,19 @@ impl Hierarchies for V2 {
         })
     }
 
+    fn is_slow_to_join(&self) -> bool {
+        // Processes are born in it.
+        false
+    }
+
+    fn rename(&self, from: &str, _to: &str) -> Result<(), Error> {
+        Err(Error::new(
+            "rename",
+            &self.root.join(from),
+            "cgroup v2 renames no groups",
+        ))
+    }
+
     fn names(&self) -> BTreeSet<String> {
         folder_names(&self.root).collect()
     }
@@ -152,6 +165,10 @@ impl Group for V2Group {
         let period = u64::try_from(CFS_PERIOD.as_micros()).unwrap_or(u64::MAX);
         let set = self.cpu.set_cfs_quota_and_period(Some(quota), Some(period));
         set.map_err(failed("set the CPU quota of", &self.path))
+    }
+
+    fn unthrottle(&self) -> Result<(), Error> {
+        write(&self.file("cpu.max"), "max")
     }
 
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
@@ -225,6 +242,14 @@ impl Group for V2Group {
             Bytes(peak),
             report_statistics(&read(&self.file("memory.stat"))),
         )
+    }
+
+    fn reclaim(&self) {
+        if read_keyed(&self.file("memory.stat"), "file").is_some_and(|bytes| bytes > 0) {
+            // What cannot be let go of now stays until the kernel needs the memory. Before 5.19, all of it.
+            let all = read_number(&self.file("memory.current")).unwrap_or(0);
+            let _ = write(&self.file("memory.reclaim"), all);
+        }
     }
 
     fn remove(&self) -> Result<bool, Error> {

@@ -1,18 +1,19 @@
 //! The launcher: forks an init whenever the agent asks for one, and knows nothing of tasks.
 
 use std::{
-    io::{self, Write},
+    io,
     os::{
-        fd::{AsFd, OwnedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
+    path::PathBuf,
 };
 
 use tepui_sys::{Forked, Kernel, Linux, Namespaces, PidFd, open_folder, receive, send, spawn};
 
 use super::{
     start::{self, Agent},
-    wire::{FAILED, Failure, HELLO, Plan, Request, UP},
+    wire::{FAILED, Failure, HELLO, InitRequest, Plan, Request, UP},
 };
 use crate::{
     Isolator,
@@ -29,32 +30,59 @@ fn serve() -> io::Result<u8> {
     let socket = tepui_sys::become_launcher()?;
     Linux.set_name(c"tepui-launcher")?;
     send(socket.as_fd(), HELLO, &[])?;
-    loop {
-        let Some((request, agent)) = next_request(&socket)? else {
-            return Ok(0);
-        };
-        match fork(&request) {
-            Ok(Forked::Parent(_)) => {}
-            Ok(Forked::Child) => {
-                drop(socket);
-                return Ok(start::run(&Linux, &request, agent));
-            }
-            Err(error) => agent.report(&Failure::step("make the container's namespaces")(error)),
+    while let Some((request, far)) = next_request(&socket)? {
+        match request {
+            Request::Init(request) => make_init(&request, far),
+            Request::Seat(files) => match Linux.fork() {
+                Ok(Forked::Parent(_)) => {}
+                Ok(Forked::Child) => tepui_sys::leave(take_seat(&files, &far).unwrap_or(1)),
+                Err(error) => report(far.as_fd(), &Failure::step("fork")(error)),
+            },
         }
     }
+    Ok(0)
 }
 
-fn next_request(socket: &OwnedFd) -> io::Result<Option<(Request, Socket)>> {
+/// Waits in its cgroups for the one init that is to be made there. Leaving is all that is left then.
+fn take_seat(files: &[PathBuf], socket: &OwnedFd) -> io::Result<u8> {
+    tepui_sys::keep_only(socket.as_fd())?;
+    Linux.set_name(c"tepui-seat")?;
+    if let Err(failure) = start::join(&Linux, files) {
+        report(socket.as_fd(), &failure);
+        return Ok(1);
+    }
+    send(socket.as_fd(), &[UP], &[])?;
+    if let Some((Request::Init(request), far)) = next_request(socket)? {
+        make_init(&request, far);
+    }
+    Ok(0)
+}
+
+/// `None` when the agent is gone.
+fn next_request(socket: &OwnedFd) -> io::Result<Option<(Request, OwnedFd)>> {
     let mut buffer = [0; MAX_MESSAGE_BYTES];
     let mut received = receive(socket.as_fd(), &mut buffer)?;
     let Some(far) = received.files.pop() else {
         return Ok(None);
     };
     let request = serde_json::from_slice(&buffer[..received.length])?;
-    Ok(Some((request, Socket(far.into()))))
+    Ok(Some((request, far)))
 }
 
-fn fork(request: &Request) -> io::Result<Forked> {
+/// Forks an init, which does not come back from here.
+fn make_init(request: &InitRequest, far: OwnedFd) {
+    let agent = Socket(far.into());
+    match fork(request) {
+        Ok(Forked::Parent(_)) => {}
+        Ok(Forked::Child) => match tepui_sys::keep_only(agent.0.as_fd()) {
+            Ok(()) => tepui_sys::leave(start::run(&Linux, request, agent)),
+            Err(_) => tepui_sys::leave(1),
+        },
+        Err(error) => agent.report(&Failure::step("make the container's namespaces")(error)),
+    }
+}
+
+fn fork(request: &InitRequest) -> io::Result<Forked> {
     let has = |isolator| request.isolation.has(isolator);
     let namespaces = Namespaces {
         mount: has(Isolator::MountNamespace),
@@ -64,6 +92,14 @@ fn fork(request: &Request) -> io::Result<Forked> {
     };
     let cgroup = request.born_in.as_deref().map(open_folder).transpose()?;
     spawn(namespaces, cgroup.as_ref().map(AsFd::as_fd))
+}
+
+/// Says why something could not be done. An agent that is gone needs no report.
+fn report(socket: BorrowedFd<'_>, failure: &Failure) {
+    let Ok(text) = serde_json::to_vec(failure) else {
+        return;
+    };
+    let _ = send(socket, &[&[FAILED], text.as_slice()].concat(), &[]);
 }
 
 /// The socket between an init and the agent.
@@ -91,10 +127,6 @@ impl Agent for Socket {
         let Failure { what, message, .. } = failure;
         // For whoever reads the task's output. Before the output is connected, this goes nowhere.
         eprintln!("tepui: cannot run the task: {what}: {message}");
-        let Ok(text) = serde_json::to_vec(failure) else {
-            return;
-        };
-        // An agent that is gone needs no report.
-        let _ = (&self.0).write_all(&[&[FAILED], text.as_slice()].concat());
+        report(self.0.as_fd(), failure);
     }
 }

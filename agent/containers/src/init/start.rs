@@ -3,6 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
 };
 
 use tepui_sys::{Forked, Kernel, Mount, Signal, User};
@@ -10,7 +11,7 @@ use tepui_sys::{Forked, Kernel, Mount, Signal, User};
 use super::{
     exec::exec,
     reaper::wait_for,
-    wire::{Failure, Plan, Request, status_line},
+    wire::{Failure, InitRequest, Plan, status_line},
 };
 
 /// Exit code of a process that was to run a program and could not, as shells have it.
@@ -34,7 +35,7 @@ struct Running {
 }
 
 /// Runs one container from its first to its last moment. Returns the init's own exit code.
-pub(super) fn run(kernel: &impl Kernel, request: &Request, agent: impl Agent) -> u8 {
+pub(super) fn run(kernel: &impl Kernel, request: &InitRequest, agent: impl Agent) -> u8 {
     let running = match start(kernel, request, &agent) {
         Ok(Some(running)) => running,
         Ok(None) => return 0,
@@ -53,7 +54,7 @@ pub(super) fn run(kernel: &impl Kernel, request: &Request, agent: impl Agent) ->
 
 fn start(
     kernel: &impl Kernel,
-    request: &Request,
+    request: &InitRequest,
     agent: &impl Agent,
 ) -> Result<Option<Running>, Failure> {
     become_init(kernel, request)?;
@@ -80,7 +81,7 @@ fn start(
 }
 
 /// Leaves what it has from the launcher, and enters its cgroups.
-fn become_init(kernel: &impl Kernel, request: &Request) -> Result<(), Failure> {
+fn become_init(kernel: &impl Kernel, request: &InitRequest) -> Result<(), Failure> {
     kernel
         .reset_signals()
         .map_err(Failure::step("reset signals"))?;
@@ -93,12 +94,7 @@ fn become_init(kernel: &impl Kernel, request: &Request) -> Result<(), Failure> {
     kernel
         .new_session()
         .map_err(Failure::step("start a session"))?;
-    for file in &request.join {
-        let step = || format!("join a cgroup through {}", file.display());
-        kernel
-            .write(file, "0")
-            .map_err(|error| Failure::step(step())(error))?;
-    }
+    join(kernel, &request.join)?;
     if request.isolation.has(crate::Isolator::CgroupNamespace) {
         kernel
             .unshare_cgroups()
@@ -108,6 +104,17 @@ fn become_init(kernel: &impl Kernel, request: &Request) -> Result<(), Failure> {
         kernel
             .adopt_orphans()
             .map_err(Failure::step("adopt orphans"))?;
+    }
+    Ok(())
+}
+
+/// Enters v1 cgroups, by writing to these files.
+pub(super) fn join(kernel: &impl Kernel, files: &[PathBuf]) -> Result<(), Failure> {
+    for file in files {
+        let step = || format!("join a cgroup through {}", file.display());
+        kernel
+            .write(file, "0")
+            .map_err(|error| Failure::step(step())(error))?;
     }
     Ok(())
 }

@@ -19,11 +19,21 @@ pub(crate) const UP: u8 = b'U';
 /// The byte before a [`Failure`].
 pub(crate) const FAILED: u8 = b'F';
 
-/// Agent to launcher, with the init's end of a socket in the luggage: make a process for a container.
+/// Agent to launcher, with the far end of a socket in the luggage.
 ///
 /// It holds nothing of the task: what the launcher reads stays in the memory of all later inits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// Make a process for a container. The socket is the init's.
+    Init(InitRequest),
+    /// Take a seat in these v1 cgroups, given as files to write to, and wait there for one request for an init
+    /// through the socket. See [`Seat`](crate::seat::Seat).
+    Seat(Vec<PathBuf>),
+}
+
+/// A process for a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Request {
+pub(crate) struct InitRequest {
     /// The namespaces to make.
     pub(crate) isolation: Isolation,
     /// Files to which the init writes itself to join the v1 cgroups.

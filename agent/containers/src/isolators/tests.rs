@@ -44,6 +44,10 @@ impl Group for FakeGroup {
         self.record(format!("memory {} {}", hard.0 >> 20, soft.0 >> 20))
     }
 
+    fn unthrottle(&self) -> Result<(), Error> {
+        self.record("unthrottle".to_owned())
+    }
+
     fn set_pids(&self, most: u64) -> Result<(), Error> {
         self.record(format!("pids {most}"))
     }
@@ -71,6 +75,8 @@ impl Group for FakeGroup {
     fn memory_report(&self) -> (Bytes, String) {
         (Bytes(0), String::new())
     }
+
+    fn reclaim(&self) {}
 
     fn remove(&self) -> Result<bool, Error> {
         Ok(true)

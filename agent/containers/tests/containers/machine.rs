@@ -135,7 +135,10 @@ impl Machine {
 
     /// All cgroups of this machine's containers.
     pub(crate) fn groups(&self) -> Vec<PathBuf> {
-        groups(&self.options)
+        let mut groups = groups(&self.options);
+        // Those that wait for the next container.
+        groups.retain(|path| !path.to_string_lossy().contains("/.seat-"));
+        groups
     }
 }
 

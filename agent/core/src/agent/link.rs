@@ -280,7 +280,8 @@ impl Agent {
             }
             Standing::Leaving if self.tasks.is_empty() => self.left(fx),
             Standing::Leaving if self.containers.is_empty() => {
-                self.timers.bring_forward(Timer::Leave, now + limits::LAST_WORDS);
+                self.timers
+                    .bring_forward(Timer::Leave, now + limits::LAST_WORDS);
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ mod stories;
 use tepui_model::{AgentInfo, FrameworkInfo, Resources, Role, TaskInfo};
 use tepui_proto::v1;
 
-use crate::Config;
+use crate::{Agent, Config, TaskKey};
 
 pub(crate) fn config() -> Config {
     let resources: Resources = "cpus:8;mem:8192;ports:[31000-32000]".parse().unwrap();
@@ -74,4 +74,13 @@ pub(crate) fn wire_task(id: &str) -> v1::TaskInfo {
 
 pub(crate) fn sleeper(id: &str) -> TaskInfo {
     TaskInfo::try_from(wire_task(id)).unwrap()
+}
+
+/// An agent with one running task, whose update waits for its acknowledgement.
+pub(crate) fn running() -> (Agent, TaskKey) {
+    let mut node = node::Node::registered();
+    node.run("t");
+    node.start();
+    let key = TaskKey::new(framework("f").id.as_ref().unwrap(), &sleeper("t").id);
+    (node.agent, key)
 }

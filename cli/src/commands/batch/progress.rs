@@ -15,27 +15,41 @@ pub(super) async fn follow(client: &mut Client, job: &str) -> Result<Job, Failur
     let mut changes = client.watch(job).await?;
     let mut screen = Screen::new();
     while let Some(change) = changes.message().await.map_err(ClientError::from)? {
-        let Some(job) = change.job.map(Job::from) else { continue };
+        let Some(job) = change.job.map(Job::from) else {
+            continue;
+        };
         screen.show(&job);
         if job.has_ended() {
             screen.clear();
             return Ok(job);
         }
     }
-    Err(Failure::failed("the framework ended the stream before the job had ended"))
+    Err(Failure::failed(
+        "the framework ended the stream before the job had ended",
+    ))
 }
 
 enum Screen {
-    Bars { all: MultiProgress, stages: Vec<ProgressBar> },
-    Lines { last: String },
+    Bars {
+        all: MultiProgress,
+        stages: Vec<ProgressBar>,
+    },
+    Lines {
+        last: String,
+    },
 }
 
 impl Screen {
     fn new() -> Self {
         if stderr().is_terminal() {
-            Self::Bars { all: MultiProgress::new(), stages: Vec::new() }
+            Self::Bars {
+                all: MultiProgress::new(),
+                stages: Vec::new(),
+            }
         } else {
-            Self::Lines { last: String::new() }
+            Self::Lines {
+                last: String::new(),
+            }
         }
     }
 
@@ -56,8 +70,14 @@ impl Screen {
                 }
             }
             Self::Lines { last } => {
-                let stage = |it: &super::view::Stage| format!("{} {}/{}", it.kind, it.done, it.total());
-                let line = job.stages().iter().map(stage).collect::<Vec<_>>().join(", ");
+                let stage =
+                    |it: &super::view::Stage| format!("{} {}/{}", it.kind, it.done, it.total());
+                let line = job
+                    .stages()
+                    .iter()
+                    .map(stage)
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 if *last != line {
                     eprintln!("  {line}");
                     *last = line;

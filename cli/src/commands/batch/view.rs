@@ -82,8 +82,20 @@ impl From<api::Job> for Job {
 
 impl From<api::Stage> for Stage {
     fn from(it: api::Stage) -> Self {
-        let api::Stage { kind, work, waiting, running, done } = it;
-        Self { kind, work, waiting, running, done }
+        let api::Stage {
+            kind,
+            work,
+            waiting,
+            running,
+            done,
+        } = it;
+        Self {
+            kind,
+            work,
+            waiting,
+            running,
+            done,
+        }
     }
 }
 
@@ -131,7 +143,13 @@ impl Job {
 
     /// How it fares, in one sentence.
     pub(super) fn sentence(&self) -> String {
-        let Self { id, state, input_files, input_bytes, .. } = self;
+        let Self {
+            id,
+            state,
+            input_files,
+            input_bytes,
+            ..
+        } = self;
         let took = self.ended_us.map(|ended| {
             let millis = ended.saturating_sub(self.submitted_us) / 1000;
             format!(" after {}.{:03} s", millis / 1000, millis % 1000)
@@ -152,7 +170,11 @@ impl Job {
             self.stages.iter().map(stage).collect::<Vec<_>>().join(", "),
             self.input_files.to_string(),
             (self.failures + self.losses).to_string(),
-            if self.reason.is_empty() { self.obstacle.clone() } else { self.reason.clone() },
+            if self.reason.is_empty() {
+                self.obstacle.clone()
+            } else {
+                self.reason.clone()
+            },
         ]
     }
 }

@@ -42,7 +42,10 @@ pub(super) struct Children {
 impl Children {
     /// None yet; their logs will be in `logs`.
     pub(super) fn new(logs: PathBuf) -> Self {
-        Self { logs, running: Vec::new() }
+        Self {
+            logs,
+            running: Vec::new(),
+        }
     }
 
     /// Starts a part.
@@ -57,7 +60,11 @@ impl Children {
             .process_group(0)
             .spawn()?;
         let name = part.name.clone();
-        self.running.push(Running { name, is_agent: part.is_agent, process });
+        self.running.push(Running {
+            name,
+            is_agent: part.is_agent,
+            process,
+        });
         Ok(())
     }
 
@@ -96,7 +103,10 @@ impl Children {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
                 let lines: Vec<&str> = text.lines().collect();
                 let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
-                let text = format!("{} ended by itself, {status}. Its last words:\n  {last}", running.name);
+                let text = format!(
+                    "{} ended by itself, {status}. Its last words:\n  {last}",
+                    running.name
+                );
                 return Ok(Some(Failure::Failed(text)));
             }
         }
@@ -120,7 +130,11 @@ impl Children {
 impl Running {
     fn ask_to_end(&self) {
         // An agent that is only terminated leaves its tasks running, for its next life.
-        let signal = if self.is_agent { Signal::SIGUSR1 } else { Signal::SIGTERM };
+        let signal = if self.is_agent {
+            Signal::SIGUSR1
+        } else {
+            Signal::SIGTERM
+        };
         if let Some(pid) = self.process.id().and_then(|pid| i32::try_from(pid).ok()) {
             // It may have ended in this moment: then there is nothing to signal.
             let _ = kill(Pid::from_raw(pid), signal);
@@ -128,7 +142,10 @@ impl Running {
     }
 
     async fn await_end(&mut self) {
-        if tokio::time::timeout(END_LIMIT, self.process.wait()).await.is_err() {
+        if tokio::time::timeout(END_LIMIT, self.process.wait())
+            .await
+            .is_err()
+        {
             eprintln!("tepui: {} does not end, killing it", self.name);
             // It can only have ended meanwhile.
             let _ = self.process.kill().await;

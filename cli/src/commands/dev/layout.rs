@@ -30,14 +30,23 @@ impl Folder {
     /// Uses the given folder, or makes one that goes at the end.
     pub(super) fn prepare(given: Option<&Path>) -> Result<Self, Failure> {
         let folder = match given {
-            Some(path) => Self { path: std::path::absolute(path)?, is_ours: false },
+            Some(path) => Self {
+                path: std::path::absolute(path)?,
+                is_ours: false,
+            },
             None => {
                 let name = format!("tepui-dev-{}", std::process::id());
-                Self { path: std::env::temp_dir().join(name), is_ours: true }
+                Self {
+                    path: std::env::temp_dir().join(name),
+                    is_ours: true,
+                }
             }
         };
         std::fs::create_dir_all(folder.logs()).map_err(|cause| {
-            Failure::Failed(format!("the folder {} cannot be made: {cause}", folder.path.display()))
+            Failure::Failed(format!(
+                "the folder {} cannot be made: {cause}",
+                folder.path.display()
+            ))
         })?;
         Ok(folder)
     }
@@ -53,8 +62,13 @@ impl Folder {
 
     /// Removes the folder if nobody asked for it.
     pub(super) fn remove_if_ours(&self) {
-        if self.is_ours && let Err(cause) = std::fs::remove_dir_all(&self.path) {
-            eprintln!("tepui: {} could not be removed: {cause}", self.path.display());
+        if self.is_ours
+            && let Err(cause) = std::fs::remove_dir_all(&self.path)
+        {
+            eprintln!(
+                "tepui: {} could not be removed: {cause}",
+                self.path.display()
+            );
         }
     }
 }
@@ -79,9 +93,17 @@ pub(super) struct Plan {
 impl Plan {
     /// What the user wants to know once it runs.
     pub(super) fn summary(&self, folder: &Folder) -> String {
-        let agents: Vec<String> = self.agents.iter().map(|it| it.address.to_string()).collect();
+        let agents: Vec<String> = self
+            .agents
+            .iter()
+            .map(|it| it.address.to_string())
+            .collect();
         let address = self.master.address;
-        let port = if address.port() == 5050 { String::new() } else { format!(" --master {address}") };
+        let port = if address.port() == 5050 {
+            String::new()
+        } else {
+            format!(" --master {address}")
+        };
         format!(
             "the cluster runs: master {address}, agents {}\n\
              logs and state are in {}\n\
@@ -100,10 +122,19 @@ pub(super) fn plan(
     isolation: Option<&str>,
     folder: &Folder,
 ) -> Result<Plan, Failure> {
-    let mut ports = FreePorts { next: listen.port(), listen };
+    let mut ports = FreePorts {
+        next: listen.port(),
+        listen,
+    };
     let master = Part {
         name: "master".to_owned(),
-        arguments: words(["master", "--listen", &listen.to_string(), "--work-dir", &folder.of("master")]),
+        arguments: words([
+            "master",
+            "--listen",
+            &listen.to_string(),
+            "--work-dir",
+            &folder.of("master"),
+        ]),
         address: listen,
         is_agent: false,
     };
@@ -112,11 +143,32 @@ pub(super) fn plan(
     let agents = agents.collect::<Result<Vec<_>, Failure>>()?;
     let framework = |name: &str, address: SocketAddr| {
         let (master, own) = (listen.to_string(), address.to_string());
-        let flags = [name, "serve", "--master", &master, "--listen", &own, "--work-dir", &folder.of(name)];
-        Part { name: name.to_owned(), arguments: words(flags), address, is_agent: false }
+        let flags = [
+            name,
+            "serve",
+            "--master",
+            &master,
+            "--listen",
+            &own,
+            "--work-dir",
+            &folder.of(name),
+        ];
+        Part {
+            name: name.to_owned(),
+            arguments: words(flags),
+            address,
+            is_agent: false,
+        }
     };
-    let frameworks = vec![framework("service", ports.take()?), framework("batch", ports.take()?)];
-    Ok(Plan { master, agents, frameworks })
+    let frameworks = vec![
+        framework("service", ports.take()?),
+        framework("batch", ports.take()?),
+    ];
+    Ok(Plan {
+        master,
+        agents,
+        frameworks,
+    })
 }
 
 fn agent(
@@ -130,8 +182,10 @@ fn agent(
     let name = format!("agent-{}", at + 1);
     let first = FIRST_TASK_PORT + at * TASK_PORTS_PER_AGENT;
     let ports = format!("[{first}-{}]", first + TASK_PORTS_PER_AGENT - 1);
-    let resources =
-        format!("cpus:{};mem:{};disk:{DISK_MEGABYTES};ports:{ports}", share.cpus, share.megabytes);
+    let resources = format!(
+        "cpus:{};mem:{};disk:{DISK_MEGABYTES};ports:{ports}",
+        share.cpus, share.megabytes
+    );
     let mut arguments = words([
         "agent",
         "--master",
@@ -148,7 +202,12 @@ fn agent(
         &format!("rack:r{}", at + 1),
     ]);
     arguments.extend(isolation.map(|names| format!("--isolation={names}")));
-    Ok(Part { name, arguments, address, is_agent: true })
+    Ok(Part {
+        name,
+        arguments,
+        address,
+        is_agent: true,
+    })
 }
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
@@ -165,10 +224,16 @@ impl Share {
     fn of_machine(agents: u16) -> Result<Self, Failure> {
         let agents = u64::from(agents);
         let cores = std::thread::available_parallelism()?.get() as u64;
-        let memory = nix::sys::sysinfo::sysinfo().map_err(Failure::failed)?.ram_total() / (1024 * 1024);
+        let memory = nix::sys::sysinfo::sysinfo()
+            .map_err(Failure::failed)?
+            .ram_total()
+            / (1024 * 1024);
         // A small machine still gets agents that can run something: cpus are shares, not pins.
         let cpus = (cores / agents).max(2);
-        Ok(Self { cpus, megabytes: (memory * MEMORY_PERCENT / 100 / agents).max(256) })
+        Ok(Self {
+            cpus,
+            megabytes: (memory * MEMORY_PERCENT / 100 / agents).max(256),
+        })
     }
 }
 
@@ -187,7 +252,10 @@ impl FreePorts {
                 return Ok(address);
             }
         }
-        Err(Failure::Failed(format!("no free port is left above {}", self.listen.port())))
+        Err(Failure::Failed(format!(
+            "no free port is left above {}",
+            self.listen.port()
+        )))
     }
 }
 
@@ -203,8 +271,12 @@ pub(super) async fn await_registered(master: SocketAddr, agents: usize) -> Resul
             tokio::time::sleep(REGISTRATION_POLL).await;
         }
     };
-    tokio::time::timeout(REGISTRATION_LIMIT, registered).await.unwrap_or_else(|_| {
-        let seconds = REGISTRATION_LIMIT.as_secs();
-        Err(Failure::Failed(format!("not every agent has registered after {seconds} s")))
-    })
+    tokio::time::timeout(REGISTRATION_LIMIT, registered)
+        .await
+        .unwrap_or_else(|_| {
+            let seconds = REGISTRATION_LIMIT.as_secs();
+            Err(Failure::Failed(format!(
+                "not every agent has registered after {seconds} s"
+            )))
+        })
 }

@@ -58,9 +58,22 @@ impl App {
 
     /// How it fares, in one sentence.
     pub(super) fn sentence(&self) -> String {
-        let Self { name, version, wanted, running, ready, waiting, .. } = self;
-        let counts = format!("{name} (version {version}): {ready} of {wanted} ready, {running} running");
-        if waiting.is_empty() { counts } else { format!("{counts}; waiting: {waiting}") }
+        let Self {
+            name,
+            version,
+            wanted,
+            running,
+            ready,
+            waiting,
+            ..
+        } = self;
+        let counts =
+            format!("{name} (version {version}): {ready} of {wanted} ready, {running} running");
+        if waiting.is_empty() {
+            counts
+        } else {
+            format!("{counts}; waiting: {waiting}")
+        }
     }
 
     pub(super) fn row(&self) -> Vec<String> {
@@ -87,7 +100,10 @@ impl From<api::Instance> for Instance {
             instance::Health::Healthy => "healthy",
             instance::Health::Unhealthy => "unhealthy",
         };
-        let port = |port: api::Port| Port { name: port.name, number: port.number };
+        let port = |port: api::Port| Port {
+            name: port.name,
+            number: port.number,
+        };
         Self {
             task_id: it.task_id,
             agent_id: it.agent_id,

@@ -487,6 +487,20 @@ fn one_answer_to_offers_has_a_limit_and_asks_for_more() {
 }
 
 #[test]
+fn one_answer_to_offers_launches_so_many_tasks_and_asks_for_more() {
+    let lines = vec!["x"; limits::PARTITIONS as usize].join(", ");
+    let file = format!(
+        "{{name: j, cpus: 0.01, input: {{lines: [{lines}]}}, \
+         stages: [{{map: {{command: cat}}, partitions: 512}}]}}"
+    );
+    let mut harness = Harness::new();
+    harness.submit(&file).unwrap();
+    harness.submit(&file).unwrap();
+    let effects = harness.apply(Event::Offers(vec![offer("a", "cpus:100;mem:1000000")]));
+    assert_eq!(names(&effects), ["launch 1000 on offer-a", "revive"]);
+}
+
+#[test]
 fn jobs_beyond_the_limit_are_refused_and_the_oldest_ended_ones_forgotten() {
     let mut harness = Harness::new();
     for _ in 0..limits::JOBS_UNFINISHED {

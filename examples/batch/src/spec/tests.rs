@@ -153,6 +153,41 @@ fn each_value_beyond_its_limit_is_refused_by_name() {
 }
 
 #[test]
+fn each_list_has_a_longest() {
+    let plain = "name: a\ninput: {lines: [x]}\nstages:\n  - map: {builtin: words}\n";
+    let job = Job::parse(plain).unwrap();
+    let refusal = |change: &dyn Fn(&mut Job)| {
+        let mut job = job.clone();
+        change(&mut job);
+        job.validate().unwrap_err().to_string()
+    };
+    let reduce = Job::parse(WORDCOUNT).unwrap().stages.remove(1);
+    let text = refusal(&|job| job.stages.resize(limits::STAGES + 1, reduce.clone()));
+    assert_eq!(text, "stages: 17 is not between 1 and 16");
+    let text = refusal(&|job| job.stages[0].partitions = limits::PARTITIONS + 1);
+    assert_eq!(text, "stages[0].partitions: 513 is not between 1 and 512");
+    let text = refusal(&|job| {
+        job.input
+            .lines
+            .resize(limits::INPUT_ENTRIES + 1, "x".into())
+    });
+    assert_eq!(text, "input.lines: 10001 is not between 0 and 10000");
+    let text = refusal(&|job| {
+        job.input.lines.clear();
+        job.input.files = (0..=limits::INPUT_ENTRIES)
+            .map(|n| format!("/{n}"))
+            .collect();
+    });
+    assert_eq!(text, "input.files: 10001 is not between 0 and 10000");
+    let text = refusal(&|job| {
+        job.env = (0..=limits::ENVIRONMENT)
+            .map(|n| (format!("V{n}"), String::new()))
+            .collect();
+    });
+    assert_eq!(text, "env: 101 is not between 0 and 100");
+}
+
+#[test]
 fn a_job_survives_being_stored() {
     let job = Job::parse(WORDCOUNT).unwrap();
     let stored = serde_json::to_string(&job).unwrap();

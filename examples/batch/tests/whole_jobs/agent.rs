@@ -29,10 +29,10 @@ use tonic::{
 type Chunks = Vec<Result<SandboxChunk, Status>>;
 
 /// See the module. Dropping it ends it, and its sandboxes are gone.
-pub struct Agent {
-    pub name: String,
-    pub port: u16,
-    pub free_cpus: u32,
+pub(crate) struct Agent {
+    pub(crate) name: String,
+    pub(crate) port: u16,
+    pub(crate) free_cpus: u32,
     sandboxes: Arc<TempDir>,
     server: JoinHandle<()>,
 }
@@ -41,7 +41,7 @@ pub struct Agent {
 struct Files(PathBuf);
 
 impl Agent {
-    pub async fn start(name: &str, cpus: u32) -> Self {
+    pub(crate) async fn start(name: &str, cpus: u32) -> Self {
         let sandboxes = Arc::new(tempfile::tempdir().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -64,7 +64,7 @@ impl Agent {
     }
 
     /// Runs a task as a real agent does, with the batch program as its own executable.
-    pub fn run(&self, task: &v1::TaskInfo) -> Child {
+    pub(crate) fn run(&self, task: &v1::TaskInfo) -> Child {
         let sandbox = self.sandboxes.path().join(&task.task_id.value);
         fs::create_dir(&sandbox).unwrap();
         let command = task.command.as_ref().unwrap();

@@ -1,115 +1,24 @@
 //! Whole jobs: the real framework, its real API and real workers, on a master and agents that are
 //! played.
 
+#[cfg(test)]
 mod agent;
+#[cfg(test)]
+mod framework;
+#[cfg(test)]
 mod master;
 
 use std::{path::PathBuf, time::Duration};
 
+use framework::{Framework, PATIENCE};
 use master::Master;
 use tempfile::TempDir;
 use tepui_batch::{
-    Error, Options, Server,
     api::{self, JobState},
-    check::Verdict,
     client::{Client, ClientError},
 };
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::time::timeout;
 use tonic::Code;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The framework, running.
-struct Framework {
-    client: Client,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<Result<(), Error>>,
-}
-
-impl Framework {
-    async fn start(master: &Master, work_dir: &TempDir) -> Self {
-        let options = Options {
-            master: master.address.clone(),
-            work_dir: work_dir.path().to_owned(),
-            ..Options::default()
-        };
-        let server = Server::start(options).await.unwrap();
-        let client = Client::connect(&server.address().to_string())
-            .await
-            .unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server.run(async {
-            let _ = stopped.await;
-        }));
-        Self {
-            client,
-            stop,
-            running,
-        }
-    }
-
-    async fn stop(self) {
-        drop(self.stop);
-        timeout(PATIENCE, self.running)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-    }
-
-    async fn submit(&mut self, file: &str) -> String {
-        self.client.submit(file).await.unwrap().id
-    }
-
-    /// Watches the job until `enough`.
-    async fn until(&mut self, job: &str, enough: impl Fn(&api::Job) -> bool) -> api::Job {
-        let mut watch = self.client.watch(job).await.unwrap();
-        let wait = async {
-            loop {
-                let seen = watch
-                    .message()
-                    .await
-                    .unwrap()
-                    .expect("it goes on")
-                    .job
-                    .unwrap();
-                if enough(&seen) {
-                    return seen;
-                }
-                let running = seen.state() == JobState::Running;
-                assert!(running, "{:?}: {}", seen.state(), seen.reason);
-            }
-        };
-        timeout(PATIENCE, wait).await.expect("in time")
-    }
-
-    async fn succeeds(&mut self, job: &str) -> api::Job {
-        self.until(job, |job| job.state() == JobState::Succeeded)
-            .await
-    }
-
-    async fn verify(&mut self, job: &str) -> Verdict {
-        let verdict = self.client.verify(job).await.unwrap();
-        assert!(verdict.agrees(), "{:?}", verdict.differences);
-        verdict
-    }
-
-    async fn result(&mut self, job: &str) -> String {
-        let mut pieces = self.client.result(job).await.unwrap();
-        let mut text = Vec::new();
-        while let Some(piece) = pieces.message().await.unwrap() {
-            text.extend(piece.data);
-        }
-        String::from_utf8(text).unwrap()
-    }
-
-    async fn refusal(&mut self, job: &str) -> (Code, String) {
-        match self.client.result(job).await.unwrap_err() {
-            ClientError::Refused { code, message } => (code, message),
-            other => panic!("{other}"),
-        }
-    }
-}
 
 /// The words of this crate's own text and of the licences of the machine, if it has any.
 fn word_count() -> String {
@@ -151,7 +60,7 @@ async fn words_counted_on_two_agents_are_those_of_the_plain_count() {
         status
             .tasks
             .iter()
-            .all(|task| task.state == "done" && task.agent_id != "")
+            .all(|task| task.state == "done" && !task.agent_id.is_empty())
     );
     framework.stop().await;
 }
@@ -160,14 +69,12 @@ async fn words_counted_on_two_agents_are_those_of_the_plain_count() {
 async fn outputs_that_die_with_their_agent_are_made_again() {
     let (master, work_dir) = (Master::start(&["a", "b"]).await, TempDir::new().unwrap());
     let mut framework = Framework::start(&master, &work_dir).await;
-    // The maps tell when they are done; only then the agent dies, before a reduce is launched.
+    // The four maps and no more, so that the agent dies before a reduce is launched.
+    master.offer_until_launched(4);
     let id = framework.submit(&word_count()).await;
-    let maps_done = |job: &api::Job| job.stages[0].done == 3;
-    framework.until(&id, maps_done).await;
-    master.withhold(true);
     framework.until(&id, |job| job.stages[0].done == 4).await;
     master.lose_agent("a");
-    master.withhold(false);
+    master.offer_until_launched(usize::MAX);
     let job = framework.succeeds(&id).await;
     assert!(job.losses > 0, "{job:?}");
     assert_eq!(job.failures, 0);

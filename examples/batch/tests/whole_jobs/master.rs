@@ -31,8 +31,8 @@ type Outgoing = mpsc::UnboundedSender<Result<Event, Status>>;
 
 /// See the module. A cheap clone.
 #[derive(Clone)]
-pub struct Master {
-    pub address: String,
+pub(crate) struct Master {
+    pub(crate) address: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -45,6 +45,8 @@ struct State {
     offers: BTreeMap<String, String>,
     offers_made: u64,
     wants_offers: bool,
+    /// How many tasks may be launched; any number if none is set.
+    allowance: Option<usize>,
     tasks: BTreeMap<String, Task>,
 }
 
@@ -58,7 +60,7 @@ struct Task {
 
 impl Master {
     /// A master with agents of two processors each.
-    pub async fn start(agents: &[&str]) -> Self {
+    pub(crate) async fn start(agents: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let master = Self {
@@ -81,12 +83,12 @@ impl Master {
     }
 
     /// The ids of all tasks that were ever launched.
-    pub fn tasks(&self) -> Vec<String> {
+    pub(crate) fn tasks(&self) -> Vec<String> {
         self.state().tasks.keys().cloned().collect()
     }
 
     /// The names of the agents on which tasks of this stage were launched.
-    pub fn agents_of(&self, stage: u32) -> Vec<String> {
+    pub(crate) fn agents_of(&self, stage: u32) -> Vec<String> {
         let state = self.state();
         let of_stage = |id: &str| id.rsplit('.').nth(2) == Some(stage.to_string().as_str());
         let tasks = state.tasks.iter().filter(|(id, _)| of_stage(id));
@@ -97,19 +99,17 @@ impl Master {
     }
 
     /// The agent is gone with all it had, and only who asks for it notices.
-    pub fn lose_agent(&self, name: &str) {
+    pub(crate) fn lose_agent(&self, name: &str) {
         let mut state = self.state();
         state.agents.retain(|agent| agent.name != name);
         state.offers.retain(|_, agent| agent != name);
     }
 
-    /// Makes no offers for a while, as when others have everything.
-    pub fn withhold(&self, withhold: bool) {
+    /// Makes no more offers when so many tasks have been launched, as when others have the rest.
+    pub(crate) fn offer_until_launched(&self, tasks: usize) {
         let mut state = self.state();
-        state.wants_offers = !withhold;
-        if !withhold {
-            state.offer();
-        }
+        state.allowance = Some(tasks);
+        state.offer();
     }
 
     fn called(&self, call: Call, outgoing: &Outgoing) {
@@ -240,7 +240,8 @@ impl State {
 
     /// Offers all that is free and not offered yet.
     fn offer(&mut self) {
-        if !self.wants_offers {
+        let is_enough = self.allowance.is_some_and(|most| self.tasks.len() >= most);
+        if !self.wants_offers || is_enough {
             return;
         }
         let mut offers = Vec::new();

@@ -69,11 +69,13 @@ impl Master {
 
     /// Agents of the registry that did not come back after the master started.
     pub(crate) fn lose_recovered_agents(&mut self, effects: &mut Effects) {
-        let lost: Vec<AgentId> = self.agents.recovered.keys().cloned().collect();
-        self.agents.recovered.clear();
-        for id in lost {
+        for (id, lost) in core::mem::take(&mut self.agents.recovered) {
             effects.persist(Change::Delete(RecordKind::Agent, id.to_string()));
-            self.note_unreachable(id, effects);
+            if self.agents.is_superseded(&id, &lost.info) {
+                self.note_gone(id, effects);
+            } else {
+                self.note_unreachable(id, effects);
+            }
         }
     }
 

@@ -101,6 +101,13 @@ impl Agents {
         self.slab.get(*self.by_id.get(id)?)
     }
 
+    /// Whether another agent has registered at the address since, so that nobody will come back
+    /// from there under the id.
+    pub(crate) fn is_superseded(&self, id: &AgentId, info: &AgentInfo) -> bool {
+        let newest = self.by_address.get(&Address::of(info));
+        newest.is_some_and(|newest| self.by_id.get(id) != Some(newest))
+    }
+
     /// All that are connected or disconnected, in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Agent> {
         self.slab.iter()

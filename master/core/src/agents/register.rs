@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{AgentId, AgentKey};
 
-use super::{Address, Agent, AgentState};
+use super::{Address, Agent, AgentState, removal::SUPERSEDED};
 use crate::{
     Master,
     effects::{AgentCommand, Effect, Effects},
@@ -62,8 +62,7 @@ impl Master {
             .get(key)
             .is_some_and(|agent| agent.state == AgentState::Disconnected)
         {
-            let why = "a new agent registered at the same address";
-            self.remove_agent(key, why, effects);
+            self.remove_agent(key, SUPERSEDED, effects);
         }
     }
 

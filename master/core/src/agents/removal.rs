@@ -11,9 +11,17 @@ use crate::{
     tasks::Verdict,
 };
 
+/// Why an agent that registered anew is removed under its old id.
+pub(super) const SUPERSEDED: &str = "a new agent registered at the same address";
+
 impl Master {
-    /// An agent was silent for too long. It may come back with its tasks.
+    /// An agent was silent for too long. It may come back with its tasks, unless it lost its id:
+    /// then another one is at its address.
     pub(crate) fn lose_agent(&mut self, key: AgentKey, why: &str, effects: &mut Effects) {
+        let agent = self.agents.get(key);
+        if agent.is_some_and(|agent| self.agents.is_superseded(&agent.id, &agent.info)) {
+            return self.remove_agent(key, SUPERSEDED, effects);
+        }
         let Some(agent) = self.agents.get_mut(key) else {
             return;
         };
@@ -96,7 +104,7 @@ impl Master {
         self.note_gone(id.clone(), effects);
     }
 
-    fn note_gone(&mut self, id: AgentId, effects: &mut Effects) {
+    pub(super) fn note_gone(&mut self, id: AgentId, effects: &mut Effects) {
         let gone = LostAgent {
             id: id.clone(),
             since: self.now,

@@ -9,7 +9,10 @@ use session::{Session, launch, task};
 
 /// The master still runs work, after whatever was said to it.
 fn expect_alive(cluster: &Cluster) {
-    assert_eq!(cluster.tepui(&["run", "--", "echo", "alive"]).ok(), "alive\n");
+    assert_eq!(
+        cluster.tepui(&["run", "--", "echo", "alive"]).ok(),
+        "alive\n"
+    );
 }
 
 /// Subscribes, takes an offer, runs `talk` with both, and checks that the master lives.
@@ -35,7 +38,12 @@ async fn answer_to(session: &mut Session, offers: &[&str], task: v1::TaskInfo) -
 #[test]
 fn an_offer_of_nobody_drops_the_task() {
     with_offer(async |session, offer| {
-        let status = answer_to(session, &["no-such-offer"], task("t", &offer, "cpus:0.1;mem:32")).await;
+        let status = answer_to(
+            session,
+            &["no-such-offer"],
+            task("t", &offer, "cpus:0.1;mem:32"),
+        )
+        .await;
         assert_eq!(status.state(), v1::TaskState::TaskDropped, "{status:?}");
         assert_eq!(status.reason(), v1::task_status::Reason::InvalidOffers);
         assert!(status.message().contains("no longer valid"), "{status:?}");
@@ -45,9 +53,19 @@ fn an_offer_of_nobody_drops_the_task() {
 #[test]
 fn an_offer_can_be_used_once() {
     with_offer(async |session, offer| {
-        let first = answer_to(session, &[&offer.id.value], task("a", &offer, "cpus:0.1;mem:32")).await;
+        let first = answer_to(
+            session,
+            &[&offer.id.value],
+            task("a", &offer, "cpus:0.1;mem:32"),
+        )
+        .await;
         assert_ne!(first.state(), v1::TaskState::TaskDropped, "{first:?}");
-        let again = answer_to(session, &[&offer.id.value], task("b", &offer, "cpus:0.1;mem:32")).await;
+        let again = answer_to(
+            session,
+            &[&offer.id.value],
+            task("b", &offer, "cpus:0.1;mem:32"),
+        )
+        .await;
         assert_eq!(again.state(), v1::TaskState::TaskDropped, "{again:?}");
     });
 }
@@ -60,9 +78,19 @@ fn a_foreign_offer_is_refused_and_stays_with_its_owner() {
         let mut owner = Session::subscribe(cluster.master.address()).await;
         let offer = owner.offer().await;
         let mut thief = Session::subscribe(cluster.master.address()).await;
-        let stolen = answer_to(&mut thief, &[&offer.id.value], task("t", &offer, "cpus:0.1;mem:32")).await;
+        let stolen = answer_to(
+            &mut thief,
+            &[&offer.id.value],
+            task("t", &offer, "cpus:0.1;mem:32"),
+        )
+        .await;
         assert_eq!(stolen.state(), v1::TaskState::TaskDropped, "{stolen:?}");
-        let own = answer_to(&mut owner, &[&offer.id.value], task("o", &offer, "cpus:0.1;mem:32")).await;
+        let own = answer_to(
+            &mut owner,
+            &[&offer.id.value],
+            task("o", &offer, "cpus:0.1;mem:32"),
+        )
+        .await;
         assert_ne!(own.state(), v1::TaskState::TaskDropped, "{own:?}");
     });
     expect_alive(&cluster);
@@ -77,7 +105,12 @@ fn an_expired_offer_is_rescinded_and_cannot_be_accepted() {
         let offer = session.offer().await;
         let rescind = session.next_of(Event::Rescind).await.rescind.unwrap();
         assert_eq!(rescind.offer_id.value, offer.id.value);
-        let status = answer_to(&mut session, &[&offer.id.value], task("t", &offer, "cpus:0.1;mem:32")).await;
+        let status = answer_to(
+            &mut session,
+            &[&offer.id.value],
+            task("t", &offer, "cpus:0.1;mem:32"),
+        )
+        .await;
         assert_eq!(status.state(), v1::TaskState::TaskDropped, "{status:?}");
     });
     expect_alive(&cluster);
@@ -86,7 +119,12 @@ fn an_expired_offer_is_rescinded_and_cannot_be_accepted() {
 #[test]
 fn more_than_was_offered_is_an_error() {
     with_offer(async |session, offer| {
-        let status = answer_to(session, &[&offer.id.value], task("t", &offer, "cpus:1000;mem:32")).await;
+        let status = answer_to(
+            session,
+            &[&offer.id.value],
+            task("t", &offer, "cpus:1000;mem:32"),
+        )
+        .await;
         assert_eq!(status.state(), v1::TaskState::TaskError, "{status:?}");
         assert!(status.message().contains("more than"), "{status:?}");
     });
@@ -97,20 +135,31 @@ fn a_task_id_cannot_be_used_twice_at_a_time() {
     with_offer(async |session, offer| {
         let mut twice = vec![task("same", &offer, "cpus:0.1;mem:32"); 2];
         twice[1].name = "second".to_owned();
-        session.accept(&[&offer.id.value], vec![launch(twice)]).await;
-        let error = session.next_status(|it| it.state() == v1::TaskState::TaskError).await;
+        session
+            .accept(&[&offer.id.value], vec![launch(twice)])
+            .await;
+        let error = session
+            .next_status(|it| it.state() == v1::TaskState::TaskError)
+            .await;
         assert!(error.message().contains("duplicate"), "{error:?}");
     });
 }
 
 #[test]
 fn quantities_that_are_none_are_refused() {
-    for (at, value) in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300].into_iter().enumerate() {
+    for (at, value) in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300]
+        .into_iter()
+        .enumerate()
+    {
         with_offer(async |session, offer| {
             let mut task = task(&format!("t{at}"), &offer, "cpus:0.1;mem:32");
             task.resources[0].scalar = Some(v1::value::Scalar { value });
             let status = answer_to(session, &[&offer.id.value], task).await;
-            assert_eq!(status.state(), v1::TaskState::TaskError, "{value}: {status:?}");
+            assert_eq!(
+                status.state(),
+                v1::TaskState::TaskError,
+                "{value}: {status:?}"
+            );
         });
     }
 }
@@ -120,9 +169,13 @@ fn a_message_over_the_limit_ends_its_stream_only() {
     with_offer(async |session, offer| {
         let mut huge = task("huge", &offer, "cpus:0.1;mem:32");
         huge.data = Some(vec![0; 65 << 20]);
-        session.accept(&[&offer.id.value], vec![launch(vec![huge])]).await;
+        session
+            .accept(&[&offer.id.value], vec![launch(vec![huge])])
+            .await;
         let end = session.end().await;
-        assert!(end.is_some_and(|it| it.code() == tonic::Code::OutOfRange || !it.message().is_empty()));
+        assert!(
+            end.is_some_and(|it| it.code() == tonic::Code::OutOfRange || !it.message().is_empty())
+        );
     });
 }
 
@@ -149,7 +202,12 @@ fn half_a_message_and_garbage_end_their_own_connection_only() {
     let cluster = Cluster::start(1);
     let address = cluster.master.address();
     session::send_half_a_message(address);
-    for garbage in [&b"\x16\x03\x01\x02\x00\x01\x00\x01"[..], b"GET", b"\0\0\0\0", b"PRI * HTTP/2.0\r\n\r\n"] {
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01"[..],
+        b"GET",
+        b"\0\0\0\0",
+        b"PRI * HTTP/2.0\r\n\r\n",
+    ] {
         session::send_raw(address, garbage);
     }
     expect_alive(&cluster);

@@ -24,13 +24,25 @@ pub(crate) struct Session {
 impl Session {
     /// Opens a stream with this first call.
     pub(crate) async fn open(address: &str, first: Call) -> Self {
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        let channel = Channel::from_shared(format!("http://{address}"))
+            .unwrap()
+            .connect()
+            .await
+            .unwrap();
         let mut client = tepui_sdk::services::scheduler_client::SchedulerClient::new(channel)
             .max_encoding_message_size(usize::MAX);
         let (calls, receiver) = mpsc::channel(8);
         calls.send(first).await.unwrap();
-        let events = client.open(ReceiverStream::new(receiver)).await.unwrap().into_inner();
-        Self { calls, events, framework: None }
+        let events = client
+            .open(ReceiverStream::new(receiver))
+            .await
+            .unwrap()
+            .into_inner();
+        Self {
+            calls,
+            events,
+            framework: None,
+        }
     }
 
     /// Opens a stream and subscribes.
@@ -39,17 +51,26 @@ impl Session {
         let framework_info = v1::FrameworkInfo {
             user: "root".to_owned(),
             name: "hostile".to_owned(),
-            capabilities: vec![v1::framework_info::Capability { r#type: Some(capability.into()) }],
+            capabilities: vec![v1::framework_info::Capability {
+                r#type: Some(capability.into()),
+            }],
             ..Default::default()
         };
-        let subscribe = scheduler::call::Subscribe { framework_info, ..Default::default() };
+        let subscribe = scheduler::call::Subscribe {
+            framework_info,
+            ..Default::default()
+        };
         let first = Call {
             r#type: Some(Type::Subscribe.into()),
             subscribe: Some(subscribe),
             ..Default::default()
         };
         let mut session = Self::open(address, first).await;
-        let subscribed = session.next_of(event::Type::Subscribed).await.subscribed.unwrap();
+        let subscribed = session
+            .next_of(event::Type::Subscribed)
+            .await
+            .subscribed
+            .unwrap();
         session.framework = Some(subscribed.framework_id);
         session
     }
@@ -57,14 +78,37 @@ impl Session {
     async fn say(&self, kind: Type, call: Call) {
         let framework_id = self.framework.clone();
         // The stream may be over, which is what some tests are about.
-        let _ = self.calls.send(Call { r#type: Some(kind.into()), framework_id, ..call }).await;
+        let _ = self
+            .calls
+            .send(Call {
+                r#type: Some(kind.into()),
+                framework_id,
+                ..call
+            })
+            .await;
     }
 
     /// ACCEPT.
     pub(crate) async fn accept(&self, offers: &[&str], operations: Vec<v1::offer::Operation>) {
-        let offer_ids = offers.iter().map(|&it| v1::OfferId { value: it.to_owned() }).collect();
-        let accept = scheduler::call::Accept { offer_ids, operations, filters: None };
-        self.say(Type::Accept, Call { accept: Some(accept), ..Default::default() }).await;
+        let offer_ids = offers
+            .iter()
+            .map(|&it| v1::OfferId {
+                value: it.to_owned(),
+            })
+            .collect();
+        let accept = scheduler::call::Accept {
+            offer_ids,
+            operations,
+            filters: None,
+        };
+        self.say(
+            Type::Accept,
+            Call {
+                accept: Some(accept),
+                ..Default::default()
+            },
+        )
+        .await;
     }
 
     /// TEARDOWN.
@@ -73,7 +117,9 @@ impl Session {
     }
 
     async fn next(&mut self) -> Result<Option<Event>, Status> {
-        tokio::time::timeout(PATIENCE, self.events.message()).await.expect("the master is silent")
+        tokio::time::timeout(PATIENCE, self.events.message())
+            .await
+            .expect("the master is silent")
     }
 
     /// The next event of a kind; others are passed over.
@@ -88,7 +134,12 @@ impl Session {
 
     /// The first offer that comes.
     pub(crate) async fn offer(&mut self) -> v1::Offer {
-        self.next_of(event::Type::Offers).await.offers.unwrap().offers.remove(0)
+        self.next_of(event::Type::Offers)
+            .await
+            .offers
+            .unwrap()
+            .offers
+            .remove(0)
     }
 
     /// The next update that `is_wanted`.
@@ -97,7 +148,12 @@ impl Session {
         is_wanted: impl Fn(&v1::TaskStatus) -> bool,
     ) -> v1::TaskStatus {
         loop {
-            let status = self.next_of(event::Type::Update).await.update.unwrap().status;
+            let status = self
+                .next_of(event::Type::Update)
+                .await
+                .update
+                .unwrap()
+                .status;
             if is_wanted(&status) {
                 return status;
             }
@@ -115,7 +171,9 @@ impl Session {
         loop {
             match self.next().await {
                 Ok(Some(event)) => {
-                    let error = event.error.map(|it| Status::failed_precondition(it.message));
+                    let error = event
+                        .error
+                        .map(|it| Status::failed_precondition(it.message));
                     said = error.or(said);
                 }
                 Ok(None) => return said,
@@ -130,10 +188,15 @@ pub(crate) fn task(id: &str, offer: &v1::Offer, resources: &str) -> v1::TaskInfo
     let resources = Resources::parse(resources, &Role::default()).unwrap();
     v1::TaskInfo {
         name: id.to_owned(),
-        task_id: v1::TaskId { value: id.to_owned() },
+        task_id: v1::TaskId {
+            value: id.to_owned(),
+        },
         agent_id: offer.agent_id.clone(),
         resources: resources.to_proto(Some(&Role::default())),
-        command: Some(v1::CommandInfo { value: Some("sleep 100".to_owned()), ..Default::default() }),
+        command: Some(v1::CommandInfo {
+            value: Some("sleep 100".to_owned()),
+            ..Default::default()
+        }),
         ..Default::default()
     }
 }
@@ -150,7 +213,9 @@ pub(crate) fn launch(task_infos: Vec<v1::TaskInfo>) -> v1::offer::Operation {
 /// Sends bytes on a connection of their own and closes it.
 pub(crate) fn send_raw(address: &str, bytes: &[u8]) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
     // The master may close first.
     let _ = stream.write_all(bytes);
 }

@@ -24,6 +24,17 @@ impl Histories {
         Ok(())
     }
 
+    /// An answer to a framework that asked. That nobody knows the task is no news of it. And the
+    /// question may have crossed the news of its end; then the answer must not be that it lives.
+    pub(crate) fn answer(&mut self, task: &TaskId, state: TaskState) -> Held {
+        let is_over = self.last.get(task).is_some_and(|last| last.is_terminal());
+        if state == TaskState::Unknown || (is_over && !state.is_active()) {
+            *self.counts.entry(state).or_default() += 1;
+            return Ok(());
+        }
+        self.tell(task, state)
+    }
+
     /// How often each state was told.
     pub(crate) const fn counts(&self) -> &BTreeMap<TaskState, u64> {
         &self.counts
@@ -60,6 +71,18 @@ mod tests {
         assert!(told(&[Running, Finished, Failed]).is_err());
         assert!(told(&[Finished, Running]).is_err());
         assert!(told(&[Finished, Unreachable]).is_err());
+    }
+
+    #[test]
+    fn an_answer_may_come_late_but_not_bring_back_the_dead() {
+        let task = TaskId::new("t").unwrap();
+        let mut histories = Histories::default();
+        histories.tell(&task, Running).unwrap();
+        histories.answer(&task, TaskState::Unknown).unwrap();
+        histories.answer(&task, Running).unwrap();
+        histories.tell(&task, TaskState::Dropped).unwrap();
+        histories.answer(&task, TaskState::Gone).unwrap();
+        assert!(histories.answer(&task, Running).is_err());
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Work {
             return false;
         };
         known.heard = now;
-        if known.state.next(state).is_ok() {
+        if !known.state.is_terminal() || known.state.may_return() {
             known.state = state;
         }
         let item = &mut self.items[known.item];

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use tepui_master_core::OperatorCall;
+use tepui_model::AgentId;
 use tepui_proto::v1::{self, master::call};
 
 use super::World;
@@ -44,7 +45,12 @@ impl World {
             }
             Mishap::Partition(peer) => self.partition(peer),
             Mishap::AgentLeaves(index) => self.agents[index].leave(scene),
-            Mishap::AgentIsGone(index) => self.mark_gone(index),
+            Mishap::AgentIsGone(index) => {
+                let id = self.agents[index]
+                    .core()
+                    .and_then(|core| core.id().cloned());
+                id.iter().for_each(|id| self.mark_gone(id));
+            }
             Mishap::Teardown(index) => self.teardown(index),
             Mishap::TaskIsKilled(index) => self.kill_task(index),
             Mishap::Weight => self.change_weight(),
@@ -66,10 +72,20 @@ impl World {
         scene.after(span, Happening::Mended(peer));
     }
 
-    fn mark_gone(&mut self, index: usize) {
-        let Some(id) = self.agents[index].core().and_then(|core| core.id()) else {
-            return;
-        };
+    /// Tells the master that agents which have left are gone. It may not have heard them say so,
+    /// and waits for them as long as nobody tells it.
+    pub(super) fn tidy(&mut self) {
+        for id in self
+            .agents
+            .iter()
+            .flat_map(|agent| agent.left().to_vec())
+            .collect::<Vec<_>>()
+        {
+            self.mark_gone(&id);
+        }
+    }
+
+    fn mark_gone(&mut self, id: &AgentId) {
         let mark = call::MarkAgentGone {
             agent_id: id.into(),
         };

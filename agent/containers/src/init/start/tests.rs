@@ -30,12 +30,12 @@ impl Agent for FakeAgent<'_> {
     }
 }
 
-fn request() -> Request {
+fn request() -> InitRequest {
     let join = vec![
         "/cg/memory/cgroup.procs".into(),
         "/cg/pids/cgroup.procs".into(),
     ];
-    Request {
+    InitRequest {
         isolation: Isolation::ALL,
         join,
         born_in: None,
@@ -83,7 +83,7 @@ fn plan() -> Plan {
 }
 
 /// Runs an init over a recording kernel; returns its exit code and what it reported.
-fn run_over(kernel: &Recorder, request: &Request, plan: Option<Plan>) -> (u8, Vec<Failure>) {
+fn run_over(kernel: &Recorder, request: &InitRequest, plan: Option<Plan>) -> (u8, Vec<Failure>) {
     let failures = RefCell::default();
     let code = run(
         kernel,
@@ -198,9 +198,9 @@ fn without_isolation_the_init_adopts_orphans_and_kills_them_at_the_end() {
         status: "/run/status".into(),
         ..Plan::default()
     };
-    let request = Request {
+    let request = InitRequest {
         isolation: Isolation::NONE,
-        ..Request::default()
+        ..InitRequest::default()
     };
     assert_eq!(run_over(&kernel, &request, Some(plain)), (0, Vec::new()));
     assert_eq!(

@@ -55,6 +55,40 @@ fn a_new_agent_replaces_the_disconnected_one_at_its_address() {
 }
 
 #[test]
+fn a_silent_agent_is_gone_when_a_new_one_is_at_its_address() {
+    let (mut cluster, scheduler, old) = Cluster::pair(aware());
+    cluster.launch(&scheduler, "t", "cpus:1");
+    let new = cluster.register("one", "cpus:4;mem:1024");
+    for _ in 0..6 {
+        cluster.pass(seconds(15));
+        cluster.apply(Event::AgentPong {
+            connection: new.connection,
+        });
+    }
+    assert_eq!(cluster.update(&scheduler).state, TaskState::Gone);
+    let gone = |id: &AgentId| (RecordKind::Gone, id.to_string());
+    assert!(cluster.registry.contains_key(&gone(&old.id)));
+    assert!(!cluster.registry.contains_key(&gone(&new.id)));
+}
+
+#[test]
+fn an_agent_that_lost_its_id_before_a_restart_of_the_master_is_gone() {
+    let mut cluster = Cluster::new();
+    let old = cluster.register("one", "cpus:1;mem:32");
+    cluster.restart();
+    let new = cluster.register("one", "cpus:1;mem:32");
+    for _ in 0..41 {
+        cluster.pass(seconds(15));
+        cluster.apply(Event::AgentPong {
+            connection: new.connection,
+        });
+    }
+    let key = (RecordKind::Gone, old.id.to_string());
+    assert!(cluster.registry.contains_key(&key));
+    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+}
+
+#[test]
 fn two_connected_agents_may_say_the_same_address() {
     let mut cluster = Cluster::new();
     cluster.register("one", "cpus:1;mem:32");

@@ -1,0 +1,181 @@
+//! What can be done for a container before there is a process: its records, its groups, its plan.
+
+use std::{io, sync::Arc};
+
+use nix::unistd::{Gid, Uid, User, getgrouplist};
+
+use super::step;
+use crate::{
+    Isolator, LaunchError, Program, Spec,
+    cgroups::Group,
+    init::wire::{Command, Plan, UserPlan},
+    isolators::Preparation,
+    limits::MAX_PLAN_BYTES,
+    records::Folder,
+    runtime::Inner,
+    seat::Seat,
+};
+
+/// What is ready before there is a process.
+pub(super) struct Prepared {
+    /// The plan for the init, as it is sent.
+    pub(super) plan: Vec<u8>,
+    /// Whether the init takes all processes along when it ends.
+    pub(super) own_processes: bool,
+    /// The group, with its limits.
+    pub(super) group: Option<Arc<dyn Group>>,
+    /// The process that waits in the group, if one does.
+    pub(super) seat: Option<Seat>,
+}
+
+/// Cgroups can be slow to make, and users slow to look up: not for the threads that serve everybody.
+pub(super) async fn prepare_blocking(
+    inner: &Arc<Inner>,
+    spec: Spec,
+    folder: &Folder,
+    seat: Option<Seat>,
+) -> Result<Prepared, LaunchError> {
+    let (inner, folder) = (Arc::clone(inner), folder.clone());
+    let prepared = tokio::task::spawn_blocking(move || prepare(&inner, &spec, &folder, seat)).await;
+    prepared.unwrap_or_else(|ended| Err(step("prepare the container", io::Error::other(ended))))
+}
+
+fn prepare(
+    inner: &Inner,
+    spec: &Spec,
+    folder: &Folder,
+    seat: Option<Seat>,
+) -> Result<Prepared, LaunchError> {
+    check(inner, spec)?;
+    let mut plan = Plan {
+        command: command(&spec.program),
+        environment: spec.environment.clone(),
+        user: spec
+            .user
+            .as_deref()
+            .map(resolve_user)
+            .transpose()?
+            .flatten(),
+        sandbox: spec.sandbox.clone(),
+        status: folder.status_path(),
+        // A protected agent does not protect its tasks.
+        oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
+        ..Plan::default()
+    };
+    let path = folder.path();
+    match folder.create() {
+        Ok(true) => {}
+        Ok(false) => return Err(LaunchError::Exists(spec.id.clone())),
+        Err(source) => {
+            return Err(LaunchError::Record {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    }
+    let group = make_group(inner, spec, seat.as_ref())?;
+    let mut container = Preparation {
+        spec,
+        machine: &inner.machine,
+        default_pids: inner.options.pids_limit,
+        group: group.as_deref(),
+        plan: &mut plan,
+    };
+    for isolator in inner.options.isolation.iter() {
+        isolator.isolate().prepare(&mut container)?;
+    }
+    Ok(Prepared {
+        own_processes: plan.own_processes,
+        plan: encode(&plan)?,
+        group,
+        seat,
+    })
+}
+
+fn encode(plan: &Plan) -> Result<Vec<u8>, LaunchError> {
+    let bytes =
+        serde_json::to_vec(plan).map_err(|error| LaunchError::Invalid(error.to_string()))?;
+    if bytes.len() > MAX_PLAN_BYTES {
+        let message = "the arguments and the environment are too long";
+        return Err(LaunchError::Invalid(message.to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// A new group, or that of the seat under the container's name.
+fn make_group(
+    inner: &Inner,
+    spec: &Spec,
+    seat: Option<&Seat>,
+) -> Result<Option<Arc<dyn Group>>, LaunchError> {
+    let Some(hierarchies) = &inner.hierarchies else {
+        return Ok(None);
+    };
+    let group = hierarchies.group(spec.id.as_str());
+    match seat {
+        Some(seat) => hierarchies.rename(&seat.name, spec.id.as_str())?,
+        None => group.create()?,
+    }
+    Ok(Some(group.into()))
+}
+
+fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
+    let invalid = |message: &str| Err(LaunchError::Invalid(message.to_owned()));
+    if !spec.sandbox.is_absolute() {
+        return invalid("the sandbox is no absolute path");
+    }
+    if spec
+        .environment
+        .iter()
+        .any(|(name, _)| name.is_empty() || name.contains('='))
+    {
+        return invalid("an environment variable has a name that is empty or holds a '='");
+    }
+    if spec.hostname.is_some() && !inner.options.isolation.has(Isolator::UtsNamespace) {
+        return invalid("a host name of its own needs namespaces/uts in --isolation");
+    }
+    Ok(())
+}
+
+fn command(program: &Program) -> Command {
+    match program {
+        Program::Shell(line) => Command {
+            path: "/bin/sh".to_owned(),
+            arguments: vec!["sh".to_owned(), "-c".to_owned(), line.clone()],
+        },
+        Program::Exec { path, arguments } if arguments.is_empty() => Command {
+            path: path.clone(),
+            arguments: vec![path.clone()],
+        },
+        Program::Exec { path, arguments } => Command {
+            path: path.clone(),
+            arguments: arguments.clone(),
+        },
+    }
+}
+
+/// Finds a user by name or number. `None` is the agent's own, when it could become no other.
+fn resolve_user(name: &str) -> Result<Option<UserPlan>, LaunchError> {
+    let unknown = || LaunchError::UnknownUser(name.to_owned());
+    let looked_up = |source: nix::Error| step(&format!("look up user '{name}'"), source.into());
+    let found = match User::from_name(name).map_err(looked_up)? {
+        Some(user) => Some(user),
+        None => match name.parse().map(Uid::from_raw) {
+            Ok(uid) => User::from_uid(uid).map_err(looked_up)?,
+            Err(_) => return Err(unknown()),
+        },
+    };
+    let user = found.ok_or_else(unknown)?;
+    let own = Uid::effective();
+    if user.uid == own && !own.is_root() {
+        return Ok(None);
+    }
+    let c_name = std::ffi::CString::new(user.name).map_err(|_| unknown())?;
+    let groups = getgrouplist(&c_name, user.gid).map_err(looked_up)?;
+    let groups = groups.into_iter().map(Gid::as_raw).collect();
+    Ok(Some(UserPlan {
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+        groups,
+    }))
+}
