@@ -1,6 +1,7 @@
 //! Measures how long a container takes: create, start `true`, reap, remove. Needs root.
 //!
-//! `cargo run --release -p tepui-containers --example launch-latency -- [COUNT] [PAUSE_MS] [ISOLATION]`
+//! `cargo run --release -p tepui-containers --example launch-latency -- [COUNT] [PAUSE_MS]
+//! [ISOLATION]`
 
 use std::{
     error::Error,

@@ -1,9 +1,10 @@
 //! Control groups of containers, on v1, hybrid and v2 machines, behind one pair of traits.
 //!
-//! `cgroups-rs` makes groups and sets limits, which it does well. Files are read and written here where it
-//! is wrong: it moves processes into every hierarchy there is, looks for v2 controllers in the wrong place,
-//! hides what enabling them failed with, watches for out-of-memory events by a thread per group (v1) or not at
-//! all (v2), and has the kill of a group for v2 only. Nothing here moves the agent itself.
+//! `cgroups-rs` makes groups and sets limits, which it does well. Files are read and written here
+//! where it is wrong: it moves processes into every hierarchy there is, looks for v2 controllers in
+//! the wrong place, hides what enabling them failed with, watches for out-of-memory events by a
+//! thread per group (v1) or not at all (v2), and has the kill of a group for v2 only. Nothing here
+//! moves the agent itself.
 
 mod mounts;
 mod v1;
@@ -74,7 +75,8 @@ pub(crate) trait Hierarchies: fmt::Debug + Send + Sync {
     fn root(&self) -> &Path;
     /// The group of one container, whether it exists or not.
     fn group(&self, name: &str) -> Box<dyn Group>;
-    /// Whether it takes long to move a process into a group, so that it is better done ahead of time.
+    /// Whether it takes long to move a process into a group, so that it is better done ahead of
+    /// time.
     fn is_slow_to_join(&self) -> bool;
     /// Gives a group, with all that is in it, another name.
     fn rename(&self, from: &str, to: &str) -> Result<(), Error>;
@@ -110,10 +112,11 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn view(&self) -> CgroupView;
     /// Sets share and quota.
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error>;
-    /// Takes the quota away, so that what is killed can die at once: dying takes processor time too, and a
-    /// thousand processes that share a tenth of a core would take minutes.
+    /// Takes the quota away, so that what is killed can die at once: dying takes processor time
+    /// too, and a thousand processes that share a tenth of a core would take minutes.
     fn unthrottle(&self) -> Result<(), Error>;
-    /// Sets the hard limit of memory, swap included, and what is asked to be left to it when memory is short.
+    /// Sets the hard limit of memory, swap included, and what is asked to be left to it when memory
+    /// is short.
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error>;
     /// Sets the most processes and threads.
     fn set_pids(&self, most: u64) -> Result<(), Error>;
@@ -123,14 +126,15 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn kill(&self) -> Result<(), Error>;
     /// What is used.
     fn usage(&self) -> Usage;
-    /// A descriptor that becomes readable when memory runs out, where the kernel does not kill the whole group.
+    /// A descriptor that becomes readable when memory runs out, where the kernel does not kill the
+    /// whole group.
     fn oom_events(&self) -> Result<Option<OwnedFd>, Error>;
     /// How many processes the kernel killed because memory ran out.
     fn oom_kills(&self) -> u64;
     /// The most memory that was in use, and what the kernel counts of it.
     fn memory_report(&self) -> (Bytes, String);
-    /// Lets go of the page cache that was filled inside: it would keep the removed group in the kernel's memory
-    /// for as long as it is not needed for something else. Takes its time.
+    /// Lets go of the page cache that was filled inside: it would keep the removed group in the
+    /// kernel's memory for as long as it is not needed for something else. Takes its time.
     fn reclaim(&self);
     /// Removes it. False when something is still inside.
     fn remove(&self) -> Result<bool, Error>;
@@ -219,8 +223,8 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Kills the processes in a list, reading it again until it is empty or has not changed.
 ///
-/// A number is signalled through a descriptor that was opened before the number was seen in the list once
-/// more, so that nobody is hit who got the number of one that has just ended.
+/// A number is signalled through a descriptor that was opened before the number was seen in the
+/// list once more, so that nobody is hit who got the number of one that has just ended.
 fn kill_listed(path: &Path) -> Result<(), Error> {
     let listed = read_processes(path)?;
     let held: Vec<_> = listed

@@ -10,7 +10,7 @@ use std::{
 use tepui_model::ContainerId;
 use tepui_sys::{PidFd, Signal, Watched};
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     Error, Exit, ExitStatus, OomReport,
     cgroups::Group,
     init::KILL_SIGNAL,
-    limits::{KILL_TIMEOUT, REMOVE_TIMEOUT},
+    limits::{KILL_TIMEOUT, MAX_RECLAIMS, REMOVE_TIMEOUT},
     records::{Folder, Record},
 };
 
@@ -70,7 +70,8 @@ impl Container {
         self.exit.send_replace(Some(exit));
     }
 
-    /// Returns when memory ran out and the container was killed for it; never, if memory does not run out.
+    /// Returns when memory ran out and the container was killed for it; never, if memory does not
+    /// run out.
     async fn destroy_when_out_of_memory(&self) {
         self.out_of_memory().await;
         self.note_oom();
@@ -91,8 +92,8 @@ impl Container {
             if watcher.read_with(read).await.is_err() {
                 return std::future::pending().await;
             }
-            // The event comes a moment before the kernel has killed somebody and counted it. It also comes
-            // when a group above this one runs out: then the counter stays as it is.
+            // The event comes a moment before the kernel has killed somebody and counted it. It
+            // also comes when a group above this one runs out: then the counter stays as it is.
             for pause in OOM_PAUSES {
                 if self.is_out_of_memory() {
                     break;
@@ -223,15 +224,18 @@ impl Container {
     pub(crate) async fn kill_leftovers(&self) {
         let Some(group) = &self.group else { return };
         if let Ok(Err(error)) = timeout(KILL_TIMEOUT, kill_group(&**group)).await {
-            tracing::error!(container = %self.id, %error, "cannot kill what is left of a container");
+            tracing::error!(container = %self.id, %error, "cannot kill what is left of it");
         }
     }
 
     /// Removes cgroup and records of an ended container.
     pub(crate) async fn remove(&self) -> Result<(), Error> {
-        if let Some(group) = self.group.clone() {
-            let reclaimed = tokio::task::spawn_blocking(move || group.reclaim()).await;
-            drop(reclaimed);
+        if let (Some(group), Ok(permit)) = (self.group.clone(), RECLAIMS.try_acquire()) {
+            let reclaim = move || {
+                group.reclaim();
+                drop(permit);
+            };
+            drop(tokio::task::spawn_blocking(reclaim).await);
         }
         if let Some(group) = &self.group {
             remove_group(&**group).await?;
@@ -242,6 +246,10 @@ impl Container {
             .map_err(|source| Error::Record { path, source })
     }
 }
+
+/// Bounds the threads that wait for the kernel to let go of page cache. Where there are more
+/// containers to remove, theirs stays until the kernel needs the memory.
+static RECLAIMS: Semaphore = Semaphore::const_new(MAX_RECLAIMS);
 
 /// Pauses in which a kill for lack of memory is counted.
 const OOM_PAUSES: [Duration; 5] = [
@@ -259,7 +267,8 @@ fn pauses() -> impl Iterator<Item = Duration> {
     std::iter::successors(Some(first), move |pause| Some((*pause * 2).min(longest)))
 }
 
-/// Kills the processes of a group until none is left: some are being forked while others are killed.
+/// Kills the processes of a group until none is left: some are being forked while others are
+/// killed.
 async fn kill_group(group: &dyn Group) -> Result<(), Error> {
     for pause in pauses() {
         if group.processes()?.is_empty() {

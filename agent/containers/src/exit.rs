@@ -7,7 +7,8 @@ use std::fmt;
 pub struct Exit {
     /// What became of the task's own process.
     pub status: ExitStatus,
-    /// Set when the container met its memory limit and was destroyed for it, whatever `status` says.
+    /// Set when the container met its memory limit and was destroyed for it, whatever `status`
+    /// says.
     pub oom: Option<OomReport>,
 }
 

@@ -121,7 +121,7 @@ impl Default for Isolation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIsolation {
     /// A name that is no isolator's.
-    #[error("'{0}' is no isolator; there are: {known}, and 'all' and 'none'", known = Isolation::ALL)]
+    #[error("'{0}' is no isolator; there are {known}, and all and none", known = Isolation::ALL)]
     Unknown(String),
     /// An isolator without one that it builds on.
     #[error("{0} needs {1} (it mounts file systems of its own): add it, or leave both out")]

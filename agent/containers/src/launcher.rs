@@ -1,4 +1,5 @@
-//! The agent's side of the launcher process: starts it, asks it for inits, starts it again if it dies.
+//! The agent's side of the launcher process: starts it, asks it for inits, starts it again if it
+//! dies.
 
 use std::{
     io,
@@ -49,7 +50,8 @@ impl Launcher {
         })
     }
 
-    /// Asks for a new init, and returns the socket to it. What comes of it is told through the socket.
+    /// Asks for a new init, and returns the socket to it. What comes of it is told through the
+    /// socket.
     pub(crate) async fn ask_init(&self, request: InitRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
         self.ask(&Request::Init(request), far.as_fd()).await?;
@@ -116,12 +118,13 @@ pub(crate) fn message_sockets() -> io::Result<(OwnedFd, OwnedFd)> {
 impl Running {
     fn start(program: BorrowedFd<'_>) -> io::Result<Self> {
         let (near, far) = message_sockets()?;
-        // No hook runs between fork and exec, so the standard library uses posix_spawn and copies nothing.
+        // No hook runs between fork and exec, so the standard library uses posix_spawn and copies
+        // nothing.
         let path = format!("/proc/self/fd/{}", program.as_raw_fd());
         let process = tokio::process::Command::new(path)
             .arg0(LAUNCHER_NAME)
-            // An init keeps them for as long as its container lives: nothing of the agent's goes along, no
-            // secret in the environment, and no end of a pipe that somebody waits for.
+            // An init keeps them for as long as its container lives: nothing of the agent's goes
+            // along, no secret in the environment, and no end of a pipe that somebody waits for.
             .env_clear()
             .stdin(Stdio::from(far))
             .stdout(Stdio::null())

@@ -1,9 +1,9 @@
 //! Containers of command tasks: launcher, init, isolators, cgroups v1 and v2.
 //!
-//! [`Runtime`] is the whole of it: `probe` refuses machines that cannot isolate as asked for, `launch` starts a
-//! [`Spec`], `wait` tells how it ended, `recover` finds containers after a restart of the agent. The program that
-//! uses it calls [`init_main`] first in its `main`, since a sealed copy of it becomes the launcher and the
-//! init of every container.
+//! [`Runtime`] is the whole of it: `probe` refuses machines that cannot isolate as asked for,
+//! `launch` starts a [`Spec`], `wait` tells how it ended, `recover` finds containers after a
+//! restart of the agent. The program that uses it calls [`init_main`] first in its `main`, since a
+//! sealed copy of it becomes the launcher and the init of every container.
 #![forbid(unsafe_code)]
 
 mod cgroups;

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Processes and threads one container may have when the task asks for nothing else.
 pub const DEFAULT_PIDS_LIMIT: u64 = 4096;
 
-/// The least memory limit the kernel is given, in bytes (Mesos: ISO-01). Below it, hardly a shell starts.
+/// The least memory limit the kernel is given, in bytes (Mesos: ISO-01). Below it, hardly a shell
+/// starts.
 pub const MIN_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// CPU shares of one whole processor (Mesos: ISO-01).
@@ -52,3 +53,6 @@ pub const MIN_CPU_WEIGHT: u64 = 1;
 
 /// The most v2 CPU weight the kernel takes.
 pub const MAX_CPU_WEIGHT: u64 = 10_000;
+
+/// Removed containers whose page cache is let go of at the same time.
+pub const MAX_RECLAIMS: usize = 32;

@@ -7,7 +7,8 @@ use crate::{Isolation, limits::DEFAULT_PIDS_LIMIT};
 /// What can be set about a [`Runtime`](crate::Runtime).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the records of containers live. It must outlive the agent, and may vanish with a reboot.
+    /// Where the records of containers live. It must outlive the agent, and may vanish with a
+    /// reboot.
     pub runtime_dir: PathBuf,
     /// The cgroup under which containers get theirs, below every hierarchy's root: `tepui/5051`.
     /// One agent has it for itself.

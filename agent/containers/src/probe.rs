@@ -110,7 +110,8 @@ fn lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
 }
 
 fn start_launcher(program: &InitProgram) -> Result<Launcher, Refusal> {
-    // A program that goes on to its own work as launcher must not start launchers in turn, without end.
+    // A program that goes on to its own work as launcher must not start launchers in turn, without
+    // end.
     if std::env::args_os()
         .next()
         .is_some_and(|name| name == LAUNCHER_NAME)

@@ -1,8 +1,9 @@
 //! What is written down about containers, so that a restarted agent finds them.
 //!
-//! `RUNTIME_DIR/containers/ID/record` is written before the container's program runs, and says which process
-//! its init is. `status` beside it is made empty by the agent and filled by the init. Nothing needs to be
-//! flushed to a disk: what a crash of the machine loses is what a crash of the machine ends.
+//! `RUNTIME_DIR/containers/ID/record` is written before the container's program runs, and says
+//! which process its init is. `status` beside it is made empty by the agent and filled by the init.
+//! Nothing needs to be flushed to a disk: what a crash of the machine loses is what a crash of the
+//! machine ends.
 
 use std::{
     fs, io,

@@ -13,7 +13,8 @@ use crate::{
     seat::{self, prepare_seat},
 };
 
-/// Finds all containers that there are records of, and removes cgroups that nothing is written about.
+/// Finds all containers that there are records of, and removes cgroups that nothing is written
+/// about.
 pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
     let ids = inner.records.ids().unwrap_or_else(|error| {
         tracing::error!(%error, "cannot read the runtime folder: no container is recovered");
@@ -74,8 +75,8 @@ fn find_init(inner: &Inner, id: &ContainerId, record: &Record) -> Option<Watched
     })
 }
 
-/// The cgroup root is ours alone: a group in it without a record belongs to a container whose record is lost, or to
-/// the seat of an earlier agent.
+/// The cgroup root is ours alone: a group in it without a record belongs to a container whose
+/// record is lost, or to the seat of an earlier agent.
 async fn remove_strangers(inner: &Inner, known: &[ContainerId]) {
     let Some(hierarchies) = &inner.all_hierarchies else {
         return;

@@ -12,12 +12,14 @@ pub enum Refusal {
     Isolation(#[from] CannotIsolate),
     /// Another agent owns the cgroup root.
     #[error(
-        "the cgroup root {0} belongs to another running agent: give this one its own with --cgroup-root"
+        "the cgroup root {0} belongs to another running agent: give this one its own with \
+            --cgroup-root"
     )]
     CgroupRootInUse(PathBuf),
     /// Another agent owns the folder for records.
     #[error(
-        "the runtime folder {0} belongs to another running agent: give this one its own with --runtime-dir"
+        "the runtime folder {0} belongs to another running agent: give this one its own with \
+            --runtime-dir"
     )]
     RuntimeDirInUse(PathBuf),
     /// The folder for records cannot be used.
@@ -44,7 +46,8 @@ pub enum Refusal {
     Machine(io::Error),
     /// The cgroup root is no path below the hierarchies.
     #[error(
-        "'{0}' is no name for a cgroup: --cgroup-root takes names with slashes between, as in tepui/5051"
+        "'{0}' is no name for a cgroup: --cgroup-root takes names with slashes between, as in \
+            tepui/5051"
     )]
     CgroupRoot(String),
 }

@@ -28,7 +28,8 @@ pub struct Runtime {
 pub struct Started {
     /// The process id of its init, on the host.
     pub pid: u32,
-    /// When that process started, in clock ticks since boot: with `pid`, it names the process for good.
+    /// When that process started, in clock ticks since boot: with `pid`, it names the process for
+    /// good.
     pub start_time: u64,
 }
 
@@ -137,8 +138,8 @@ impl Drop for Inner {
 impl Runtime {
     /// Checks that this machine can isolate as asked for, and makes a runtime.
     ///
-    /// Call it inside a tokio runtime. It blocks for some milliseconds: it copies the program, and tries
-    /// every namespace once.
+    /// Call it inside a tokio runtime. It blocks for some milliseconds: it copies the program, and
+    /// tries every namespace once.
     pub fn probe(options: Options) -> Result<Self, Refusal> {
         Ok(Self {
             inner: Arc::new(probe::probe(options)?),
@@ -163,8 +164,8 @@ impl Runtime {
         }
     }
 
-    /// Finds the containers of an earlier agent: those that run are watched from now on. Call it once,
-    /// before the first launch.
+    /// Finds the containers of an earlier agent: those that run are watched from now on. Call it
+    /// once, before the first launch.
     pub async fn recover(&self) -> Vec<Recovered> {
         recover::recover(&self.inner).await
     }
@@ -177,14 +178,15 @@ impl Runtime {
             .terminate()
     }
 
-    /// Kills every process of a container, and returns when all are gone. One that is being launched is
-    /// killed as soon as it runs.
+    /// Kills every process of a container, and returns when all are gone. One that is being
+    /// launched is killed as soon as it runs.
     pub async fn kill(&self, id: &ContainerId) -> Result<(), Error> {
         let container = self.inner.launched(id).await;
-        container
-            .ok_or_else(|| Error::NotFound(id.clone()))?
-            .kill()
-            .await
+        let container = container.ok_or_else(|| Error::NotFound(id.clone()))?;
+        container.kill().await?;
+        // Its exit is known a moment after its end.
+        container.wait().await;
+        Ok(())
     }
 
     /// Removes what is left of an ended container: its cgroups and its records. The sandbox stays.

@@ -1,9 +1,10 @@
 //! Seats: processes that wait in the cgroups of a container that is yet to come.
 //!
-//! On v1, moving a process into a group makes the kernel wait for all processors, which takes 5 to 20 ms on a quiet
-//! machine. A child is born in its parent's groups for nothing. So while there is time, a child of the launcher
-//! moves into the groups of the next container. When that comes, the groups are given its name, the child forks
-//! the init with all its namespaces, and ends. On v2, inits are born in their group without any of this.
+//! On v1, moving a process into a group makes the kernel wait for all processors, which takes 5 to
+//! 20 ms on a quiet machine. A child is born in its parent's groups for nothing. So while there is
+//! time, a child of the launcher moves into the groups of the next container. When that comes, the
+//! groups are given its name, the child forks the init with all its namespaces, and ends. On v2,
+//! inits are born in their group without any of this.
 
 use std::{
     io,

@@ -11,8 +11,8 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat},
 };
 
-/// Opens a folder. Its own name must not be a symbolic link, and nothing on the way may lead through
-/// `/proc`'s links to open files (CVE-2024-21626).
+/// Opens a folder. Its own name must not be a symbolic link, and nothing on the way may lead
+/// through `/proc`'s links to open files (CVE-2024-21626).
 pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let how = OpenHow::new()
@@ -23,8 +23,8 @@ pub fn open_folder(path: &Path) -> io::Result<OwnedFd> {
 
 /// Opens a file for a task's output, to append to, and makes it if there is none.
 ///
-/// What a task may have put in its place is refused: links, pipes, devices, and second names of files
-/// that live elsewhere (CVE-2026-6959).
+/// What a task may have put in its place is refused: links, pipes, devices, and second names of
+/// files that live elsewhere (CVE-2026-6959).
 pub fn open_output(folder: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     // O_NONBLOCK: opening a pipe must not wait for its other end.
     let flags = OFlag::O_WRONLY

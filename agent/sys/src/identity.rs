@@ -15,7 +15,8 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
     parse_start_time(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }
 
-/// Field 22 of `/proc/PID/stat`. The second is the program's name, which may hold spaces and brackets.
+/// Field 22 of `/proc/PID/stat`. The second is the program's name, which may hold spaces and
+/// brackets.
 fn parse_start_time(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(19)?.parse().ok()

@@ -22,7 +22,8 @@ impl PidFd {
         Ok(Self(pidfd_open(pid, PidfdFlags::NONBLOCK)?))
     }
 
-    /// Takes hold of a process by number and start time. `None` when it has ended, whoever has its number now.
+    /// Takes hold of a process by number and start time. `None` when it has ended, whoever has its
+    /// number now.
     pub fn find(pid: u32, started: u64) -> io::Result<Option<Self>> {
         let gone = |error: &io::Error| {
             error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)

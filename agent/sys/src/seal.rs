@@ -18,8 +18,8 @@ const NAME: &CStr = c"tepui";
 
 /// Copies a program into memory and seals it: nobody can write to it or give it another size.
 ///
-/// A container that runs as root can open the program of its init through `/proc/1/exe`; with the file
-/// itself there, it could replace the agent on the host (CVE-2019-5736, CVE-2019-0204).
+/// A container that runs as root can open the program of its init through `/proc/1/exe`; with the
+/// file itself there, it could replace the agent on the host (CVE-2019-5736, CVE-2019-0204).
 pub fn seal_program(path: &Path) -> io::Result<OwnedFd> {
     let mut program = File::open(path)?;
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;

@@ -43,7 +43,8 @@ impl Namespaces {
 
 /// Forks into new namespaces, and into a v2 cgroup if one is given.
 ///
-/// Only for programs with a single thread: with more, the child would find locks held for ever, so that is an error.
+/// Only for programs with a single thread: with more, the child would find locks held for ever, so
+/// that is an error.
 pub fn spawn(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Forked> {
     require_single_thread()?;
     // SAFETY: all zeroes is a valid value of this plain struct of integers.
@@ -55,8 +56,8 @@ pub fn spawn(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> io::Resu
         arguments.cgroup = cgroup.as_raw_fd() as u64;
     }
     let size = size_of::<libc::clone_args>();
-    // SAFETY: without CLONE_VM the child has its own copy of the memory, as after fork, and there is
-    // no second thread that could hold a lock in it. The struct lives until the call is over.
+    // SAFETY: without CLONE_VM the child has its own copy of the memory, as after fork, and there
+    // is no second thread that could hold a lock in it. The struct lives until the call is over.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut arguments, size) };
     match pid {
         -1 => Err(io::Error::last_os_error()),

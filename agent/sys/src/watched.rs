@@ -15,7 +15,8 @@ trait Owner: AsRawFd + AsFd {}
 impl Owner for OwnedFd {}
 impl Owner for PidFd {}
 
-/// A file that a tokio runtime waits for. It cannot be taken out or replaced, which tokio relies on.
+/// A file that a tokio runtime waits for. It cannot be taken out or replaced, which tokio relies
+/// on.
 #[derive(Debug)]
 pub struct Watched<T: AsRawFd>(AsyncFd<T>);
 
@@ -26,7 +27,8 @@ pub struct Watched<T: AsRawFd>(AsyncFd<T>);
 impl<T: Owner> Watched<T> {
     /// Watches this file. Only inside a tokio runtime.
     pub fn new(file: T) -> io::Result<Self> {
-        // SAFETY: an `Owner` keeps one open descriptor until it is dropped, and nothing here gives it away.
+        // SAFETY: an `Owner` keeps one open descriptor until it is dropped, and nothing here gives
+        // it away.
         Ok(Self(unsafe { AsyncFd::register(file) }?))
     }
 
@@ -35,7 +37,8 @@ impl<T: Owner> Watched<T> {
         self.0.get_ref()
     }
 
-    /// Waits until it is readable, and lets it count as readable for good: for files that become so once.
+    /// Waits until it is readable, and lets it count as readable for good: for files that become so
+    /// once.
     pub async fn readable(&self) -> io::Result<()> {
         self.0.readable().await.map(drop)
     }

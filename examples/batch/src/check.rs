@@ -1,7 +1,7 @@
 //! The plain count: the words of some files, one after another, on one processor, in one map.
 //!
-//! It shares with the job only the definition of a word ([`crate::words`]), so that a mistake in the
-//! plan, the shuffle, the sort or the sum shows as a difference.
+//! It shares with the job only the definition of a word ([`crate::words`]), so that a mistake in
+//! the plan, the shuffle, the sort or the sum shows as a difference.
 
 use std::{
     collections::BTreeMap,

@@ -1,8 +1,8 @@
 //! The framework's mind: which task runs where, what is tried again, what must be made once more.
 //!
 //! Everything here is synchronous and knows no clock, no network and no disk: events go in, effects
-//! come out. The shell makes every [`Effect::Persist`] of a batch durable before any other effect of
-//! that batch leaves.
+//! come out. The shell makes every [`Effect::Persist`] of a batch durable before any other effect
+//! of that batch leaves.
 
 mod event;
 mod job;

@@ -2,9 +2,9 @@
 //!
 //! A job is a YAML file ([`spec`]): what it reads, how the records of each line are made (map), and
 //! what is made of the records of each key (reduce). Map tasks read a part of the input each and
-//! leave their records in their sandboxes, parted by a [`hash`] of the key; reduce tasks fetch their
-//! part from every agent where a map ran. A task that fails is tried again, elsewhere; an output
-//! that was lost with its agent is made again. The result is collected from the agents.
+//! leave their records in their sandboxes, parted by a [`hash`] of the key; reduce tasks fetch
+//! their part from every agent where a map ran. A task that fails is tried again, elsewhere; an
+//! output that was lost with its agent is made again. The result is collected from the agents.
 //!
 //! - [`serve`] runs the framework, [`client::Client`] talks to it;
 //! - [`worker`] is what its tasks run, as `"$TEPUI_EXECUTABLE" batch-worker`;

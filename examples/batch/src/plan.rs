@@ -1,5 +1,5 @@
-//! What one task is to do: written by the framework, carried in an environment variable, carried out
-//! by [`crate::worker`].
+//! What one task is to do: written by the framework, carried in an environment variable, carried
+//! out by [`crate::worker`].
 
 use serde::{Deserialize, Serialize};
 

@@ -36,9 +36,9 @@ pub fn split(record: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The order of a shuffle: by key, then by value, bytewise. Equal keys stand together, and the order
-/// of the values does not depend on which task's output arrived first; not even where a record without
-/// a tab stands beside one whose value is empty.
+/// The order of a shuffle: by key, then by value, bytewise. Equal keys stand together, and the
+/// order of the values does not depend on which task's output arrived first; not even where a
+/// record without a tab stands beside one whose value is empty.
 #[must_use]
 pub fn compare(left: &[u8], right: &[u8]) -> Ordering {
     split(left).cmp(&split(right)).then_with(|| left.cmp(right))

@@ -3,7 +3,7 @@
 //! ```yaml
 //! name: wordcount
 //! input:
-//!   files: [/usr/include, "/srv/logs/*.log"]   # a file, a folder with all beneath it, or a pattern
+//!   files: [/usr/include, "/srv/logs/*.log"]  # files, whole folders, patterns
 //!   missing: skip                              # or `refuse`, which is the default
 //! stages:
 //!   - map: {builtin: words}

@@ -1,9 +1,8 @@
 //! What a word is: one definition, for the tasks of a job and for the plain count that checks them.
 //!
-//! A word is a longest run of ASCII letters, digits, underscores and bytes of 128 and above (so that
-//! UTF-8 text keeps its letters). ASCII letters count as small ones. A word of more than
-//! [`WORD_BYTES`](crate::limits::WORD_BYTES) bytes counts by its first so many. No word goes across
-//! the end of a file.
+//! A word is a longest run of ASCII letters, digits, underscores and bytes of 128 and above (so
+//! that UTF-8 text keeps its letters). ASCII letters count as small ones. A word of more than
+//! [`WORD_BYTES`] bytes counts by its first so many. No word goes across the end of a file.
 
 use crate::limits::WORD_BYTES;
 

@@ -1,7 +1,8 @@
 //! What a task does: it maps files or lines, or fetches and reduces what the stage before wrote.
 //!
-//! The framework runs it in its tasks as `"$TEPUI_EXECUTABLE" batch-worker`. It works in its sandbox
-//! and in bounded memory, and leaves there its output, or a [`Report`] of why there is none.
+//! The framework runs it in its tasks as `"$TEPUI_EXECUTABLE" batch-worker`. It works in its
+//! sandbox and in bounded memory, and leaves there its output, or a [`Report`] of why there is
+//! none.
 
 mod combine;
 mod command;

@@ -165,7 +165,10 @@ impl TaskStatus {
         let labels = &mut self.passengers.labels.get_or_insert_default().labels;
         labels.retain(|label| label.key != EXIT_STATUS_LABEL);
         let value = Some(code.to_string());
-        labels.push(v1::Label { key: EXIT_STATUS_LABEL.to_owned(), value });
+        labels.push(v1::Label {
+            key: EXIT_STATUS_LABEL.to_owned(),
+            value,
+        });
     }
 }
 

@@ -57,7 +57,10 @@ fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
     cluster.await_running(1);
     cluster.tepui(&["service", "rm", "web"]).ok();
     cluster.await_running(0);
-    assert!(!cluster.tepui(&["service", "ls"]).ok().contains("web"));
+    eventually("the app is forgotten", || {
+        let apps = cluster.tepui(&["service", "ls"]).ok();
+        (!apps.contains("web")).then_some(())
+    });
 }
 
 #[test]

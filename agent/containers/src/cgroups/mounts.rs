@@ -9,7 +9,8 @@ use super::Controller;
 pub(crate) enum Mounted {
     /// One hierarchy for all controllers.
     V2(PathBuf),
-    /// A hierarchy per controller or two. Hybrid machines are such, with an empty v2 hierarchy beside.
+    /// A hierarchy per controller or two. Hybrid machines are such, with an empty v2 hierarchy
+    /// beside.
     V1(Vec<Hierarchy>),
     /// None at all.
     Nowhere,

@@ -30,9 +30,9 @@ use crate::{
 pub(crate) struct V1 {
     mounted: Vec<Hierarchy>,
     /// The group for all containers, relative to each hierarchy.
-    root: PathBuf,
+    name: PathBuf,
     /// That group in the first hierarchy, which stands for all.
-    root_path: PathBuf,
+    root: PathBuf,
 }
 
 impl V1 {
@@ -46,14 +46,11 @@ impl V1 {
                     .any(|controller| hierarchy.has(controller.name()))
         };
         let mounted: Vec<_> = mounted.iter().filter(used).cloned().collect();
-        let root_path = mounted
-            .first()
-            .map(|hierarchy| hierarchy.path.join(root))
-            .unwrap_or_default();
+        let first = mounted.first().map(|hierarchy| hierarchy.path.join(root));
         Self {
             mounted,
-            root: root.into(),
-            root_path,
+            name: root.into(),
+            root: first.unwrap_or_default(),
         }
     }
 
@@ -62,7 +59,7 @@ impl V1 {
             .mounted
             .iter()
             .find(|hierarchy| hierarchy.has(controller))?;
-        Some(hierarchy.path.join(&self.root).join(name))
+        Some(hierarchy.path.join(&self.name).join(name))
     }
 }
 
@@ -89,7 +86,7 @@ impl Hierarchies for V1 {
     }
 
     fn root(&self) -> &Path {
-        &self.root_path
+        &self.root
     }
 
     fn group(&self, name: &str) -> Box<dyn Group> {
@@ -109,13 +106,14 @@ impl Hierarchies for V1 {
     }
 
     fn is_slow_to_join(&self) -> bool {
-        // The kernel waits until no other processor is about to fork: 5 to 20 ms, when nobody else did so lately.
+        // The kernel waits until no other processor is about to fork: 5 to 20 ms, when nobody else
+        // did so lately.
         true
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
         for hierarchy in &self.mounted {
-            let root = hierarchy.path.join(&self.root);
+            let root = hierarchy.path.join(&self.name);
             let path = root.join(from);
             std::fs::rename(&path, root.join(to))
                 .map_err(|error| Error::new("rename", &path, error))?;
@@ -127,7 +125,7 @@ impl Hierarchies for V1 {
         let roots = self
             .mounted
             .iter()
-            .map(|hierarchy| hierarchy.path.join(&self.root));
+            .map(|hierarchy| hierarchy.path.join(&self.name));
         roots.flat_map(|root| folder_names(&root)).collect()
     }
 }
@@ -141,15 +139,15 @@ impl V1 {
         self.weigh_root()
     }
 
-    /// Lets all containers together weigh as much as the machine has processors: a new group weighs as
-    /// much as a single process of the host.
+    /// Lets all containers together weigh as much as the machine has processors: a new group weighs
+    /// as much as a single process of the host.
     fn weigh_root(&self) -> Result<(), Error> {
         let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         let shares = (processors * SHARES_PER_CPU).clamp(MIN_CPU_SHARES, MAX_CPU_SHARES);
         let Some(mut path) = self.path("cpu", "") else {
             return Ok(());
         };
-        for _ in self.root.components() {
+        for _ in self.name.components() {
             write(&path.join("cpu.shares"), shares)?;
             path.pop();
         }

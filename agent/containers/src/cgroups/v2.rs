@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -65,11 +65,7 @@ impl Hierarchies for V2 {
             fs::create_dir_all(group).map_err(|error| (any, Error::new("create", group, error)))?;
             // One by one, so that an error tells which.
             for controller in controllers.iter().copied() {
-                let enabled = write(
-                    &group.join("cgroup.subtree_control"),
-                    format_args!("+{}", controller.name()),
-                );
-                enabled.map_err(|error| (controller, error))?;
+                enable(group, controller).map_err(|error| (controller, error))?;
             }
         }
         if controllers.contains(&Controller::Cpu) {
@@ -110,6 +106,24 @@ impl Hierarchies for V2 {
     fn names(&self) -> BTreeSet<String> {
         folder_names(&self.root).collect()
     }
+}
+
+/// Lets the groups below this one have a controller.
+fn enable(group: &Path, controller: Controller) -> Result<(), Error> {
+    let file = group.join("cgroup.subtree_control");
+    let written = fs::write(&file, format!("+{}", controller.name()));
+    written.map_err(|error| match error.kind() {
+        // The agent is not to move itself or others: that is for whoever gave it its group.
+        io::ErrorKind::ResourceBusy => {
+            let hint = "there are processes in this cgroup itself: move them into one below it";
+            Error::new("use", &file, format_args!("{error}; {hint}"))
+        }
+        _ => Error::new(
+            "write",
+            &file,
+            format_args!("{error} (+{})", controller.name()),
+        ),
+    })
 }
 
 /// The group of one container.
@@ -205,9 +219,7 @@ impl Group for V2Group {
         match fs::write(self.file("cgroup.kill"), "1") {
             Ok(()) => Ok(()),
             // Kernels before 5.14 have no such file; and the group may be gone.
-            Err(error)
-                if is_gone(&error) || error.kind() == std::io::ErrorKind::PermissionDenied =>
-            {
+            Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
                 kill_listed(&self.file("cgroup.procs"))
             }
             Err(error) => Err(Error::new("kill", &self.path, error)),
@@ -246,7 +258,8 @@ impl Group for V2Group {
 
     fn reclaim(&self) {
         if read_keyed(&self.file("memory.stat"), "file").is_some_and(|bytes| bytes > 0) {
-            // What cannot be let go of now stays until the kernel needs the memory. Before 5.19, all of it.
+            // What cannot be let go of now stays until the kernel needs the memory. Before 5.19,
+            // all of it.
             let all = read_number(&self.file("memory.current")).unwrap_or(0);
             let _ = write(&self.file("memory.reclaim"), all);
         }

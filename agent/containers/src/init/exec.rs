@@ -36,7 +36,8 @@ pub(super) fn exec(kernel: &impl Kernel, plan: &Plan) -> Failure {
             Some(libc::ENOEXEC) => {
                 return refused(&exec_script(kernel, &c_path, &arguments, &environment));
             }
-            // Not in this folder. A file that may not be run is worth telling about, if no other is found.
+            // Not in this folder. A file that may not be run is worth telling about, if no other is
+            // found.
             Some(libc::ENOENT | libc::ENOTDIR) => {}
             Some(libc::EACCES) => last = error,
             _ => return refused(&error),

@@ -43,7 +43,8 @@ fn serve() -> io::Result<u8> {
     Ok(0)
 }
 
-/// Waits in its cgroups for the one init that is to be made there. Leaving is all that is left then.
+/// Waits in its cgroups for the one init that is to be made there. Leaving is all that is left
+/// then.
 fn take_seat(files: &[PathBuf], socket: &OwnedFd) -> io::Result<u8> {
     tepui_sys::keep_only(socket.as_fd())?;
     Linux.set_name(c"tepui-seat")?;
@@ -107,7 +108,8 @@ struct Socket(UnixStream);
 
 impl Agent for Socket {
     fn announce(&self) -> io::Result<()> {
-        // Inside a PID namespace this is number 1, and yet the descriptor means the same process outside.
+        // Inside a PID namespace this is number 1, and yet the descriptor means the same process
+        // outside.
         let myself = PidFd::open(std::process::id())?;
         send(self.0.as_fd(), &[UP], &[myself.as_fd()])?;
         Ok(())

@@ -4,11 +4,12 @@ use std::io;
 
 use tepui_sys::{Kernel, Reaped, Signal};
 
-/// Tells an init without a PID namespace to kill everything that descends from it. With one, the agent
-/// kills the init itself, and the kernel does the rest.
+/// Tells an init without a PID namespace to kill everything that descends from it. With one, the
+/// agent kills the init itself, and the kernel does the rest.
 pub(crate) const KILL_SIGNAL: Signal = Signal::SIGUSR1;
 
-/// Waits until the task's own process has ended. Orphans are reaped on the way; SIGTERM goes to all.
+/// Waits until the task's own process has ended. Orphans are reaped on the way; SIGTERM goes to
+/// all.
 pub(super) fn wait_for(kernel: &impl Kernel, task: i32, own_processes: bool) -> io::Result<Reaped> {
     loop {
         match kernel.wait_signal()? {

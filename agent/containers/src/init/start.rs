@@ -44,7 +44,8 @@ pub(super) fn run(kernel: &impl Kernel, request: &InitRequest, agent: impl Agent
             return CANNOT_RUN;
         }
     };
-    // The task's copy of the socket closed when its program was run: now the agent sees the end of it.
+    // The task's copy of the socket closed when its program was run: now the agent sees the end of
+    // it.
     drop(agent);
     match finish(kernel, running) {
         Ok(()) => 0,

@@ -1,4 +1,5 @@
-//! What agent, launcher and init say to each other. All three are the same program, so there are no versions.
+//! What agent, launcher and init say to each other. All three are the same program, so there are no
+//! versions.
 
 use std::{
     io,
@@ -26,8 +27,8 @@ pub(crate) const FAILED: u8 = b'F';
 pub(crate) enum Request {
     /// Make a process for a container. The socket is the init's.
     Init(InitRequest),
-    /// Take a seat in these v1 cgroups, given as files to write to, and wait there for one request for an init
-    /// through the socket. See [`Seat`](crate::seat::Seat).
+    /// Take a seat in these v1 cgroups, given as files to write to, and wait there for one request
+    /// for an init through the socket. See [`Seat`](crate::seat::Seat).
     Seat(Vec<PathBuf>),
 }
 
@@ -121,7 +122,8 @@ impl From<&MountPlan> for Mount {
 /// How a container sees its own cgroups at the usual place, and only reads them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CgroupView {
-    /// Each of the container's groups, and the root of the hierarchy in whose place it is to be seen.
+    /// Each of the container's groups, and the root of the hierarchy in whose place it is to be
+    /// seen.
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
     /// The folder of all hierarchies, to be made read-only.
     pub(crate) folder: PathBuf,

@@ -5,7 +5,8 @@ use crate::{Bytes, LaunchError, Limits, cgroups::Controller, limits::MIN_MEMORY_
 
 pub(super) struct Memory;
 
-/// The ends of the scale of scores between those that are never and always taken first, which belong to the operator.
+/// The ends of the scale of scores between those that are never and always taken first, which
+/// belong to the operator.
 const SCORES: std::ops::RangeInclusive<u64> = 3..=999;
 
 impl Isolate for Memory {
@@ -36,8 +37,8 @@ fn soft_limit(limits: &Limits) -> Bytes {
     limits.memory.max(Bytes(MIN_MEMORY_BYTES))
 }
 
-/// Tasks that may use more than they asked for are the first to go when the machine runs out of memory,
-/// those that asked for little before those that asked for much (Mesos: ISO-03).
+/// Tasks that may use more than they asked for are the first to go when the machine runs out of
+/// memory, those that asked for little before those that asked for much (Mesos: ISO-03).
 fn oom_score(requested: Bytes, machine: Bytes) -> i32 {
     let share = 1000 * u128::from(requested.0) / u128::from(machine.0.max(1));
     let score = 1000_u64.saturating_sub(u64::try_from(share).unwrap_or(u64::MAX));

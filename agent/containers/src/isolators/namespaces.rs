@@ -1,4 +1,5 @@
-//! `namespaces/...`: mounts, processes, interprocess communication, host name and cgroups of its own.
+//! `namespaces/...`: mounts, processes, interprocess communication, host name and cgroups of its
+//! own.
 //!
 //! The launcher makes the namespaces in one system call; here is what has to be done inside them.
 

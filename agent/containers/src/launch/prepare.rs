@@ -28,7 +28,8 @@ pub(super) struct Prepared {
     pub(super) seat: Option<Seat>,
 }
 
-/// Cgroups can be slow to make, and users slow to look up: not for the threads that serve everybody.
+/// Cgroups can be slow to make, and users slow to look up: not for the threads that serve
+/// everybody.
 pub(super) async fn prepare_blocking(
     inner: &Arc<Inner>,
     spec: Spec,

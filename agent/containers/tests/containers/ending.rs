@@ -23,7 +23,8 @@ async fn sigterm_reaches_every_process_of_the_container() {
     };
     let child = "trap 'echo child; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
     let line = format!(
-        "trap 'wait; echo task; exit 4' TERM; setsid sh -c \"{child}\" & while :; do sleep 0.05; done"
+        "trap 'wait; echo task; exit 4' TERM; setsid sh -c \"{child}\" & while :; do sleep 0.05; \
+            done"
     );
     let spec = machine.shell("term", &line);
     let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
@@ -52,7 +53,11 @@ async fn a_task_that_ignores_sigterm_is_killed_with_all_its_processes() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    let spec = machine.shell("stubborn", "trap '' TERM; (setsid sleep 60 &) ; setsid sleep 60 & echo ready; while :; do sleep 0.1; done");
+    let spec = machine.shell(
+        "stubborn",
+        "trap '' TERM; (setsid sleep 60 &) ; \
+        setsid sleep 60 & echo ready; while :; do sleep 0.1; done",
+    );
     let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
     machine.runtime.launch(spec).await.unwrap();
     wait_for_line(&sandbox, "ready");
@@ -102,7 +107,8 @@ async fn orphans_are_reaped() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    let line = "for i in 1 2 3 4 5 6 7 8; do (sh -c ':' &) ; done; sleep 0.5; grep -l 'State:.Z' /proc/[0-9]*/status; exit 0";
+    let line = "for i in 1 2 3 4 5 6 7 8; do (sh -c ':' &) ; done; sleep 0.5; \
+        grep -l 'State:.Z' /proc/[0-9]*/status; exit 0";
     let outcome = machine.run_shell(line).await;
     assert_eq!((outcome.exit, outcome.out.as_str()), (exited(0), ""));
 }

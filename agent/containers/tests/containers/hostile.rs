@@ -140,10 +140,14 @@ async fn a_group_made_inside_is_removed_with_the_container() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    // Root inside can undo the read-only view: there is no promise about that yet, but about remains there is.
-    let line = "for f in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw,bind $f 2>/dev/null; done; \
-                mkdir /sys/fs/cgroup/pids/a /sys/fs/cgroup/pids/a/b /sys/fs/cgroup/a /sys/fs/cgroup/a/b 2>/dev/null; \
-                echo $$ > /sys/fs/cgroup/pids/a/b/cgroup.procs || echo $$ > /sys/fs/cgroup/a/b/cgroup.procs; \
+    // Root inside can undo the read-only view: there is no promise about that yet, but about
+    // remains there is.
+    let line = "for f in /sys/fs/cgroup /sys/fs/cgroup/*; \
+        do mount -o remount,rw,bind $f 2>/dev/null; done; \
+                mkdir /sys/fs/cgroup/pids/a /sys/fs/cgroup/pids/a/b /sys/fs/cgroup/a \
+                /sys/fs/cgroup/a/b 2>/dev/null; \
+                echo $$ > /sys/fs/cgroup/pids/a/b/cgroup.procs || echo $$ > \
+                /sys/fs/cgroup/a/b/cgroup.procs; \
                 cat /proc/self/cgroup";
     let outcome = machine.run_shell(line).await;
     assert!(outcome.out.contains("/a/b\n"), "{outcome:?}");

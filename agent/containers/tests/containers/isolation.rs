@@ -84,7 +84,8 @@ async fn mounts_inside_are_not_seen_on_the_host() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    let line = "mkdir here && mount -t tmpfs inside here && touch here/file && grep -c inside /proc/self/mountinfo";
+    let line = "mkdir here && mount -t tmpfs inside here && touch here/file && grep -c inside \
+        /proc/self/mountinfo";
     let mut spec = machine.shell(
         "mounts",
         &format!("{line}; sleep 0.3; grep shared: /proc/self/mountinfo"),
@@ -118,7 +119,8 @@ async fn shared_memory_and_queues_are_its_own() {
     let name = format!("tepui-test-{}", std::process::id());
     fs::write(format!("/dev/shm/{name}"), "host").unwrap();
     let line = "ls -A /dev/shm | wc -l; echo x > /dev/shm/inside; \
-                stat -c %a /dev/shm; ipcs -m | grep -c 0x || true; df -B1 --output=size /dev/shm | tail -1";
+                stat -c %a /dev/shm; ipcs -m | grep -c 0x || true; \
+                df -B1 --output=size /dev/shm | tail -1";
     let outcome = machine.run_shell(line).await;
     fs::remove_file(format!("/dev/shm/{name}")).unwrap();
     let lines: Vec<_> = outcome.out.split_whitespace().collect();
@@ -171,10 +173,12 @@ async fn its_cgroups_look_like_the_root_and_can_only_be_read() {
         return;
     };
     let line = "cat /proc/self/cgroup; \
-                cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; \
+                cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max \
+                2>/dev/null; \
                 cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; \
                 mkdir /sys/fs/cgroup/memory/x /sys/fs/cgroup/x; \
-                for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; do echo 0 > $f && echo MOVED; done";
+                for f in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*/cgroup.procs; \
+                do echo 0 > $f && echo MOVED; done";
     let mut spec = machine.shell("cgroups", line);
     spec.limits.pids = Some(20);
     let outcome = machine.run(spec).await;

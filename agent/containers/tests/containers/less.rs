@@ -21,7 +21,8 @@ fn with(isolation: &str) -> Option<Machine> {
 async fn a_plain_process_is_launched_ended_and_killed_with_its_children() {
     let Some(machine) = with("none") else { return };
     assert_eq!(machine.run_shell("exit 3").await.exit, exited(3));
-    let line = "(setsid sleep 60 &) ; trap 'echo term; exit 4' TERM; echo ready; while :; do sleep 0.05; done";
+    let line = "(setsid sleep 60 &) ; trap 'echo term; exit 4' TERM; echo ready; while :; \
+        do sleep 0.05; done";
     let spec = machine.shell("plain", line);
     let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
     machine.runtime.launch(spec).await.unwrap();
@@ -38,7 +39,8 @@ async fn a_plain_process_that_ignores_sigterm_is_killed_with_all_that_descends_f
     let Some(machine) = with("none") else { return };
     let mark = format!("60.{}", std::process::id());
     let line = format!(
-        "trap '' TERM; (setsid sleep {mark} &) ; sleep {mark} & echo ready; while :; do sleep 0.05; done"
+        "trap '' TERM; (setsid sleep {mark} &) ; sleep {mark} & echo ready; while :; \
+            do sleep 0.05; done"
     );
     let spec = machine.shell("stubborn", &line);
     let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
@@ -74,7 +76,8 @@ async fn cgroups_alone_end_all_that_is_inside() {
     };
     let mark = format!("61.{}", std::process::id());
     let line = format!(
-        "trap '' TERM; (setsid sleep {mark} &) ; (setsid sleep {mark} &) ; echo ready; while :; do sleep 0.05; done"
+        "trap '' TERM; (setsid sleep {mark} &) ; (setsid sleep {mark} &) ; echo ready; while :; \
+            do sleep 0.05; done"
     );
     let spec = machine.shell("grouped", &line);
     let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());

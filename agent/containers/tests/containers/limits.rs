@@ -10,7 +10,8 @@ use tepui_model::Quantity;
 
 use crate::machine::{Machine, exited, soon};
 
-/// A program that eats memory, of which `/bin/sh` needs little help: `tail` keeps a line until it ends.
+/// A program that eats memory, of which `/bin/sh` needs little help: `tail` keeps a line until it
+/// ends.
 const EAT: &str = "tail /dev/zero";
 
 #[tokio::test]
@@ -62,7 +63,8 @@ async fn shared_memory_counts_and_a_limit_above_the_request_holds() {
     };
     let fill = |megabytes| {
         format!(
-            "head -c {megabytes}M /dev/zero > /dev/shm/x && echo filled; cat /proc/self/oom_score_adj"
+            "head -c {megabytes}M /dev/zero > /dev/shm/x && echo filled; \
+                cat /proc/self/oom_score_adj"
         )
     };
     let mut spec = machine.shell("burst", &fill(70));

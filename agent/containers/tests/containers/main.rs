@@ -1,4 +1,6 @@
-//! Containers as they are, on this machine's kernel. Without root, every test here prints why it does nothing.
+//! Containers as they are, on this machine's kernel. Without root, every test here prints why it
+//! does nothing.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod ending;
 mod hostile;
@@ -9,3 +11,4 @@ mod limits;
 mod machine;
 mod recovery;
 mod remains;
+mod seats;

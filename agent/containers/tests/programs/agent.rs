@@ -1,7 +1,7 @@
 //! An agent of a few lines, for tests: a program that can be launcher and init, and can be killed.
 //!
-//! `tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND ISOLATION wait|stay` launches one container, says
-//! `started`, and then waits for the container, or stays until it is killed.
+//! `tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND ISOLATION wait|stay` launches one
+//! container, says `started`, and then waits for the container, or stays until it is killed.
 
 use std::{process::ExitCode, time::Duration};
 

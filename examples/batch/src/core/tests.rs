@@ -469,7 +469,8 @@ fn one_answer_to_offers_has_a_limit_and_asks_for_more() {
     let file = |lines: &[String]| {
         let lines = lines.join(", ");
         format!(
-            "{{name: j, cpus: 0.01, input: {{lines: [{lines}]}}, stages: [{{map: {{command: cat}}}}]}}"
+            "{{name: j, cpus: 0.01, input: {{lines: [{lines}]}}, \
+             stages: [{{map: {{command: cat}}}}]}}"
         )
     };
     let mut harness = Harness::new();

@@ -163,7 +163,8 @@ impl PartialEq for Run {
 
 impl Eq for Run {}
 
-/// Hands out the records of several runs in order, and removes each run at its end. No run is empty.
+/// Hands out the records of several runs in order, and removes each run at its end. No run is
+/// empty.
 fn merge(
     paths: Vec<PathBuf>,
     mut each: impl FnMut(&[u8]) -> Result<(), Failure>,

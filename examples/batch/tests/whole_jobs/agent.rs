@@ -1,4 +1,5 @@
-//! An agent as far as a batch job can see it: it runs commands in sandboxes, and lends out the files.
+//! An agent as far as a batch job can see it: it runs commands in sandboxes, and lends out the
+//! files.
 
 use std::{
     fs::{self, File},

@@ -2,7 +2,7 @@
 
 use tepui_model::{AgentId, AgentKey};
 
-use super::{AgentState, AgentStep};
+use super::{Address, AgentState, AgentStep};
 use crate::{
     Master,
     effects::{AgentCommand, Effect, Effects},
@@ -71,7 +71,9 @@ impl Master {
     pub(crate) fn lose_recovered_agents(&mut self, effects: &mut Effects) {
         for (id, lost) in core::mem::take(&mut self.agents.recovered) {
             effects.persist(Change::Delete(RecordKind::Agent, id.to_string()));
-            if self.agents.is_superseded(&id, &lost.info) {
+            let address = Address::of(&lost.info);
+            if self.agents.by_address.contains_key(&address) {
+                // Another agent has registered there since: this one lost its id.
                 self.note_gone(id, effects);
             } else {
                 self.note_unreachable(id, effects);

@@ -36,6 +36,9 @@ pub(crate) struct Agent {
     pub(crate) reregistered: Option<Time>,
     /// Pings since it last said anything.
     pub(crate) unanswered_pings: u32,
+    /// A new agent has registered at its address since it last registered. If it falls silent, it
+    /// is because it lost its id.
+    pub(crate) is_superseded: bool,
     pub(crate) offers: BTreeSet<OfferNumber>,
     pub(crate) tasks: BTreeSet<(FrameworkKey, TaskId)>,
 }
@@ -99,13 +102,6 @@ impl Agents {
 
     pub(crate) fn find(&self, id: &AgentId) -> Option<&Agent> {
         self.slab.get(*self.by_id.get(id)?)
-    }
-
-    /// Whether another agent has registered at the address since, so that nobody will come back
-    /// from there under the id.
-    pub(crate) fn is_superseded(&self, id: &AgentId, info: &AgentInfo) -> bool {
-        let newest = self.by_address.get(&Address::of(info));
-        newest.is_some_and(|newest| self.by_id.get(id) != Some(newest))
     }
 
     /// All that are connected or disconnected, in the order of their keys.

@@ -57,11 +57,11 @@ impl Master {
         let Some(key) = self.agents.by_address.get(address).copied() else {
             return;
         };
-        if self
-            .agents
-            .get(key)
-            .is_some_and(|agent| agent.state == AgentState::Disconnected)
-        {
+        let Some(agent) = self.agents.get_mut(key) else {
+            return;
+        };
+        agent.is_superseded = true;
+        if agent.state == AgentState::Disconnected {
             self.remove_agent(key, SUPERSEDED, effects);
         }
     }
@@ -90,6 +90,7 @@ impl Master {
             registered: now,
             reregistered: None,
             unanswered_pings: 0,
+            is_superseded: false,
             offers: BTreeSet::new(),
             tasks: BTreeSet::new(),
         });
@@ -111,6 +112,7 @@ impl Master {
         agent.state = AgentState::Connected;
         agent.connection = Some(connection);
         agent.unanswered_pings = 0;
+        agent.is_superseded = false;
         if is_news {
             effects.persist(agent.record());
         }

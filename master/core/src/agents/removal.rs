@@ -18,13 +18,12 @@ impl Master {
     /// An agent was silent for too long. It may come back with its tasks, unless it lost its id:
     /// then another one is at its address.
     pub(crate) fn lose_agent(&mut self, key: AgentKey, why: &str, effects: &mut Effects) {
-        let agent = self.agents.get(key);
-        if agent.is_some_and(|agent| self.agents.is_superseded(&agent.id, &agent.info)) {
-            return self.remove_agent(key, SUPERSEDED, effects);
-        }
         let Some(agent) = self.agents.get_mut(key) else {
             return;
         };
+        if agent.is_superseded {
+            return self.remove_agent(key, SUPERSEDED, effects);
+        }
         let Ok(state) = agent.state.next(AgentStep::Lose) else {
             return;
         };

@@ -59,16 +59,24 @@ fn a_silent_agent_is_gone_when_a_new_one_is_at_its_address() {
     let (mut cluster, scheduler, old) = Cluster::pair(aware());
     cluster.launch(&scheduler, "t", "cpus:1");
     let new = cluster.register("one", "cpus:4;mem:1024");
-    for _ in 0..6 {
-        cluster.pass(seconds(15));
-        cluster.apply(Event::AgentPong {
-            connection: new.connection,
-        });
-    }
+    cluster.disconnect_agent(&new);
+    cluster.pass(seconds(91));
     assert_eq!(cluster.update(&scheduler).state, TaskState::Gone);
-    let gone = |id: &AgentId| (RecordKind::Gone, id.to_string());
-    assert!(cluster.registry.contains_key(&gone(&old.id)));
-    assert!(!cluster.registry.contains_key(&gone(&new.id)));
+    let kept = |kind, id: &AgentId| cluster.registry.contains_key(&(kind, id.to_string()));
+    assert!(kept(RecordKind::Gone, &old.id));
+    assert!(kept(RecordKind::Unreachable, &new.id), "it may come back");
+}
+
+#[test]
+fn an_agent_that_shows_that_it_has_its_id_is_superseded_no_more() {
+    let mut cluster = Cluster::new();
+    let mut old = cluster.register("one", "cpus:1;mem:32");
+    cluster.register("one", "cpus:1;mem:32");
+    cluster.reregister(&mut old, None, &[]);
+    cluster.disconnect_agent(&old);
+    cluster.pass(seconds(76));
+    let key = (RecordKind::Unreachable, old.id.to_string());
+    assert!(cluster.registry.contains_key(&key));
 }
 
 #[test]

@@ -247,3 +247,13 @@ fn an_end_told_by_the_last_master_is_settled_when_it_is_acknowledged_to_the_next
     cluster.acknowledge(&again, &node, "t", uuid);
     assert_eq!(cluster.master.get_tasks().tasks.len(), 0);
 }
+
+#[test]
+fn a_task_that_its_agent_gave_up_takes_nothing_any_more() {
+    let (mut cluster, scheduler, node) = launched();
+    cluster.report(&node, &scheduler.id, "t", TaskState::Lost);
+    cluster.report(&node, &scheduler.id, "t", TaskState::Running);
+    assert_eq!(cluster.state_of("t"), ["TASK_LOST"]);
+    cluster.settle();
+    assert_eq!(cluster.offers(&scheduler).len(), 1);
+}
