@@ -17,8 +17,8 @@ pub(crate) fn open(path: &Path) -> Result<RocksStore, StoreError> {
     RocksStore::open(path, &FAMILIES)
 }
 
-/// Every record. One that does not match its checksum is given up, with what it stands for, so that one
-/// damaged record does not keep the agent from its other tasks.
+/// Every record. One that does not match its checksum is given up, with what it stands for, so that
+/// one damaged record does not keep the agent from its other tasks.
 pub(crate) fn load(store: &dyn Store) -> Result<Vec<(Kind, String, Vec<u8>)>, StoreError> {
     let mut records = Vec::new();
     for kind in Kind::ALL {

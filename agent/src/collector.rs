@@ -1,7 +1,7 @@
 //! Removes the sandboxes of tasks that ended long ago (Mesos: SBX-02).
 //!
-//! A sandbox's own modification time is its last sign of life: it is set while the task lives. So its
-//! age is known after a restart of the agent too, without a record.
+//! A sandbox's own modification time is its last sign of life: it is set while the task lives. So
+//! its age is known after a restart of the agent too, without a record.
 
 use std::{
     collections::BTreeSet,

@@ -1,7 +1,8 @@
 //! The thread that makes changes durable, and only then lets out what depends on them.
 //!
-//! A flush takes milliseconds. While one is under way the core goes on, and all that it did meanwhile
-//! shares the next flush. Changes that are in no hurry wait for the next flush that is needed anyway.
+//! A flush takes milliseconds. While one is under way the core goes on, and all that it did
+//! meanwhile shares the next flush. Changes that are in no hurry wait for the next flush that is
+//! needed anyway.
 
 use std::{io, sync::Arc, thread};
 

@@ -85,7 +85,8 @@ impl Front {
         answer.await.ok()
     }
 
-    /// A receiver that is told, or closed, once the task's container has ended. At once if there is none.
+    /// A receiver that is told, or closed, once the task's container has ended. At once if there is
+    /// none.
     pub(crate) async fn end_of(&self, key: TaskKey) -> oneshot::Receiver<()> {
         let (sender, end) = oneshot::channel();
         let _ = self.0.send(Input::AwaitEnd(key, sender)).await;

@@ -1,13 +1,13 @@
 //! The agent as a server: the link to the master, containers, checkpoints, sandboxes.
 //!
-//! One task owns the core and turns what happens into effects, in batches. A thread of its own makes
-//! the changes among them durable, many with one flush, and only then lets out what depends on them:
-//! messages to the master, containers to start and to kill. A master that is away is waited for, with
-//! growing pauses; the agent never exits for it.
+//! One task owns the core and turns what happens into effects, in batches. A thread of its own
+//! makes the changes among them durable, many with one flush, and only then lets out what depends
+//! on them: messages to the master, containers to start and to kill. A master that is away is
+//! waited for, with growing pauses; the agent never exits for it.
 //!
-//! [`Options`] says what can be set, [`run`] runs an agent until it is told to stop, and [`Server`] is
-//! for those who need its address. Stopping leaves the tasks running: the next agent on the same work
-//! dir finds them again.
+//! [`Options`] says what can be set, [`run`] runs an agent until it is told to stop, and [`Server`]
+//! is for those who need its address. Stopping leaves the tasks running: the next agent on the same
+//! work dir finds them again.
 
 #![forbid(unsafe_code)]
 

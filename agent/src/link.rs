@@ -1,4 +1,5 @@
-//! The link to the master: opened, kept, and opened again when it ends, for as long as the agent lives.
+//! The link to the master: opened, kept, and opened again when it ends, for as long as the agent
+//! lives.
 
 mod backoff;
 
@@ -37,8 +38,8 @@ struct Current {
 }
 
 impl Outbox {
-    /// Sends a message on a link, if that still stands. It is never waited for: a master that does not
-    /// take what it is sent loses the link.
+    /// Sends a message on a link, if that still stands. It is never waited for: a master that does
+    /// not take what it is sent loses the link.
     pub(crate) fn send(&self, link: LinkId, message: AgentMessage) {
         let current = self.lock();
         let sent = match &*current {
@@ -66,7 +67,8 @@ impl Outbox {
         }
     }
 
-    /// Lets everything out that was sent, for the last time, and waits until the master has taken it.
+    /// Lets everything out that was sent, for the last time, and waits until the master has taken
+    /// it.
     pub(crate) async fn finish(&self) {
         if let Some(current) = &mut *self.lock() {
             current.messages = None;

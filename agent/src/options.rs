@@ -104,7 +104,8 @@ pub struct Options {
     )]
     pub pids_limit: u64,
 
-    /// Whether tasks run as the user they name, for which the agent must be root, or as the agent does
+    /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
+    /// does
     #[arg(
         long,
         env = "TEPUI_SWITCH_USER",

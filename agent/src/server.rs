@@ -47,8 +47,8 @@ enum End {
     Failed(Error),
 }
 
-/// Runs an agent until `shutdown` completes, then stops it and leaves its tasks running. SIGUSR1 takes
-/// it out of the cluster for good: it ends its tasks, unregisters and returns.
+/// Runs an agent until `shutdown` completes, then stops it and leaves its tasks running. SIGUSR1
+/// takes it out of the cluster for good: it ends its tasks, unregisters and returns.
 ///
 /// # Errors
 /// Why it does not start, or why it stopped before.
@@ -75,8 +75,8 @@ impl Server {
     /// Starts an agent. When this returns, it answers, and looks for a master.
     ///
     /// # Errors
-    /// Why it does not start: an option, the port, the work dir, the machine, or what an earlier agent
-    /// left.
+    /// Why it does not start: an option, the port, the work dir, the machine, or what an earlier
+    /// agent left.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let ground = Ground::take(options).await?;
         let runtime = Runtime::probe(ground.runtime_options())?;

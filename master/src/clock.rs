@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tepui_model::Time;
 use tokio::time::Instant;
 
-/// The wall clock as it was at the start, carried on by the monotonic clock: a wall clock that is set
-/// back or forward while the master runs moves no deadline.
+/// The wall clock as it was at the start, carried on by the monotonic clock: a wall clock that is
+/// set back or forward while the master runs moves no deadline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     wall: Time,

@@ -1,7 +1,7 @@
 //! The thread that makes changes durable, and only then lets out what depends on them.
 //!
-//! A flush takes milliseconds. While one is under way the core goes on, and all that it did meanwhile
-//! shares the next flush.
+//! A flush takes milliseconds. While one is under way the core goes on, and all that it did
+//! meanwhile shares the next flush.
 
 use std::{io, sync::Arc, thread};
 

@@ -89,8 +89,8 @@ impl Driver {
         }
     }
 
-    /// Runs until `stop` is told or dropped, then does what is in the inbox and ends. Ends at once when
-    /// nobody takes its work any more.
+    /// Runs until `stop` is told or dropped, then does what is in the inbox and ends. Ends at once
+    /// when nobody takes its work any more.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         let mut inputs = Vec::with_capacity(limits::BATCH_EVENTS);
         loop {

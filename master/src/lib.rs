@@ -1,11 +1,11 @@
 //! The master as a server: gRPC for frameworks, agents and operators, and the shell of the core.
 //!
-//! One task owns the core and turns what comes in into effects, in batches. A thread of its own makes
-//! the changes among them durable, many with one flush, and only then lets out what depends on them.
-//! Nothing that leaves the master is ever waited for: who reads too slowly is cut off.
+//! One task owns the core and turns what comes in into effects, in batches. A thread of its own
+//! makes the changes among them durable, many with one flush, and only then lets out what depends
+//! on them. Nothing that leaves the master is ever waited for: who reads too slowly is cut off.
 //!
-//! [`Options`] says what can be set, [`run`] runs a master until it is told to stop, and [`Server`] is
-//! for those who need its address.
+//! [`Options`] says what can be set, [`run`] runs a master until it is told to stop, and [`Server`]
+//! is for those who need its address.
 
 #![forbid(unsafe_code)]
 

@@ -41,8 +41,8 @@ pub const CHECK_EVERY: Duration = Duration::from_secs(60);
 /// How often a framework and a watcher of events hear that the master lives (Mesos: 15 s).
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How often a silent connection is asked for a sign of life, and how long the answer may take before
-/// the connection is dropped.
+/// How often a silent connection is asked for a sign of life, and how long the answer may take
+/// before the connection is dropped.
 pub const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How long a question may take through the core and the disk before the master is taken for stuck.

@@ -1,4 +1,5 @@
-//! The one listening socket: bounded connections, no delay, and no spinning when descriptors run out.
+//! The one listening socket: bounded connections, no delay, and no spinning when descriptors run
+//! out.
 
 use std::{
     io,

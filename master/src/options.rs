@@ -84,8 +84,8 @@ pub struct Options {
     #[arg(long, env = "TEPUI_FILTER_GPU_RESOURCES", value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     pub filter_gpu_resources: bool,
 
-    /// Weights of roles, as in `prod=2,dev=0.5`; a role without one has 1. Weights that operators set
-    /// at run time win
+    /// Weights of roles, as in `prod=2,dev=0.5`; a role without one has 1. Weights that operators
+    /// set at run time win
     #[arg(
         long,
         env = "TEPUI_WEIGHTS",
@@ -109,7 +109,8 @@ pub struct Options {
     )]
     pub max_agent_ping_timeouts: u32,
 
-    /// How long agents may take to come back after a restart of the master before they are unreachable
+    /// How long agents may take to come back after a restart of the master before they are
+    /// unreachable
     #[arg(long, env = "TEPUI_AGENT_REREGISTER_TIMEOUT", value_name = "DURATION", default_value = "10min", value_parser = span::parse)]
     #[serde(deserialize_with = "span::deserialize")]
     pub agent_reregister_timeout: Duration,

@@ -238,7 +238,8 @@ mod tests {
 
     use super::*;
 
-    /// A peer whose machine is gone looks like this one: its connection stands, and no ping is answered.
+    /// A peer whose machine is gone looks like this one: its connection stands, and no ping is
+    /// answered.
     #[tokio::test]
     async fn a_connection_without_a_sign_of_life_is_dropped() {
         const KEEPALIVE: Duration = Duration::from_millis(100);

@@ -1,4 +1,5 @@
-//! The whole server: a real listener, a real registry on disk, clients that play agent and framework.
+//! The whole server: a real listener, a real registry on disk, clients that play agent and
+//! framework.
 
 mod clients;
 mod durability;

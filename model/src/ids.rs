@@ -146,7 +146,8 @@ id! {
     ExecutorId, |value| v1::ExecutorId { value }
 }
 id! {
-    /// A container, named by the agent that launched it. The parent of a nested one is not part of it.
+    /// A container, named by the agent that launched it. The parent of a nested one is not part of
+    /// it.
     ContainerId, |value| v1::ContainerId { value, parent: None }
 }
 id! {

@@ -1,6 +1,7 @@
 //! The named maxima of the model: what arrives over a wire is refused beyond them.
 
-/// Bytes in an id: the length of a file name, because ids become folders (Mesos: SPC-01, `NAME_MAX`).
+/// Bytes in an id: the length of a file name, because ids become folders (Mesos: SPC-01,
+/// `NAME_MAX`).
 pub const MAX_ID_BYTES: usize = 255;
 
 /// Bytes in the name of a role.

@@ -30,7 +30,8 @@ impl Time {
         self.0
     }
 
-    /// A time from the double seconds of Mesos' timestamps; what is no time becomes the nearest one.
+    /// A time from the double seconds of Mesos' timestamps; what is no time becomes the nearest
+    /// one.
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
         // A cast of a float saturates, and NaN becomes 0.

@@ -1,5 +1,5 @@
-//! Derives the JSON form of every message from its descriptor: which serde attribute each field gets
-//! and the functions and trait implementations that those attributes name.
+//! Derives the JSON form of every message from its descriptor: which serde attribute each field
+//! gets and the functions and trait implementations that those attributes name.
 //!
 //! The form is that of Mesos' own converter: keys as in the `.proto` file, enums by name, 64-bit
 //! integers as numbers, bytes in base64; unset fields and empty lists are left out, but an unset

@@ -1,9 +1,9 @@
-//! The Mesos v1 messages and Tepui's own gRPC services, generated from the `.proto` files beside this
-//! crate.
+//! The Mesos v1 messages and Tepui's own gRPC services, generated from the `.proto` files beside
+//! this crate.
 //!
-//! Packages, messages, fields and numbers of `mesos.v1` are Apache Mesos', so that bytes and JSON are
-//! the same. A missing required field is no error when bytes are decoded: it has its zero value, and
-//! the conversions in `tepui-model` check it.
+//! Packages, messages, fields and numbers of `mesos.v1` are Apache Mesos', so that bytes and JSON
+//! are the same. A missing required field is no error when bytes are decoded: it has its zero
+//! value, and the conversions in `tepui-model` check it.
 
 /// The serialised `FileDescriptorSet` of every file, for gRPC reflection and for tests.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

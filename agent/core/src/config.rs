@@ -9,7 +9,8 @@ use crate::limits;
 /// What an agent is told about itself when it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Host name, port, resources and attributes. The id comes from the master, or from the records.
+    /// Host name, port, resources and attributes. The id comes from the master, or from the
+    /// records.
     pub info: AgentInfo,
     /// The program's version, digits and dots.
     pub version: String,
@@ -21,10 +22,11 @@ pub struct Config {
     pub endpoint: String,
     /// The IP address that tasks are reported under.
     pub ip: Option<String>,
-    /// Names this run of the machine. When the records were written under another one, no container of
-    /// theirs can be alive.
+    /// Names this run of the machine. When the records were written under another one, no container
+    /// of theirs can be alive.
     pub boot_id: String,
-    /// What the names of containers and updates are made from. No two runs of an agent may share it.
+    /// What the names of containers and updates are made from. No two runs of an agent may share
+    /// it.
     pub seed: u128,
     /// Ended and acknowledged tasks that are remembered for operators.
     pub completed_tasks: usize,

@@ -50,8 +50,8 @@ pub enum Effect {
 
 /// What an agent wants done, in order.
 ///
-/// Every urgent change of a batch, and every change before it, is durable before any other effect of
-/// the batch happens.
+/// Every urgent change of a batch, and every change before it, is durable before any other effect
+/// of the batch happens.
 #[derive(Debug, Default)]
 pub struct Effects(Vec<Effect>);
 

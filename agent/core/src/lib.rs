@@ -3,13 +3,13 @@
 //! [`Agent::apply`] takes an [`Event`] and the time, and leaves [`Effect`]s: records to write,
 //! messages to send, containers to start and to kill. It reads no clock, no file and no socket. The
 //! shell, or a simulator, carries the effects out, by one rule: **every urgent record of a batch of
-//! effects is durable before anything else of that batch is done**. So a task is on disk before its container
-//! starts, and a status update before it leaves.
+//! effects is durable before anything else of that batch is done**. So a task is on disk before its
+//! container starts, and a status update before it leaves.
 //!
 //! What the agent promises:
 //! - A task is started at most once, whatever is repeated and whenever the agent dies.
-//! - Updates of a task leave in order, one at a time, again and again until acknowledged; the last one
-//!   is terminal (Mesos: TSK-09).
+//! - Updates of a task leave in order, one at a time, again and again until acknowledged; the last
+//!   one is terminal (Mesos: TSK-09).
 //! - A kill ends in SIGKILL of the whole container after its grace period (Mesos: KIL-01).
 //! - An agent made from the records of a dead one goes on where that one stopped.
 

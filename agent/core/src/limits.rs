@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-/// Tasks known at once, running or waiting for the acknowledgement of their end. One more is refused.
+/// Tasks known at once, running or waiting for the acknowledgement of their end. One more is
+/// refused.
 pub const MAX_TASKS: usize = 20_000;
 
 /// Updates of one task that wait in line. A life has at most RUNNING, KILLING and an end.
@@ -29,14 +30,15 @@ pub const REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an agent that leaves for good waits for its last container to end, before it kills.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long it then waits for the ends of its tasks to be acknowledged. A framework that is away does
-/// not hold it up: the master reports the tasks as lost with the agent.
+/// How long it then waits for the ends of its tasks to be acknowledged. A framework that is away
+/// does not hold it up: the master reports the tasks as lost with the agent.
 pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Bytes in one environment of a task, names and values.
 pub const MAX_ENVIRONMENT_BYTES: usize = 1024 * 1024;
 
-/// Ports given to a task as `PORT0`, `PORT1`... A task may hold more, and gets no variable for those.
+/// Ports given to a task as `PORT0`, `PORT1`... A task may hold more, and gets no variable for
+/// those.
 pub const MAX_PORT_VARIABLES: usize = 100;
 
 /// Bytes of a message inside a status update; the rest is cut.

@@ -1,7 +1,7 @@
 //! What an agent keeps on disk: its identity, its frameworks, and two records for each task.
 //!
-//! A task's description is written once, before its container starts. Its progress (the newest state,
-//! the updates that wait, the kill order) is small and written at each step.
+//! A task's description is written once, before its container starts. Its progress (the newest
+//! state, the updates that wait, the kill order) is small and written at each step.
 
 use core::time::Duration;
 use std::fmt;
@@ -59,8 +59,9 @@ pub struct Change {
     pub key: String,
     /// Its new bytes; none to delete it.
     pub value: Option<Vec<u8>>,
-    /// Whether it must be durable before the other effects of its batch happen. A change that is not
-    /// urgent may be written with the next one that is: if it is lost, an update is sent once more.
+    /// Whether it must be durable before the other effects of its batch happen. A change that is
+    /// not urgent may be written with the next one that is: if it is lost, an update is sent once
+    /// more.
     pub urgent: bool,
 }
 

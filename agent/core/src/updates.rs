@@ -1,4 +1,5 @@
-//! The line of a task's status updates: in order, one at a time, until acknowledged (Mesos: TSK-09).
+//! The line of a task's status updates: in order, one at a time, until acknowledged (Mesos:
+//! TSK-09).
 
 use core::time::Duration;
 use std::collections::VecDeque;

@@ -103,8 +103,8 @@ impl Master {
         }
     }
 
-    /// The next stream that an agent opens, and how it introduces itself. A stream that says nothing
-    /// is passed over.
+    /// The next stream that an agent opens, and how it introduces itself. A stream that says
+    /// nothing is passed over.
     pub async fn session(&mut self) -> (Session, Register) {
         loop {
             let session = timeout(PATIENCE, self.sessions.recv()).await;

@@ -1,4 +1,5 @@
-//! `tepui dev`: a whole cluster on this machine, each part a process of its own, as on many machines.
+//! `tepui dev`: a whole cluster on this machine, each part a process of its own, as on many
+//! machines.
 
 mod children;
 mod layout;

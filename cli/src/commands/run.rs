@@ -84,7 +84,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
         is_waiting_told: false,
         timed_out: false,
     };
-    let outcome = run.to_the_end(events, options.timeout).await;
+    let outcome = run.follow(events, options.timeout).await;
     if let Some(output) = run.output.take() {
         finish_output(output).await;
     }
@@ -139,7 +139,7 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(
+    async fn follow(
         &mut self,
         mut events: Events,
         timeout: Option<Duration>,

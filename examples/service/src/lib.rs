@@ -1,10 +1,10 @@
 //! The container service framework: keeps as many instances of a command running as are wanted.
 //!
 //! An app is a YAML file ([`from_yaml`]): a command, how many instances, what each needs, how to
-//! see whether it is well. The framework places instances on offers, replaces those that fail, after
-//! growing pauses, replaces those of an older version by newer ones, and survives its own restart:
-//! its store knows every instance that it ever meant to launch, and the master says which of them
-//! still run.
+//! see whether it is well. The framework places instances on offers, replaces those that fail,
+//! after growing pauses, replaces those of an older version by newer ones, and survives its own
+//! restart: its store knows every instance that it ever meant to launch, and the master says which
+//! of them still run.
 //!
 //! [`serve`] runs the framework, [`client::Client`] talks to it, [`demo_web`] is an app to try it
 //! with. It uses nothing but the SDK: whatever it does, any framework can.

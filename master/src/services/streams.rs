@@ -1,5 +1,5 @@
-//! What the streams of frameworks and of agents share: a first message that opens them, events while
-//! they last, and one event when they are over.
+//! What the streams of frameworks and of agents share: a first message that opens them, events
+//! while they last, and one event when they are over.
 
 use std::pin::pin;
 

@@ -1,4 +1,5 @@
-//! A framework and an agent as tests play them: they say what they are told to and check what they hear.
+//! A framework and an agent as tests play them: they say what they are told to and check what they
+//! hear.
 
 use std::net::SocketAddr;
 

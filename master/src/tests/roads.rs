@@ -100,8 +100,8 @@ async fn frameworks_hear_heartbeats_announced_at_the_start() {
     server.stop().await.unwrap();
 }
 
-/// A subscription is one flush, an offer one flush and the allocation window: milliseconds each. The
-/// bound is wide because other tests run beside this one.
+/// A subscription is one flush, an offer one flush and the allocation window: milliseconds each.
+/// The bound is wide because other tests run beside this one.
 #[tokio::test]
 async fn subscriptions_and_offers_take_milliseconds() {
     const ROUNDS: u32 = 20;

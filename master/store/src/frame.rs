@@ -1,7 +1,7 @@
 //! What stands around each stored value: a version and a checksum.
 //!
-//! `version (1) | crc32, little endian (4) | value`. The checksum also covers family and key, so that
-//! a value that turns up under another key is noticed.
+//! `version (1) | crc32, little endian (4) | value`. The checksum also covers family and key, so
+//! that a value that turns up under another key is noticed.
 
 use crate::{Error, Family};
 

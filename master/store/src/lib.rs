@@ -1,8 +1,9 @@
 //! A durable keyed store: what must survive the death of a process.
 //!
-//! The master's registry, the agent's checkpoints and the frameworks' own state are sets of records,
-//! each a value under a key in a [`Family`]. A [`Batch`] of changes becomes durable as a whole, with
-//! one flush to disk, or not at all; so the way to write fast is to put many changes in one batch.
+//! The master's registry, the agent's checkpoints and the frameworks' own state are sets of
+//! records, each a value under a key in a [`Family`]. A [`Batch`] of changes becomes durable as a
+//! whole, with one flush to disk, or not at all; so the way to write fast is to put many changes in
+//! one batch.
 //!
 //! [`RocksStore`] keeps them in a folder, [`MemoryStore`] in memory for tests and simulations. Both
 //! frame every value with a version and a checksum, and refuse a record that does not match them

@@ -13,7 +13,8 @@ use crate::{Batch, Epoch, Error, Family, Store, frame};
 pub enum Fault {
     /// Nothing is kept, and the caller hears an error.
     Lose,
-    /// All is kept, and the caller hears an error all the same, as when the power goes after the flush.
+    /// All is kept, and the caller hears an error all the same, as when the power goes after the
+    /// flush.
     KeepButFail,
 }
 
@@ -39,7 +40,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Asks `hook` before each commit whether it shall fail. The hook may also wait, as a slow disk does.
+    /// Asks `hook` before each commit whether it shall fail. The hook may also wait, as a slow disk
+    /// does.
     pub fn inject(&self, hook: impl FnMut(&Batch) -> Option<Fault> + Send + 'static) {
         self.lock().hook = Some(Box::new(hook));
     }

@@ -32,9 +32,9 @@ impl RocksStore {
     /// Opens the store in `path`, or makes it, with at least these families.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another process has it, [`Error::Damaged`] when files of it are missing
-    /// or do not match their checksums, [`Error::Format`] when a newer program wrote it, and
-    /// [`Error::Folder`] when the folder cannot be used.
+    /// [`Error::Locked`] when another process has it, [`Error::Damaged`] when files of it are
+    /// missing or do not match their checksums, [`Error::Format`] when a newer program wrote it,
+    /// and [`Error::Folder`] when the folder cannot be used.
     pub fn open(path: impl AsRef<Path>, families: &[Family]) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         make_folder(&path).map_err(|source| Error::Folder {
@@ -149,8 +149,8 @@ fn database_options(create: bool) -> Options {
     options.create_if_missing(create);
     options.create_missing_column_families(true);
     options.set_paranoid_checks(true);
-    // A record that was cut short at the very end was never acknowledged; damage anywhere else means
-    // that an acknowledged one is lost, and the store must not open as if nothing were.
+    // A record that was cut short at the very end was never acknowledged; damage anywhere else
+    // means that an acknowledged one is lost, and the store must not open as if nothing were.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_max_total_wal_size(64 << 20);
@@ -237,7 +237,8 @@ fn explain(path: &Path, error: &rocksdb::Error) -> Error {
     }
 }
 
-/// Who holds the lock file, from the kernel's table of locks: `1: POSIX ADVISORY WRITE pid maj:min:inode`.
+/// Who holds the lock file, from the kernel's table of locks: `1: POSIX ADVISORY WRITE pid
+/// maj:min:inode`.
 fn lock_holder(path: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let inode = fs::metadata(path.join("LOCK")).ok()?.ino();

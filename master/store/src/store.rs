@@ -6,8 +6,8 @@ use crate::{Batch, Error, Family};
 
 /// A place where records survive the death of the process.
 ///
-/// Calls block: on a runtime's worker they belong on a thread of their own. A store may be shared by
-/// threads; the changes of two concurrent commits never mix.
+/// Calls block: on a runtime's worker they belong on a thread of their own. A store may be shared
+/// by threads; the changes of two concurrent commits never mix.
 pub trait Store: Send + Sync + fmt::Debug {
     /// Every record of the family, ordered by key.
     ///
@@ -23,7 +23,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn commit(&self, batch: Batch) -> Result<Epoch, Error>;
 }
 
-/// How far a store has come: each commit that changes something has a greater epoch than the one before.
+/// How far a store has come: each commit that changes something has a greater epoch than the one
+/// before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub(crate) u64);
 

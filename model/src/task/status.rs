@@ -151,8 +151,8 @@ impl TaskStatus {
         }
     }
 
-    /// How the command ended, as a shell's `$?`: its exit code, or 128 and the signal's number. Mesos
-    /// has no field for it, so our agents report it in a label.
+    /// How the command ended, as a shell's `$?`: its exit code, or 128 and the signal's number.
+    /// Mesos has no field for it, so our agents report it in a label.
     #[must_use]
     pub fn exit_status(&self) -> Option<u8> {
         let labels = &self.passengers.labels.as_ref()?.labels;

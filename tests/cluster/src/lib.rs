@@ -1,4 +1,5 @@
-//! A cluster of the real binaries on this machine, for tests: each part a process that can be killed.
+//! A cluster of the real binaries on this machine, for tests: each part a process that can be
+//! killed.
 
 mod cluster;
 mod part;

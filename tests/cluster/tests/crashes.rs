@@ -1,5 +1,11 @@
 //! `kill -9` of each part while tasks run: nothing acknowledged is lost, nothing runs twice.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic anywhere"
+)]
+
 use std::{fs, path::Path, time::Duration};
 
 use serde_json::Value;

@@ -1,5 +1,11 @@
 //! The demo's jobs: a replicated web service and a word count, both checked.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic anywhere"
+)]
+
 use std::{
     fs,
     io::{Read, Write},

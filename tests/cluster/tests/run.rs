@@ -1,5 +1,11 @@
 //! `tepui run`, the quick test of any cluster, and the containers behind it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic anywhere"
+)]
+
 use std::{
     io::Read,
     time::{Duration, Instant},

@@ -1,5 +1,11 @@
 //! What people type wrongly, and what is in the way when a component starts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic anywhere"
+)]
+
 use std::net::TcpListener;
 
 use tempfile::TempDir;

@@ -1,5 +1,11 @@
 //! What operators see: offers and events as they happen, and the services by reflection.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic anywhere"
+)]
+
 use std::io::{BufRead, BufReader};
 
 use serde_json::Value;

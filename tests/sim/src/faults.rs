@@ -1,4 +1,5 @@
-//! What goes wrong in a run, and how often: rates are drawn per run, so that quiet and wild runs occur.
+//! What goes wrong in a run, and how often: rates are drawn per run, so that quiet and wild runs
+//! occur.
 
 use core::time::Duration;
 

@@ -32,7 +32,8 @@ const TIDIED_EVERY_MICROS: u64 = 60_000_000;
 /// How long the work may take once the faults have stopped: longer than every patience together.
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 
-/// How long it takes until the last consequence of a fault is over: longer than any single patience.
+/// How long it takes until the last consequence of a fault is over: longer than any single
+/// patience.
 const SETTLED_AFTER: Duration = Duration::from_secs(1200);
 
 /// How a run went.
@@ -249,7 +250,7 @@ impl World {
     /// Goes on to the next stage when this one is over.
     fn look(&mut self) {
         self.scene.after(LOOK_EVERY, Happening::Look);
-        if self.scene.micros() % TIDIED_EVERY_MICROS == 0 {
+        if self.scene.micros().is_multiple_of(TIDIED_EVERY_MICROS) {
             self.tidy();
         }
         let now = self.scene.now;

@@ -1,7 +1,7 @@
 //! Many seeds, each a cluster of its own under faults of its own.
 //!
-//! `TEPUI_SIM_SEEDS` says how many (1,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that fail
-//! are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all that
+//! `TEPUI_SIM_SEEDS` says how many (1,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
+//! fail are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all that
 //! happens in it.
 
 use std::{

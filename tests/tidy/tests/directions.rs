@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 use tepui_tidy::root;
 
-/// Each crate and the crates of ours that it may use. The order is that of the architecture: a crate
-/// uses only what stands above it.
+/// Each crate and the crates of ours that it may use. The order is that of the architecture: a
+/// crate uses only what stands above it.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tepui-proto", &[]),
     ("tepui-model", &["tepui-proto"]),

@@ -56,11 +56,18 @@ fn no_function_is_longer_than_70_lines() {
 }
 
 #[test]
-fn no_line_is_wider_than_100_columns() {
-    hold("too wide a line", |source| {
-        let wide = |line: &&str| line.chars().count() > COLUMNS && !line.contains("http");
-        let lines = source.text.lines().filter(wide);
-        lines.map(|line| format!(": {}", line.trim())).collect()
+fn no_comment_is_wider_than_100_columns() {
+    // Code is rustfmt's, which breaks what can be broken.
+    hold("too wide a comment", |source| {
+        let is_wide = |line: &&str| line.chars().count() > COLUMNS && !line.contains("http");
+        let comments = source
+            .text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("//"));
+        comments
+            .filter(is_wide)
+            .map(|line| format!(": {}", line.trim()))
+            .collect()
     });
 }
 
@@ -106,7 +113,8 @@ fn unsafe_code_lives_in_one_crate_and_each_block_is_justified() {
         };
         let is_home = source.path.starts_with("agent/sys/");
         // Tests speak of it in their texts, and cannot use it: the lint forbids it there.
-        let broken = found.filter(|at| !source.is_test() && !(is_home && is_justified(*at)));
+        let is_sound = |at: usize| source.is_test() || is_home && is_justified(at);
+        let broken = found.filter(|at| !is_sound(*at));
         broken
             .map(|at| format!(":{} {}", at + 1, lines[at].trim()))
             .collect()
@@ -115,12 +123,19 @@ fn unsafe_code_lives_in_one_crate_and_each_block_is_justified() {
 
 #[test]
 fn product_code_prints_through_the_command_line_only() {
-    let may_print = ["cli/", "tests/", "examples/hello/", "proto/build/"];
+    // What runs inside a task writes to the task's own output.
+    let may_print = [
+        "cli/",
+        "tests/",
+        "examples/",
+        "proto/build/",
+        "agent/containers/src/init/",
+    ];
+    let may_print =
+        |path: &str| path.contains("/examples/") || may_print.iter().any(|it| path.starts_with(it));
     hold("prints", |source| {
         let is_build_script = source.path.ends_with("/build.rs");
-        let is_free = may_print.iter().any(|it| source.path.starts_with(it))
-            || is_build_script
-            || source.is_test();
+        let is_free = may_print(&source.path) || source.is_test();
         let found = ["println!(", "eprintln!(", "print!("].into_iter();
         let found = found.flat_map(|it| lines_with(source.product(), it).collect::<Vec<_>>());
         if is_free { Vec::new() } else { found.collect() }

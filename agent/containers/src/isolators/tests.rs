@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use std::{collections::BTreeSet, os::fd::OwnedFd, sync::Mutex};
 
 use tepui_model::{ContainerId, Quantity};

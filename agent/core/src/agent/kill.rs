@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Agent {
-    /// Gives the order to end a task. A later order may change the grace period, which counts from the
-    /// first one.
+    /// Gives the order to end a task. A later order may change the grace period, which counts from
+    /// the first one.
     pub(super) fn kill(
         &mut self,
         now: Time,

@@ -57,8 +57,8 @@ struct Trace {
 }
 
 impl Agent {
-    /// Makes an agent from what an earlier one left; from nothing, a new one. The effects come first,
-    /// before those of any event.
+    /// Makes an agent from what an earlier one left; from nothing, a new one. The effects come
+    /// first, before those of any event.
     ///
     /// # Errors
     /// [`RecoveryError::Shrunk`] when the configured resources no longer cover the tasks.
@@ -100,8 +100,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Reads every record. One that cannot be read is noted and deleted. Returns the tasks of which the
-    /// progress is known.
+    /// Reads every record. One that cannot be read is noted and deleted. Returns the tasks of which
+    /// the progress is known.
     fn read(
         &mut self,
         records: Vec<(Kind, String, Vec<u8>)>,

@@ -67,7 +67,8 @@ impl Agent {
         })
     }
 
-    /// A task that nobody asks about: the master is told once that it is over, so that it can count.
+    /// A task that nobody asks about: the master is told once that it is over, so that it can
+    /// count.
     fn end_in_silence(&mut self, key: &TaskKey, fx: &mut Effects) {
         let task = &self.tasks[key];
         if task.phase != Phase::Ended {

@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use tepui_model::{AgentId, OperationId, Reason, TaskId, TaskState, TaskStatus};
 use tepui_proto::v1;
 

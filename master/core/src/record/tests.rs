@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use super::*;
 use crate::testing::{agent_info, aware, role};
 

@@ -154,7 +154,8 @@ fn a_checkpoint_opens_as_a_store() {
     assert!(store.checkpoint(&backup).is_err());
 }
 
-/// Case S9: the log is cut at every byte. What was complete before the cut is there, nothing else is.
+/// Case S9: the log is cut at every byte. What was complete before the cut is there, nothing else
+/// is.
 #[test]
 fn a_torn_tail_loses_only_what_was_torn() {
     const RECORDS: usize = 12;
@@ -181,7 +182,8 @@ fn a_torn_tail_loses_only_what_was_torn() {
     }
 }
 
-/// Case S10: a flipped bit anywhere in the log is refused or changes nothing; it is never guessed at.
+/// Case S10: a flipped bit anywhere in the log is refused or changes nothing; it is never guessed
+/// at.
 #[test]
 fn a_flipped_bit_is_refused() {
     let (dir, path) = folder();

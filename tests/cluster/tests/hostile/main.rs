@@ -1,5 +1,11 @@
 //! What a wrong or hostile client may say to a master: it hears an error, and the process lives.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic anywhere"
+)]
+
 mod session;
 
 use tepui_cluster_tests::Cluster;

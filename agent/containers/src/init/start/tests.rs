@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use std::cell::RefCell;
 
 use nix::libc;

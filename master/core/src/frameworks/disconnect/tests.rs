@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use core::time::Duration;
 
 use tepui_model::{Filters, TaskState};

@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use tepui_model::Filters;
 
 use crate::{

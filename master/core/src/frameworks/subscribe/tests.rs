@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use tepui_model::{FrameworkId, FrameworkInfo};
 use tepui_proto::v1;
 

@@ -1,3 +1,5 @@
+//! Tests of the module that this one belongs to.
+
 use std::sync::Arc;
 
 use core::time::Duration;
