@@ -26,7 +26,14 @@ pub(crate) use backoff::Backoff;
 
 /// The way out of the agent to its master: the newest link, if there is one. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outbox(Arc<Mutex<Option<Current>>>);
+pub(crate) struct Outbox(Arc<Mutex<Exit>>);
+
+#[derive(Debug, Default)]
+struct Exit {
+    current: Option<Current>,
+    /// Nothing more will ever be sent.
+    closed: bool,
+}
 
 #[derive(Debug)]
 struct Current {
@@ -41,8 +48,8 @@ impl Outbox {
     /// Sends a message on a link, if that still stands. It is never waited for: a master that does
     /// not take what it is sent loses the link.
     pub(crate) fn send(&self, link: LinkId, message: AgentMessage) {
-        let current = self.lock();
-        let sent = match &*current {
+        let exit = self.lock();
+        let sent = match &exit.current {
             Some(Current {
                 link: known,
                 messages: Some(messages),
@@ -50,7 +57,7 @@ impl Outbox {
             }) if *known == link => messages.try_send(message),
             _ => return,
         };
-        drop(current);
+        drop(exit);
         if sent.is_err() {
             self.end(link, "the master does not take what it is sent".to_owned());
         }
@@ -58,7 +65,7 @@ impl Outbox {
 
     /// Ends a link, if it still stands.
     pub(crate) fn end(&self, link: LinkId, reason: String) {
-        let mut current = self.lock();
+        let current = &mut self.lock().current;
         if current.as_ref().is_some_and(|known| known.link == link)
             && let Some(known) = current.take()
         {
@@ -70,11 +77,9 @@ impl Outbox {
     /// Lets everything out that was sent, for the last time, and waits until the master has taken
     /// it.
     pub(crate) async fn finish(&self) {
-        if let Some(current) = &mut *self.lock() {
-            current.messages = None;
-        }
+        self.close();
         let finished = async {
-            while self.lock().is_some() {
+            while self.lock().current.is_some() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -82,10 +87,22 @@ impl Outbox {
         let _ = timeout(limits::STOP_WITHIN, finished).await;
     }
 
+    fn close(&self) {
+        let mut exit = self.lock();
+        exit.closed = true;
+        if let Some(current) = &mut exit.current {
+            current.messages = None;
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     fn open(&self, link: LinkId) -> (mpsc::Receiver<AgentMessage>, oneshot::Receiver<String>) {
         let (messages, outgoing) = mpsc::channel(limits::OUTBOX_MESSAGES);
         let (end, ended) = oneshot::channel();
-        *self.lock() = Some(Current {
+        self.lock().current = Some(Current {
             link,
             messages: Some(messages),
             end,
@@ -93,13 +110,13 @@ impl Outbox {
         (outgoing, ended)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Current>> {
+    fn lock(&self) -> MutexGuard<'_, Exit> {
         // What is behind it is whole even after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps a link to one of the masters for ever.
+/// Keeps a link to one of the masters until the agent has left the cluster for good.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) masters: Masters,
@@ -115,6 +132,9 @@ impl Link {
             let reason = match self.open(LinkId(number), address).await {
                 Ok(reason) | Err(reason) => reason,
             };
+            if self.outbox.is_closed() {
+                return;
+            }
             let pause = self.backoff.next(addresses.len());
             let wait = pause.as_secs_f64();
             tracing::warn!(

@@ -48,7 +48,7 @@ async fn a_plain_process_that_ignores_sigterm_is_killed_with_all_that_descends_f
     soon("ready", || {
         fs::read_to_string(sandbox.join("stdout")).is_ok_and(|text| !text.is_empty())
     });
-    assert_eq!(running(&mark), 2);
+    soon("both run", || running(&mark) == 2);
     machine.runtime.terminate(&id).unwrap();
     let still = tokio::time::timeout(Duration::from_millis(200), machine.runtime.wait(&id)).await;
     assert!(still.is_err());
@@ -85,7 +85,7 @@ async fn cgroups_alone_end_all_that_is_inside() {
     soon("ready", || {
         fs::read_to_string(sandbox.join("stdout")).is_ok_and(|text| !text.is_empty())
     });
-    assert_eq!(running(&mark), 2);
+    soon("both run", || running(&mark) == 2);
     machine.runtime.kill(&id).await.unwrap();
     assert_eq!(running(&mark), 0);
     assert_eq!(machine.runtime.wait(&id).await, signaled(9));

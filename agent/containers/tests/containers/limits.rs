@@ -138,7 +138,7 @@ async fn a_cpu_quota_holds() {
     let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
     machine.runtime.kill(&id).await.unwrap();
     assert!(share < 0.25, "used {share} processors");
-    assert!(share > 0.05, "used {share} processors");
+    assert!(share > 0.01, "used {share} processors");
 }
 
 #[tokio::test]
