@@ -22,7 +22,7 @@ test: setup ## every test: unit, property, simulation, real clusters, style
 	tools/test.sh
 
 build: setup ## the one binary, bin/tepui
-	$(CARGO) build --release --locked --package tepui
+	$(CARGO) build --release --locked --workspace --bins
 	@mkdir -p bin && ln -sfn "$(CARGO_TARGET_DIR)/release/tepui" bin/tepui
 
 check: setup ## formatting, lints, documentation, licences

@@ -16,15 +16,11 @@ part() {
     report+=("$(printf '%6d s  %s' $((SECONDS - started)) "$name")")
 }
 
-test_of() { cargo test --release --locked --quiet "$@"; }
-
-part "compile the program and the tests" cargo test --release --locked --workspace --no-run
-part "compile the one binary" cargo build --release --locked --workspace --bins
-part "style and structure" test_of -p tepui-tidy
-part "unit and property tests" test_of --workspace \
-    --exclude tepui-tidy --exclude tepui-sim --exclude tepui-cluster-tests
-part "simulation of the real cores, seeded" test_of -p tepui-sim
-part "clusters of the real binaries" test_of -p tepui-cluster-tests -- --test-threads 2
+# One selection of crates throughout, so that cargo unifies features once and compiles once.
+part "compile the programs and the tests" cargo build --release --locked --workspace --bins --tests
+part "style and structure" cargo test --release --locked --workspace --quiet --test style --test directions
+part "everything: unit, property, simulation, containers, clusters" \
+    cargo test --release --locked --workspace --quiet
 
 echo
 printf '%s\n' "${report[@]}"

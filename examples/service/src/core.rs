@@ -106,6 +106,7 @@ impl Core {
             version: deployed.version,
             running: deployed.running() as u32,
             ready: deployed.ready() as u32,
+            up_to_date: deployed.up_to_date() as u32,
             waiting: deployed.waiting(now),
             instances: deployed.instances.iter().filter_map(show).collect(),
         })
@@ -249,8 +250,10 @@ impl Core {
         let (Some(checks), Some(task)) = (&mut instance.checks, task_id(name, number)) else {
             return;
         };
-        self.timers
-            .insert((now + check.interval, Timer::Check(name.clone(), number)));
+        self.timers.insert((
+            now + checks.pause(now, check),
+            Timer::Check(name.clone(), number),
+        ));
         // A version with other ports checks its own instances only; the old ones just go on.
         let port = instance.ports.iter().find(|(port, _)| *port == check.port);
         let Some((_, port)) = port.filter(|_| checks.begin()) else {

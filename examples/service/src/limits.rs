@@ -25,6 +25,8 @@ pub const WATCHERS: usize = 1_000;
 pub const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest interval that may be set.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// From one check to the next while an instance starts, so that it is found ready soon.
+pub const STARTING_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a health check may take, unless set.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long failing is excused after the start, unless set.

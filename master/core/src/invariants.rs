@@ -162,6 +162,8 @@ impl Master {
         ensure(connected || framework.offers.is_empty(), || {
             format!("{id} has offers, is away")
         })?;
+        let forever = !connected || framework.deadline.is_none();
+        ensure(forever, || format!("{id} is connected and has a deadline"))?;
         let ending = state == FrameworkState::Ending;
         ensure(ending == self.frameworks.is_removed(id), || {
             format!("{id} is {state:?}")

@@ -11,7 +11,7 @@ use tepui_agent_core::{
     Agent, AgentReport, Change, Config, ContainerEvent, Effect, Effects, Event, LinkId,
     MasterCommand, Recovered,
 };
-use tepui_model::{AgentId, AgentInfo, ContainerId, Resources, TaskId, Time};
+use tepui_model::{AgentInfo, ContainerId, Resources, TaskId, Time};
 use tepui_proto::services::{AgentMessage, MasterMessage};
 
 pub(crate) use self::machine::MachineTurn;
@@ -69,10 +69,6 @@ pub(crate) struct AgentNode {
     is_doomed: bool,
     /// What the tasks hold that it was told to run.
     resources: BTreeMap<TaskId, Resources>,
-    /// Its id, while it is about to leave.
-    leaving: Option<AgentId>,
-    /// The ids under which it has left.
-    left: Vec<AgentId>,
 }
 
 #[derive(Debug)]
@@ -96,8 +92,6 @@ impl AgentNode {
             process: None,
             is_doomed: false,
             resources: BTreeMap::new(),
-            leaving: None,
-            left: Vec::new(),
         }
     }
 
@@ -108,11 +102,6 @@ impl AgentNode {
     /// What is left on the machine of containers, running or not.
     pub(crate) fn containers(&self) -> usize {
         self.machine.len()
-    }
-
-    /// The ids under which it has left for good.
-    pub(crate) fn left(&self) -> &[AgentId] {
-        &self.left
     }
 
     /// The records of frameworks and tasks that are on disk.
@@ -137,12 +126,7 @@ impl AgentNode {
             AgentTurn::Report(container, event) => {
                 self.apply(Event::Container { container, event }, scene);
             }
-            AgentTurn::Wake => {
-                self.process
-                    .iter_mut()
-                    .for_each(|process| process.wake = None);
-                self.apply(Event::Wake, scene);
-            }
+            AgentTurn::Wake => self.wake(scene),
         }
     }
 
@@ -258,7 +242,6 @@ impl AgentNode {
 
     /// The operator takes it out of the cluster.
     pub(crate) fn leave(&mut self, scene: &mut Scene) {
-        self.leaving = self.core().and_then(|core| core.id().cloned());
         self.apply(Event::Leave, scene);
     }
 
@@ -312,6 +295,17 @@ impl AgentNode {
             return self.durable(scene, usize::MAX);
         }
         scene.at(durable, self.happening(AgentTurn::Durable));
+    }
+
+    fn wake(&mut self, scene: &mut Scene) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        // One that is not due was planned before an earlier one was.
+        if process.wake.is_some_and(|due| due <= scene.now) {
+            process.wake = None;
+            self.apply(Event::Wake, scene);
+        }
     }
 
     fn plan_wake(&mut self, scene: &mut Scene) {
@@ -389,7 +383,6 @@ impl AgentNode {
     /// It has left the cluster. Somebody starts it again later.
     fn gone(&mut self, scene: &mut Scene) {
         self.disk.flush();
-        self.left.extend(self.leaving.take());
         self.bury(scene);
         let span = scene.dice.seconds(1, 30);
         scene.after(span, self.happening(AgentTurn::Start));
@@ -438,7 +431,6 @@ impl AgentNode {
 
     fn bury(&mut self, scene: &mut Scene) {
         self.is_doomed = false;
-        self.leaving = None;
         self.life += 1;
         if let Some(link) = self.process.take().and_then(|process| process.link) {
             scene.close(link, Side::Peer);

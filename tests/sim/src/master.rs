@@ -91,10 +91,12 @@ impl MasterNode {
         match turn {
             MasterTurn::Start => self.start(scene),
             MasterTurn::Durable => self.durable(scene, usize::MAX),
-            MasterTurn::Wake => {
+            // One that is not due was planned before an earlier one was.
+            MasterTurn::Wake if self.wake.is_some_and(|due| due <= scene.now) => {
                 self.wake = None;
                 self.apply(Event::Wake, scene);
             }
+            MasterTurn::Wake => {}
         }
     }
 
@@ -103,7 +105,9 @@ impl MasterNode {
         let mut recovered = Recovered::default();
         for ((kind, key), bytes) in &self.registry {
             let record = Record::decode(*kind, key, bytes);
-            recovered.insert(record.unwrap_or_else(|error| scene.fail(error)));
+            let record = record.unwrap_or_else(|error| scene.fail(error));
+            scene.checks.streams.durable(&record);
+            recovered.insert(record);
         }
         let mut config = self.config.clone();
         config.master.id = format!("m{}", self.life);
@@ -219,7 +223,6 @@ impl MasterNode {
     fn durable(&mut self, scene: &mut Scene, most: usize) {
         let Some(batch) = self.line.pop() else { return };
         for change in batch.changes {
-            scene.checks.streams.durable(&change);
             match change {
                 Change::Put(record) => {
                     self.registry
@@ -305,7 +308,11 @@ fn sort(effects: Effects, may_launch: bool, scene: &mut Scene) -> Batch<Change, 
     let mut batch = Batch::new(Vec::new(), Vec::new());
     for effect in effects {
         match effect {
-            Effect::Persist(change) => batch.changes.push(change),
+            Effect::Persist(change) => {
+                batch.changes.push(change.clone());
+                // What comes before it in the batch may still be said to who is removed by it.
+                batch.deeds.push(Effect::Persist(change));
+            }
             Effect::Publish(notice) => judge(&notice, may_launch, scene),
             Effect::Warn(text) => scene.remark(format_args!("the master warns: {text}")),
             Effect::Reply { result, .. } => {

@@ -11,6 +11,7 @@ pub(super) struct App {
     wanted: u32,
     running: u32,
     ready: u32,
+    up_to_date: u32,
     waiting: String,
     pub(super) instances: Vec<Instance>,
 }
@@ -44,6 +45,7 @@ impl From<api::AppStatus> for App {
             wanted: wanted.replicas,
             running: status.running,
             ready: status.ready,
+            up_to_date: status.up_to_date,
             waiting: status.waiting,
             instances: status.instances.into_iter().map(Instance::from).collect(),
         }
@@ -51,9 +53,9 @@ impl From<api::AppStatus> for App {
 }
 
 impl App {
-    /// Whether as many instances are ready as are wanted.
+    /// Whether as many instances of the newest version are ready as are wanted.
     pub(super) fn is_ready(&self) -> bool {
-        self.ready >= self.wanted
+        self.up_to_date >= self.wanted
     }
 
     /// How it fares, in one sentence.

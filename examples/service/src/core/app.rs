@@ -89,11 +89,7 @@ impl Deployed {
     /// Instances of earlier versions that are no longer needed to keep the floor of ready ones.
     /// Those whose readiness is not known yet, as after a restart, are kept like ready ones.
     fn replaced(&self, old: &[u64]) -> Vec<u64> {
-        let is_ready_new = |instance: &&Instance| {
-            instance.version == self.version && instance.is_alive() && instance.is_ready()
-        };
-        let ready = self.instances.values().filter(is_ready_new).count();
-        let keep = self.floor().saturating_sub(ready);
+        let keep = self.floor().saturating_sub(self.up_to_date());
         let mut replaced = old.to_vec();
         replaced.sort_by_key(|number| self.worth(*number));
         replaced.truncate(old.len().saturating_sub(keep));
@@ -136,6 +132,14 @@ impl Deployed {
         self.instances
             .values()
             .filter(|instance| instance.is_ready())
+            .count()
+    }
+
+    /// Ready instances of the newest version.
+    pub(crate) fn up_to_date(&self) -> usize {
+        let instances = self.instances.values();
+        instances
+            .filter(|it| it.version == self.version && it.is_ready())
             .count()
     }
 

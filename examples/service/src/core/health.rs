@@ -1,8 +1,10 @@
 //! Whether an instance is well, as its checks tell.
 
+use std::time::Duration;
+
 use tepui_sdk::model::Time;
 
-use crate::spec::HealthCheck;
+use crate::{limits, spec::HealthCheck};
 
 /// What the checks of one instance have told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,20 @@ impl Checks {
         !std::mem::replace(&mut self.in_flight, true)
     }
 
+    /// How long after `now` the next check is due: sooner while the instance starts.
+    pub(crate) fn pause(&self, now: Time, check: &HealthCheck) -> Duration {
+        if self.is_starting(now, check) {
+            check.interval.min(limits::STARTING_INTERVAL)
+        } else {
+            check.interval
+        }
+    }
+
+    /// Until it passed once, failing is excused for a while.
+    fn is_starting(&self, now: Time, check: &HealthCheck) -> bool {
+        !self.was_healthy && now < self.since + check.grace
+    }
+
     /// A check passed or failed at `now`. Until it passed once, failures within the grace period
     /// do not count.
     pub(crate) fn checked(&mut self, now: Time, passed: bool, check: &HealthCheck) -> Verdict {
@@ -61,7 +77,7 @@ impl Checks {
             (self.health, self.was_healthy) = (Health::Healthy, true);
             return Verdict::Keep;
         }
-        if !self.was_healthy && now < self.since + check.grace {
+        if self.is_starting(now, check) {
             return Verdict::Keep;
         }
         let failures = match self.health {
@@ -79,8 +95,6 @@ impl Checks {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn seconds(seconds: u64) -> Time {
@@ -125,6 +139,16 @@ mod tests {
             checks.checked(seconds(now + 1), true, &check());
         }
         assert_eq!(checks.health(), Health::Healthy);
+    }
+
+    #[test]
+    fn checks_are_frequent_until_the_first_success_or_the_end_of_the_grace_period() {
+        let (check, quick) = (check(), limits::STARTING_INTERVAL);
+        let mut checks = Checks::new(seconds(0));
+        assert_eq!(checks.pause(seconds(1), &check), quick);
+        assert_eq!(checks.pause(seconds(10), &check), check.interval);
+        checks.checked(seconds(1), true, &check);
+        assert_eq!(checks.pause(seconds(1), &check), check.interval);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the status updates of instances mean.
 
-use tepui_sdk::model::{TaskState, TaskStatus, Time};
+use tepui_sdk::model::{Reason, TaskState, TaskStatus, Time};
 
 use super::{
     Change, Core, Effect, Effects, Timer,
@@ -57,8 +57,12 @@ impl Core {
         if !is_alive(status.state) {
             return self.ended(now, name, number, status, effects);
         }
-        if let Some(message) = &status.message
-            && !message.is_empty()
+        // An answer to our own question says nothing of the task.
+        let answer = status.reason == Some(Reason::Reconciliation);
+        if let Some(message) = status
+            .message
+            .as_ref()
+            .filter(|text| !answer && !text.is_empty())
         {
             instance.message.clone_from(message);
         }

@@ -166,6 +166,7 @@ fn the_same_app_again_changes_nothing_and_another_version_replaces_it() {
     assert_eq!(play.status().version, 2);
     play.offer(&[("one", "cpus:4;mem:999;ports:[1-9]")]);
     play.said();
+    assert_eq!((play.status().ready, play.status().up_to_date), (3, 0));
     for (new, old) in [("web.4", "web.1"), ("web.5", "web.2"), ("web.6", "web.3")] {
         play.report(new, Running, "");
         assert_eq!(

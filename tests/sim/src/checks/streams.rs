@@ -17,9 +17,9 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// A change of the registry is durable.
-    pub(crate) fn durable(&mut self, change: &Change) {
-        if let Change::Put(Record::RemovedFramework { id, .. }) = change {
+    /// A record is durable.
+    pub(crate) fn durable(&mut self, record: &Record) {
+        if let Record::RemovedFramework { id, .. } = record {
             self.removed.insert(id.clone());
         }
     }
@@ -58,6 +58,10 @@ impl Streams {
             }
             Effect::EndFramework { connection, .. } | Effect::EndAgent { connection } => {
                 self.ended.insert(connection.0);
+                Ok(())
+            }
+            Effect::Persist(Change::Put(record)) => {
+                self.durable(record);
                 Ok(())
             }
             _ => Ok(()),
@@ -148,10 +152,11 @@ mod tests {
         let mut streams = Streams::default();
         leave(&mut streams, &subscribed()).unwrap();
         leave(&mut streams, &rescind()).unwrap();
-        streams.durable(&Change::Put(Record::RemovedFramework {
+        let removed = Record::RemovedFramework {
             id: id(),
             since: Time::ZERO,
-        }));
+        };
+        leave(&mut streams, &Effect::Persist(Change::Put(removed))).unwrap();
         assert!(leave(&mut streams, &rescind()).is_err());
         leave(
             &mut streams,

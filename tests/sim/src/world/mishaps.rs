@@ -1,14 +1,15 @@
 //! Faults as they strike, and what operators do meanwhile.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
-use tepui_master_core::OperatorCall;
+use tepui_master_core::{OperatorCall, RecordKind};
 use tepui_model::AgentId;
 use tepui_proto::v1::{self, master::call};
 
 use super::World;
 use crate::{
-    agent::Death,
+    agent::{AgentNode, Death},
     faults::{Mishap, Node},
     master::operator_call,
     network::Peer,
@@ -72,16 +73,21 @@ impl World {
         scene.after(span, Happening::Mended(peer));
     }
 
-    /// Tells the master that agents which have left are gone. It may not have heard them say so,
-    /// and waits for them as long as nobody tells it.
+    /// Tells the master which agents will never come back. One that left, or that never heard its
+    /// id, may be waited for as long as nobody tells.
     pub(super) fn tidy(&mut self) {
-        for id in self
-            .agents
-            .iter()
-            .flat_map(|agent| agent.left().to_vec())
-            .collect::<Vec<_>>()
-        {
-            self.mark_gone(&id);
+        let registered = self.agents.iter().filter_map(AgentNode::core);
+        let own: BTreeSet<AgentId> = registered
+            .filter(|core| core.is_registered())
+            .filter_map(|core| core.id().cloned())
+            .collect();
+        if own.len() < self.agents.len() {
+            return;
+        }
+        let lost = self.master.kept(RecordKind::Unreachable);
+        let lost: Vec<AgentId> = lost.filter_map(|id| AgentId::new(id).ok()).collect();
+        for id in lost.iter().filter(|id| !own.contains(*id)) {
+            self.mark_gone(id);
         }
     }
 

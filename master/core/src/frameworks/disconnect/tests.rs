@@ -165,3 +165,15 @@ fn the_end_of_a_stream_that_failed_over_changes_nothing() {
     );
     assert_eq!(cluster.state_of("t"), ["TASK_STAGING"]);
 }
+
+#[test]
+fn a_framework_that_came_back_has_no_deadline_for_the_next_master() {
+    let mut cluster = Cluster::new();
+    let scheduler = cluster.subscribe(with_timeout(60.0));
+    cluster.disconnect_framework(&scheduler);
+    cluster.subscribe(with_timeout(60.0).with_id(scheduler.id.clone()));
+    cluster.pass(seconds(300));
+    cluster.restart();
+    cluster.pass(seconds(599));
+    assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+}
