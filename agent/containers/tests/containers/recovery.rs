@@ -283,6 +283,8 @@ async fn a_reused_process_id_is_not_taken_for_the_container() {
     let spec = machine.shell("reused", "true");
     launch(&machine, &spec).await;
     machine.runtime.wait(&spec.id).await;
+    // Start times are counted in hundredths of a second: the other one's must be another.
+    std::thread::sleep(Duration::from_millis(30));
     let mut innocent = Command::new("sleep").arg("60").spawn().unwrap();
     let path = record(&machine, "reused");
     let text = fs::read_to_string(&path).unwrap();
