@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 CACHE := $(or $(TEPUI_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tepui)
 export TEPUI_CACHE := $(CACHE)
-# One folder for the builds of every checkout, so that the next one finds the dependencies compiled.
-export CARGO_TARGET_DIR ?= $(CACHE)/target
+# Each checkout has its own: in a shared one cargo takes what another checkout built for its own.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 # RocksDB is compiled once per machine; see tools/rocksdb.sh.
 ROCKSDB = ROCKSDB_STATIC=1 ROCKSDB_LIB_DIR="$$(tools/rocksdb.sh)"

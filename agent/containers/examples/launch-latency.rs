@@ -32,7 +32,7 @@ async fn measure() -> Result<(), Box<dyn Error>> {
     let pause = Duration::from_millis(arguments.next().map_or(Ok(0), |pause| pause.parse())?);
     let folder = std::env::temp_dir().join(format!("launch-latency-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
-    let mut options = Options::new(&folder, format!("launch-latency/{}", std::process::id()));
+    let mut options = Options::new(&folder, "launch-latency");
     if let Some(isolation) = arguments.next() {
         options.isolation = isolation.parse()?;
     }

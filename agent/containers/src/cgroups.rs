@@ -133,8 +133,8 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn oom_kills(&self) -> u64;
     /// The most memory that was in use, and what the kernel counts of it.
     fn memory_report(&self) -> (Bytes, String);
-    /// Lets go of the page cache that was filled inside: it would keep the removed group in the
-    /// kernel's memory for as long as it is not needed for something else. Takes its time.
+    /// Lets go of the page cache that was filled inside, if it can be done quickly: it would keep
+    /// the removed group in the kernel's memory for as long as that is not needed otherwise.
     fn reclaim(&self);
     /// Removes it. False when something is still inside.
     fn remove(&self) -> Result<bool, Error>;
@@ -206,6 +206,13 @@ fn read_keyed(path: &Path, key: &str) -> Option<u64> {
     let text = read(path);
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find_map(|(name, value)| (name == key).then(|| value.trim().parse().ok())?)
+}
+
+/// Whether a group has page cache, and all of it can be let go of at once: the kernel takes 100 ms
+/// to find that what is not yet written cannot.
+fn is_clean_cache(statistics: &Path, cached: &str, unwritten: [&str; 2]) -> bool {
+    let bytes = |key| read_keyed(statistics, key).unwrap_or(0);
+    bytes(cached) > 0 && unwritten.into_iter().all(|key| bytes(key) == 0)
 }
 
 fn read_processes(path: &Path) -> Result<BTreeSet<u32>, Error> {

@@ -30,6 +30,8 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
         Entry::Vacant(free) => free.insert(Slot::Launching(launching)),
     };
     let folder = inner.records.folder(&id);
+    // The semaphore is never closed.
+    let _permit = inner.launches.acquire().await.ok();
     let seat = inner.seats.take();
     let seat_name = seat.as_ref().map(|seat| seat.name.clone());
     let launched = timeout(LAUNCH_TIMEOUT, launch_reserved(inner, spec, &folder, seat)).await;

@@ -33,11 +33,18 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 /// The longest record read back from the runtime folder, in bytes.
 pub const MAX_RECORD_BYTES: u64 = 64 * 1024;
 
+/// The oldest kernel, major and minor number, that has all the system calls in use: the last to
+/// come was `mount_setattr`.
+pub const MIN_KERNEL: (u32, u32) = (5, 12);
+
 /// How long the launcher has to say that it is up.
 pub const LAUNCHER_START_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a container has from the request to its running program.
 pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Containers that are launched at the same time; the others wait for their turn.
+pub const MAX_LAUNCHES: usize = 32;
 
 /// How long a killed container has to vanish before that is an error.
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);

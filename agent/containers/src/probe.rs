@@ -9,6 +9,7 @@ use std::{
 };
 
 use nix::fcntl::{Flock, FlockArg};
+use tokio::sync::Semaphore;
 
 use crate::{
     InitProgram, Isolation, Isolator, Missing, Options, Refusal,
@@ -19,7 +20,7 @@ use crate::{
     },
     isolators::Machine,
     launcher::Launcher,
-    limits::LAUNCHER_START_TIMEOUT,
+    limits::{LAUNCHER_START_TIMEOUT, MAX_LAUNCHES, MIN_KERNEL},
     records::Records,
     refusal::CannotIsolate,
     runtime::Inner,
@@ -29,6 +30,8 @@ use crate::{
 pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
     let isolation = options.isolation;
     check_cgroup_root(&options.cgroup_root)?;
+    let kernel = nix::sys::utsname::uname().map_err(|error| Refusal::Machine(error.into()))?;
+    check_kernel(&kernel.release().to_string_lossy())?;
     let mut machine = Machine::look().map_err(Refusal::Machine)?;
     let mounted = Mounted::find().map_err(Refusal::Machine)?;
     let wanted = isolation.controllers();
@@ -62,6 +65,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         records,
         launcher: Arc::new(launcher),
         seats: Arc::default(),
+        launches: Semaphore::new(MAX_LAUNCHES),
         containers: Mutex::default(),
         _locks: locks,
         options,
@@ -76,6 +80,19 @@ fn check_cgroup_root(root: &str) -> Result<(), Refusal> {
         return Err(Refusal::CgroupRoot(root.to_owned()));
     }
     Ok(())
+}
+
+/// Kernels name themselves `6.1.0-13-amd64`. One that does not is taken as new enough.
+fn check_kernel(release: &str) -> Result<(), Refusal> {
+    let mut numbers = release
+        .split(|letter: char| !letter.is_ascii_digit())
+        .map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < MIN_KERNEL => {
+            Err(Refusal::Kernel(release.to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the root group with each controller, and notes which cannot be used.
@@ -252,6 +269,27 @@ mod tests {
         };
         let cgroups = "cgroups/cpu,cgroups/mem".parse().unwrap();
         assert!(refuse_if_missing(&machine, cgroups).is_ok());
+    }
+
+    #[test]
+    fn a_kernel_that_lacks_system_calls_is_refused() {
+        for release in [
+            "5.12.0",
+            "5.12",
+            "6.1.0-13-amd64",
+            "10.0",
+            "6.18.44-fc",
+            "strange",
+        ] {
+            assert!(check_kernel(release).is_ok(), "{release}");
+        }
+        for release in ["5.10.0-28-amd64", "4.19", "3.10.0-1160.el7"] {
+            let text = check_kernel(release).unwrap_err().to_string();
+            assert_eq!(
+                text,
+                format!("containers need Linux 5.12 or newer, and this is {release}")
+            );
+        }
     }
 
     #[test]

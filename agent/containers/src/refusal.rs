@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::{Isolation, Isolator};
+use crate::{Isolation, Isolator, limits::MIN_KERNEL};
 
 /// Why no runtime could be made on this machine.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,13 @@ pub enum Refusal {
     /// The launcher did not come up.
     #[error("the container launcher did not start: {0}")]
     Launcher(io::Error),
+    /// The kernel is too old.
+    #[error(
+        "containers need Linux {major}.{minor} or newer, and this is {0}",
+        major = MIN_KERNEL.0,
+        minor = MIN_KERNEL.1
+    )]
+    Kernel(String),
     /// The machine could not be looked at.
     #[error("cannot find out what this machine can isolate: {0}")]
     Machine(io::Error),

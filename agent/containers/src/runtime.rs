@@ -8,7 +8,10 @@ use std::{
 
 use nix::fcntl::Flock;
 use tepui_model::ContainerId;
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::AbortHandle,
+};
 
 use crate::{
     Error, Exit, LaunchError, Options, Refusal, Spec, cgroups::Hierarchies, container::Container,
@@ -75,6 +78,8 @@ pub(crate) struct Inner {
     /// Those of all controllers of this machine, for containers launched under other options.
     pub(crate) all_hierarchies: Option<Arc<dyn Hierarchies>>,
     pub(crate) seats: Arc<Seats>,
+    /// One permit per launch at the same time.
+    pub(crate) launches: Semaphore,
     pub(crate) containers: Mutex<BTreeMap<ContainerId, Slot>>,
     /// Held for as long as the runtime lives: one agent per runtime folder and cgroup root.
     pub(crate) _locks: Vec<Flock<File>>,

@@ -230,3 +230,19 @@ async fn a_wish_made_while_subscribing_is_said_afterwards() {
     expect_subscribed(&mut events).await;
     assert_eq!(stream.call().await.r#type(), Type::Revive);
 }
+
+#[tokio::test]
+async fn many_tasks_are_asked_about_in_several_calls() {
+    let mut master = Master::start().await;
+    let tasks = 0..=crate::limits::TASKS_PER_RECONCILE;
+    let tasks = tasks.map(|n| known(&format!("task-{n}"))).collect();
+    let options = Options::new(master.address(), Profile::new("test")).unwrap();
+    let (_driver, _events) = connect(options.known_tasks(tasks));
+    let mut stream = master.stream().await;
+    stream.call().await;
+    stream.subscribed("framework-1").await;
+    for expected in [crate::limits::TASKS_PER_RECONCILE, 1, 0] {
+        let asked = stream.call().await.reconcile.unwrap().tasks.len();
+        assert_eq!(asked, expected);
+    }
+}

@@ -83,7 +83,7 @@ impl Master {
                 return Err(Violation::Contradiction(problem));
             };
             if !task.is_over() {
-                add(*key, &task.role, &task.info.resources);
+                add(*key, &task.role, &task.resources);
             }
         }
         let held = self.allocator.allocated(agent.key).into_iter();

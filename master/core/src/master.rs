@@ -19,10 +19,13 @@ use crate::{
     timers::{Timer, Timers},
 };
 
-/// A timer that fires this much too late shows that the master itself was asleep.
-const LATE: Duration = Duration::from_secs(5);
+/// While somebody has a deadline the master wants to be woken this often, to notice its own sleep.
+const PULSE: Duration = Duration::from_secs(2);
 
-/// How long others have, after the master slept over their deadline, to be heard.
+/// So long without an event, though somebody has a deadline, shows that the master was asleep.
+const ASLEEP: Duration = Duration::from_secs(5);
+
+/// How long others have, after the master slept, to be heard before a deadline of theirs is over.
 const AFTER_SLEEP: Duration = Duration::from_secs(15);
 
 /// How long a framework that was disconnected before the master restarted has at least.
@@ -51,6 +54,9 @@ pub struct Master {
     pub(crate) now: Time,
     /// When the first event came.
     pub(crate) started: Option<Time>,
+    /// Until when no deadline of others is over: what they said while the master slept is still
+    /// on its way.
+    patient_until: Time,
     pub(crate) ids: Ids,
     pub(crate) timers: Timers,
     pub(crate) allocator: Allocator,
@@ -68,6 +74,7 @@ impl Master {
             info: Arc::new(config.master.clone()),
             now: Time::ZERO,
             started: None,
+            patient_until: Time::ZERO,
             ids: Ids::new(&config.master.id)?,
             timers: Timers::default(),
             allocator: Allocator::new(config.allocator.clone()),
@@ -86,9 +93,12 @@ impl Master {
     ///
     /// Effects are added in the order they are to be done.
     pub fn apply(&mut self, now: Time, event: Event, effects: &mut Effects) {
+        let silence = now.since(self.now);
         self.now = self.now.max(now);
         if self.started.is_none() {
             self.start(effects);
+        } else if silence > ASLEEP && self.timers.has_deadline_of_others() {
+            self.patient_until = self.now + AFTER_SLEEP;
         }
         self.expire_offers(effects);
         match event {
@@ -131,7 +141,9 @@ impl Master {
         // While a run is due anyway, filters that have ended wait for it.
         let armed = self.timers.is_set(Timer::Allocation);
         let filters = self.allocator.next_expiry().filter(|_| !armed);
-        [self.timers.next(), offers, filters]
+        let awaits = self.timers.has_deadline_of_others();
+        let pulse = awaits.then(|| self.now + PULSE);
+        [self.timers.next(), offers, filters, pulse]
             .into_iter()
             .flatten()
             .min()
@@ -199,10 +211,9 @@ impl Master {
     }
 
     fn run_timers(&mut self, effects: &mut Effects) {
-        while let Some((due, timer)) = self.timers.pop(self.now) {
-            if self.now.since(due) > LATE && is_deadline_of_others(timer) {
-                // The master slept: what they said meanwhile is still on its way.
-                self.timers.set(timer, self.now + AFTER_SLEEP);
+        while let Some(timer) = self.timers.pop(self.now) {
+            if self.now < self.patient_until && timer.is_deadline_of_others() {
+                self.timers.set(timer, self.patient_until);
                 continue;
             }
             match timer {
@@ -229,13 +240,6 @@ impl Master {
                 .set(Timer::Allocation, self.now + self.config.allocation_window);
         }
     }
-}
-
-const fn is_deadline_of_others(timer: Timer) -> bool {
-    matches!(
-        timer,
-        Timer::AgentDeadline(_) | Timer::RecoveredAgents | Timer::FrameworkDeadline(_)
-    )
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ use crate::{
 };
 
 pub(crate) use self::infos::{
-    agent_info, aware, config, names, of_roles, resources, role, seconds, short, task, task_info,
-    unaware, with_timeout,
+    agent_info, aware, config, known_task, names, of_roles, resources, role, seconds, short, task,
+    task_info, unaware, with_timeout,
 };
 
 /// A framework of a test.

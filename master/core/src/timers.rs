@@ -22,6 +22,16 @@ pub(crate) enum Timer {
     Allocation,
 }
 
+impl Timer {
+    /// Whether somebody is given up when it is due.
+    pub(crate) const fn is_deadline_of_others(self) -> bool {
+        matches!(
+            self,
+            Self::AgentDeadline(_) | Self::RecoveredAgents | Self::FrameworkDeadline(_)
+        )
+    }
+}
+
 /// A queue of timers. Setting one again replaces it.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
@@ -51,14 +61,21 @@ impl Timers {
         self.queue.first().map(|(at, _)| *at)
     }
 
-    /// Takes the first timer that is due, with the time it was due at.
-    pub(crate) fn pop(&mut self, now: Time) -> Option<(Time, Timer)> {
+    /// Whether somebody has until some time to be heard.
+    pub(crate) fn has_deadline_of_others(&self) -> bool {
+        let first = Timer::AgentDeadline(AgentKey(0));
+        let next = self.due.range(first..).next();
+        next.is_some_and(|(timer, _)| timer.is_deadline_of_others())
+    }
+
+    /// Takes the first timer that is due.
+    pub(crate) fn pop(&mut self, now: Time) -> Option<Timer> {
         let (at, timer) = *self.queue.first()?;
         if at > now {
             return None;
         }
         self.cancel(timer);
-        Some((at, timer))
+        Some(timer)
     }
 }
 
@@ -79,11 +96,30 @@ mod tests {
         assert_eq!(timers.next(), Some(at(2)));
         assert_eq!(timers.pop(at(1)), None);
         let mut due = Vec::new();
-        while let Some((_, timer)) = timers.pop(at(3)) {
+        while let Some(timer) = timers.pop(at(3)) {
             due.push(timer);
         }
         let pings = [Timer::Ping(AgentKey(0)), Timer::Ping(AgentKey(1))];
         assert_eq!(due, [&[Timer::Allocation], &pings[..]].concat());
+    }
+
+    #[test]
+    fn deadlines_of_others_are_told_from_the_masters_own_timers() {
+        let key = FrameworkKey(7);
+        let mut timers = Timers::default();
+        for own in [
+            Timer::Ping(AgentKey(9)),
+            Timer::RegistryGc,
+            Timer::Allocation,
+        ] {
+            timers.set(own, at(1));
+        }
+        assert!(!timers.has_deadline_of_others());
+        timers.set(Timer::FrameworkDeadline(key), at(1));
+        assert!(timers.has_deadline_of_others());
+        timers.cancel(Timer::FrameworkDeadline(key));
+        timers.set(Timer::AgentDeadline(AgentKey(0)), at(1));
+        assert!(timers.has_deadline_of_others());
     }
 
     #[test]
@@ -92,7 +128,7 @@ mod tests {
         timers.set(Timer::RegistryGc, at(1));
         timers.set(Timer::RegistryGc, at(5));
         assert_eq!(timers.pop(at(4)), None);
-        assert_eq!(timers.pop(at(6)), Some((at(5), Timer::RegistryGc)));
+        assert_eq!(timers.pop(at(6)), Some(Timer::RegistryGc));
         assert_eq!(timers.next(), None);
     }
 

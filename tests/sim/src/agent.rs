@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use tepui_agent_core::{
     Agent, AgentReport, Change, Config, ContainerEvent, Effect, Effects, Event, LinkId,
-    MasterCommand, Recovered,
+    MasterCommand, Recovered, RecoveryError,
 };
 use tepui_model::{AgentInfo, ContainerId, Resources, TaskId, Time};
 use tepui_proto::services::{AgentMessage, MasterMessage};
@@ -19,6 +19,7 @@ use self::{disk::Disk, machine::Machine};
 use crate::{
     batch::{Batch, Line},
     network::{Peer, Side},
+    plan,
     scene::{Happening, Scene},
     trace::compact,
 };
@@ -148,17 +149,11 @@ impl AgentNode {
     }
 
     fn start(&mut self, scene: &mut Scene) {
-        let seed = ((self.index as u128) << 32) | u128::from(self.life);
-        let config = Config {
-            boot_id: self.machine.boot_id(),
-            ..Config::new(self.info.clone(), "/work", seed)
-        };
-        let recovered = Recovered {
-            records: self.disk.records(),
-            containers: self.machine.found(),
-        };
+        if scene.dice.chance(scene.faults.mischief) {
+            self.resize(scene);
+        }
         let mut effects = Effects::new();
-        let core = Agent::new(config, recovered, scene.now, &mut effects);
+        let core = self.recover(self.info.clone(), scene.now, &mut effects);
         let core = core.unwrap_or_else(|error| scene.fail(error));
         let line = Line::default();
         self.process = Some(Process {
@@ -176,6 +171,41 @@ impl AgentNode {
         }
         let span = scene.dice.millis(0, 200);
         scene.after(span, self.happening(AgentTurn::Dial));
+    }
+
+    /// Makes a core from what is on disk and on the machine.
+    fn recover(
+        &self,
+        info: AgentInfo,
+        now: Time,
+        effects: &mut Effects,
+    ) -> Result<Agent, RecoveryError> {
+        let seed = ((self.index as u128) << 32) | u128::from(self.life);
+        let config = Config {
+            boot_id: self.machine.boot_id(),
+            ..Config::new(info, "/work", seed)
+        };
+        let containers = self.machine.found();
+        let recovered = Recovered {
+            records: self.disk.records(),
+            containers,
+        };
+        Agent::new(config, recovered, now, effects)
+    }
+
+    /// The agent gets other resources, if its tasks fit into them.
+    fn resize(&mut self, scene: &mut Scene) {
+        let info = plan::machine(self.index, &mut scene.dice);
+        if self
+            .recover(info.clone(), scene.now, &mut Effects::new())
+            .is_ok()
+        {
+            scene
+                .checks
+                .containers
+                .resize(self.index, info.resources.clone());
+            self.info = info;
+        }
     }
 
     fn dial(&mut self, scene: &mut Scene) {
@@ -388,9 +418,9 @@ impl AgentNode {
         scene.after(span, self.happening(AgentTurn::Start));
     }
 
-    /// Its next event is its last.
-    pub(crate) const fn doom(&mut self) {
-        self.is_doomed = true;
+    /// Whether its next event is its last.
+    pub(crate) const fn doom(&mut self, is_doomed: bool) {
+        self.is_doomed = is_doomed;
     }
 
     /// Its process dies. Of what was on its way to the disk, some arrived, and some of what was to

@@ -3,6 +3,7 @@
 mod containers;
 mod histories;
 mod offers;
+mod patience;
 mod streams;
 mod views;
 
@@ -10,6 +11,7 @@ pub(crate) use self::{
     containers::Containers,
     histories::Histories,
     offers::OfferBook,
+    patience::Patience,
     streams::Streams,
     views::{View, equal},
 };
@@ -42,6 +44,8 @@ pub(crate) struct Checks {
     pub(crate) noted: Histories,
     /// What the present master has offered.
     pub(crate) offers: OfferBook,
+    /// How long masters wait for frameworks.
+    pub(crate) patience: Patience,
     /// What masters say on their streams.
     pub(crate) streams: Streams,
 }

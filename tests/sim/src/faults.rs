@@ -58,8 +58,8 @@ impl Faults {
             loss,
             duplication,
             delay_millis: dice.between(1, 400),
-            mishaps: dice.between(0, 16),
-            period: dice.seconds(20, 300),
+            mishaps: dice.between(0, 30),
+            period: dice.seconds(20, 400),
             forgetfulness,
             mischief,
         }

@@ -19,6 +19,7 @@ pub(crate) use self::work::{Item, Work};
 use crate::{
     checks::View,
     network::{Peer, Side},
+    plan,
     scene::{Happening, Scene},
     trace::compact,
 };
@@ -130,6 +131,9 @@ impl FrameworkNode {
 
     fn start(&mut self, scene: &mut Scene) {
         self.process = Some(Process::default());
+        if scene.dice.chance(scene.faults.mischief) {
+            self.become_another(scene);
+        }
         self.dial(scene);
         scene.after(TICK, self.happening(FrameworkTurn::Tick));
     }
@@ -146,12 +150,26 @@ impl FrameworkNode {
         if process.link.is_none() {
             return self.dial_later(scene);
         }
-        let suppressed = if process.suppressed {
+        let call = calls::subscribe(self.info.clone(), self.suppressed());
+        self.call(&call, scene);
+    }
+
+    /// It says something else of itself from now on, as a new version of its program does.
+    fn become_another(&mut self, scene: &mut Scene) {
+        let id = self.info.id.take();
+        (self.info, self.roles) = plan::framework_info(&self.info.name, &mut scene.dice);
+        self.info.id = id;
+    }
+
+    /// The roles for which it wants no offers.
+    fn suppressed(&self) -> Vec<String> {
+        let process = self.process.as_ref();
+        let suppressed = process.is_some_and(|process| process.suppressed);
+        if suppressed {
             self.roles.clone()
         } else {
             Vec::new()
-        };
-        self.call(&calls::subscribe(self.info.clone(), suppressed), scene);
+        }
     }
 
     fn dial_later(&mut self, scene: &mut Scene) {
@@ -264,8 +282,12 @@ impl FrameworkNode {
 
     /// The master ends the subscription and says why.
     fn refused(&mut self, message: &str, scene: &mut Scene) {
-        if message != "Framework has been removed" {
-            scene.fail(format_args!("{:?} hears: {message}", self.info.id));
+        match message {
+            "Framework has been removed" => {}
+            // A subscription of an earlier life came late. As with the SDK the program ends, and
+            // somebody starts it again.
+            "Framework failed over" => return self.die(scene),
+            _ => scene.fail(format_args!("{:?} hears: {message}", self.info.id)),
         }
         self.info.id = None;
         self.work.begin_anew();
@@ -305,8 +327,27 @@ impl FrameworkNode {
             return self.hang_up(scene);
         }
         if process.subscribed && self.goal != Goal::TearDown {
+            self.err(scene);
             self.ask(ASK_AFTER, scene);
             self.tend(scene);
+        }
+    }
+
+    /// Does what frameworks rarely do: becomes another, or kills what it wants.
+    fn err(&mut self, scene: &mut Scene) {
+        if scene.dice.chance(scene.faults.mischief / 3.0) {
+            self.become_another(scene);
+            self.call(&calls::update(self.info.clone(), self.suppressed()), scene);
+        }
+        if scene.dice.chance(scene.faults.mischief) {
+            let task = self
+                .work
+                .open()
+                .next()
+                .map(|(id, known)| (id.clone(), known.agent.clone()));
+            if let Some((id, agent)) = task {
+                self.call(&calls::kill(&id, Some(&agent), None), scene);
+            }
         }
     }
 
@@ -434,9 +475,9 @@ impl FrameworkNode {
         Duration::from_secs_f64(self.info.failover_timeout())
     }
 
-    /// It dies before it says what follows from the next thing it writes down.
-    pub(crate) const fn doom(&mut self) {
-        self.is_doomed = true;
+    /// Whether it dies before it says what follows from the next thing it writes down.
+    pub(crate) const fn doom(&mut self, is_doomed: bool) {
+        self.is_doomed = is_doomed;
     }
 
     /// Its process dies, and starts again after a while.
@@ -456,6 +497,10 @@ impl FrameworkNode {
         self.life += 1;
         self.is_doomed = false;
         if let Some(link) = process.link {
+            if scene.dice.chance(0.3) {
+                // Its machine died with it: the master still believes in it for a while.
+                scene.sever(link);
+            }
             scene.close(link, Side::Peer);
         }
         scene.after(span, self.happening(FrameworkTurn::Start));

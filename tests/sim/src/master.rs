@@ -8,7 +8,7 @@ use tepui_master_core::{
     Action, AgentCommand, Change, Config, ConnectionId, Effect, Effects, Event, FrameworkEvent,
     Master, Notice, OperatorCall, Record, RecordKind, Recovered, RequestId, SchedulerCall, wire,
 };
-use tepui_model::{OfferId, Time};
+use tepui_model::{FrameworkId, OfferId, Time};
 use tepui_proto::{
     services::{AgentMessage, MasterMessage},
     v1::{self, scheduler},
@@ -180,6 +180,13 @@ impl MasterNode {
             let framework = scene.checks.streams.framework(connection);
             framework.is_some_and(|framework| scene.checks.offers.are_live(&offers, framework))
         });
+        if let Event::Call { .. } | Event::Operator { .. } = event {
+            let subscribed = subscribed(&event, scene);
+            scene
+                .checks
+                .patience
+                .sees(scene.now, &event, subscribed.as_ref());
+        }
         let mut effects = Effects::new();
         core.apply(scene.now, event, &mut effects);
         core.check()
@@ -234,6 +241,7 @@ impl MasterNode {
             }
         }
         for effect in batch.deeds.into_iter().take(most) {
+            judge_patience(&effect, scene);
             let kept = |kind, key: &str| self.registry.contains_key(&(kind, key.to_owned()));
             let held = scene.checks.streams.leaves(&effect, kept);
             scene.hold(held);
@@ -241,9 +249,9 @@ impl MasterNode {
         }
     }
 
-    /// Its next event is its last.
-    pub(crate) const fn doom(&mut self) {
-        self.is_doomed = true;
+    /// Whether its next event is its last.
+    pub(crate) const fn doom(&mut self, is_doomed: bool) {
+        self.is_doomed = is_doomed;
     }
 
     /// The process dies. Of what was on its way to the registry, some arrived, and some of what
@@ -286,6 +294,29 @@ impl MasterNode {
             scene.after(HEARTBEAT, Happening::Heartbeat(connection));
         }
     }
+}
+
+fn judge_patience(effect: &Effect, scene: &mut Scene) {
+    let (now, patience) = (scene.now, &mut scene.checks.patience);
+    match effect {
+        Effect::Persist(Change::Put(Record::RemovedFramework { id, .. })) => {
+            let held = patience.removed(now, id);
+            scene.hold(held);
+        }
+        Effect::ToFramework {
+            connection,
+            event: FrameworkEvent::Subscribed { framework_id, .. },
+        } => patience.welcomes(connection.0, framework_id),
+        _ => {}
+    }
+}
+
+/// The framework that is subscribed on the stream of an event.
+fn subscribed(event: &Event, scene: &Scene) -> Option<FrameworkId> {
+    let Event::Call { connection, .. } = event else {
+        return None;
+    };
+    scene.checks.streams.framework(connection.0).cloned()
 }
 
 /// The offers that a call accepts, and on which stream.

@@ -50,14 +50,22 @@ pub(crate) fn master(dice: &mut Dice) -> Config {
 
 /// The machines of a run.
 pub(crate) fn machines(dice: &mut Dice) -> Vec<AgentInfo> {
-    let count = dice.between(1, 6);
+    let count = dice.between(1, 6) as usize;
     (0..count).map(|index| machine(index, dice)).collect()
 }
 
-fn machine(index: u64, dice: &mut Dice) -> AgentInfo {
+/// A machine. Its agent may be given other resources when it is started again.
+pub(crate) fn machine(index: usize, dice: &mut Dice) -> AgentInfo {
     let (cpus, memory) = (dice.between(4, 8), dice.between(4096, 8192));
+    let reserved = match dice.chance(0.3) {
+        true => format!(
+            "cpus({role}):1;mem({role}):512;",
+            role = dice.pick(&ROLES[1..])
+        ),
+        false => String::new(),
+    };
     let total = resources(&format!(
-        "cpus:{cpus};mem:{memory};disk:1000;ports:[31000-31019]"
+        "{reserved}cpus:{cpus};mem:{memory};disk:1000;ports:[31000-31019]"
     ));
     let wire = v1::AgentInfo {
         hostname: format!("machine-{index}"),
@@ -88,7 +96,8 @@ fn framework(index: usize, dice: &mut Dice) -> FrameworkNode {
     FrameworkNode::new(index, info, roles, work)
 }
 
-fn framework_info(name: &str, dice: &mut Dice) -> (v1::FrameworkInfo, Vec<String>) {
+/// What a framework says of itself. It may say something else when it is started again.
+pub(crate) fn framework_info(name: &str, dice: &mut Dice) -> (v1::FrameworkInfo, Vec<String>) {
     let first = dice.index(ROLES.len());
     let count = dice.between(1, 2) as usize;
     let roles: Vec<String> = ROLES
@@ -144,9 +153,11 @@ fn service(dice: &mut Dice) -> Item {
 
 fn item(cpus: u64, memory: u64, wants_port: bool, is_service: bool) -> Item {
     let cpus = cpus as f64 / 1000.0;
-    Item::new(
-        resources(&format!("cpus:{cpus};mem:{memory}")),
-        wants_port,
-        is_service,
-    )
+    let reserved = |role: &str| resources(&format!("cpus({role}):{cpus};mem({role}):{memory}"));
+    let reserved = ROLES[1..]
+        .iter()
+        .map(|name| (role(name), reserved(name)))
+        .collect();
+    let plain = resources(&format!("cpus:{cpus};mem:{memory}"));
+    Item::new(plain, reserved, wants_port, is_service)
 }

@@ -26,7 +26,7 @@ const MOST_EVENTS: u64 = 2_000_000;
 /// How often it is looked whether a run has come further.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How often operators tell the master of agents that have left.
+/// How often operators look for agents that the master waits for in vain.
 const TIDIED_EVERY_MICROS: u64 = 60_000_000;
 
 /// How long the work may take once the faults have stopped: longer than every patience together.
@@ -250,13 +250,14 @@ impl World {
     /// Goes on to the next stage when this one is over.
     fn look(&mut self) {
         self.scene.after(LOOK_EVERY, Happening::Look);
-        if self.scene.micros().is_multiple_of(TIDIED_EVERY_MICROS) {
+        let is_time = self.scene.micros().is_multiple_of(TIDIED_EVERY_MICROS);
+        if is_time && !matches!(self.stage, Stage::Faults(_)) {
             self.tidy();
         }
         let now = self.scene.now;
         let stage = match self.stage {
             Stage::Faults(until) if until <= now => {
-                self.scene.faults = Faults::none();
+                self.clear_up();
                 Stage::Work(now + WORK_WITHIN)
             }
             Stage::Work(_) if self.all_satisfied() => Stage::Settling(now + SETTLED_AFTER),

@@ -1,8 +1,8 @@
 //! Many seeds, each a cluster of its own under faults of its own.
 //!
-//! `TEPUI_SIM_SEEDS` says how many (1,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
-//! fail are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all that
-//! happens in it.
+//! `TEPUI_SIM_SEEDS` says how many (2,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
+//! fail are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all
+//! that happens in it.
 
 use std::{
     collections::BTreeMap,
@@ -16,9 +16,10 @@ use std::{
     thread,
 };
 
+use tepui_model::TaskState;
 use tepui_sim::{Figures, Outcome, Weather, run};
 
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 2000;
 
 /// When so many have failed, no more are played.
 const MOST_FAILURES: usize = 20;
@@ -47,7 +48,16 @@ struct Played {
     failures: BTreeMap<u64, String>,
 }
 
-/// Plays seeds on all cores.
+impl Played {
+    fn add(&mut self, seed: u64, outcome: Result<Outcome, String>) {
+        match outcome {
+            Ok(outcome) => self.figures.add(&outcome.figures),
+            Err(text) => drop(self.failures.insert(seed, text)),
+        }
+    }
+}
+
+/// Plays seeds on all cores; a panic names those that failed.
 fn play_all(first: u64, count: u64, weather: Weather) -> Figures {
     let next = AtomicU64::new(first);
     let played = Mutex::new(Played::default());
@@ -60,10 +70,7 @@ fn play_all(first: u64, count: u64, weather: Weather) -> Figures {
             }
             let outcome = play(seed, weather);
             let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
-            match outcome {
-                Ok(outcome) => played.figures.add(&outcome.figures),
-                Err(text) => drop(played.failures.insert(seed, text)),
-            }
+            played.add(seed, outcome);
             if played.failures.len() >= MOST_FAILURES {
                 return;
             }
@@ -94,4 +101,52 @@ fn every_promise_holds_under_faults() {
     let count = number("TEPUI_SIM_SEEDS").unwrap_or(SEEDS);
     let figures = play_all(first, count, Weather::Foul);
     println!("{count} seeds: {figures:?}");
+    if count < SEEDS {
+        return;
+    }
+    // The runs are worth something only if they lead everywhere.
+    let told = |state| figures.told.get(&state).copied().unwrap_or(0);
+    let never: Vec<_> = TaskState::ALL
+        .into_iter()
+        .filter(|state| told(*state) == 0)
+        .collect();
+    assert_eq!(never, [TaskState::Starting], "the agent has no such state");
+    assert!(
+        u64::from(figures.master_restarts) > count / 2,
+        "{figures:?}"
+    );
+}
+
+#[test]
+fn without_faults_no_task_is_lost_and_no_work_is_done_twice() {
+    if number("TEPUI_SIM_SEED").is_some() {
+        return;
+    }
+    let figures = play_all(0, 100, Weather::Fair);
+    let expected = [
+        TaskState::Staging,
+        TaskState::Running,
+        TaskState::Killing,
+        TaskState::Finished,
+        TaskState::Failed,
+        TaskState::Killed,
+    ];
+    let others = figures
+        .told
+        .keys()
+        .filter(|state| !expected.contains(state));
+    assert_eq!(others.count(), 0, "{figures:?}");
+    assert_eq!(figures.master_restarts, 0);
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    if number("TEPUI_SIM_SEED").is_some() {
+        return;
+    }
+    for seed in 0..50 {
+        let (once, again) = (play(seed, Weather::Foul), play(seed, Weather::Foul));
+        assert_eq!(once, again, "seed {seed}");
+    }
+    assert_ne!(play(1, Weather::Foul), play(2, Weather::Foul));
 }

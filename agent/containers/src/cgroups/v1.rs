@@ -15,9 +15,9 @@ use cgroups_rs::fs::{
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, kill_listed,
-    mounts::Hierarchy, read, read_keyed, read_number, read_processes, remove_tree,
-    report_statistics, write,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names,
+    is_clean_cache, kill_listed, mounts::Hierarchy, read, read_keyed, read_number, read_processes,
+    remove_tree, report_statistics, write,
 };
 use crate::{
     Bytes, Usage,
@@ -345,7 +345,8 @@ impl Group for V1Group {
 
     fn reclaim(&self) {
         let Some(memory) = &self.memory else { return };
-        if read_keyed(&memory.path().join("memory.stat"), "cache").is_some_and(|bytes| bytes > 0) {
+        let statistics = memory.path().join("memory.stat");
+        if is_clean_cache(&statistics, "cache", ["dirty", "writeback"]) {
             // What cannot be let go of now stays until the kernel needs the memory.
             let _ = write(&memory.path().join("memory.force_empty"), 0);
         }

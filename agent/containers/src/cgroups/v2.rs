@@ -15,9 +15,9 @@ use cgroups_rs::fs::{
 };
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, is_gone,
-    kill_listed, read, read_keyed, read_number, read_processes, remove_tree, report_statistics,
-    write,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names,
+    is_clean_cache, is_gone, kill_listed, read, read_keyed, read_number, read_processes,
+    remove_tree, report_statistics, write,
 };
 use crate::{
     Bytes, Usage,
@@ -257,9 +257,13 @@ impl Group for V2Group {
     }
 
     fn reclaim(&self) {
-        if read_keyed(&self.file("memory.stat"), "file").is_some_and(|bytes| bytes > 0) {
-            // What cannot be let go of now stays until the kernel needs the memory. Before 5.19,
-            // all of it.
+        if is_clean_cache(
+            &self.file("memory.stat"),
+            "file",
+            ["file_dirty", "file_writeback"],
+        ) {
+            // What cannot be let go of now stays until the kernel needs the memory. Before
+            // 5.19, all of it.
             let all = read_number(&self.file("memory.current")).unwrap_or(0);
             let _ = write(&self.file("memory.reclaim"), all);
         }

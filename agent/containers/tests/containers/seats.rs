@@ -117,5 +117,7 @@ async fn the_seat_of_a_dead_agent_is_removed_by_the_next() {
     let machine = machine.restart();
     machine.runtime.recover().await;
     assert!(!seat.exists());
-    assert!(!fs::exists(format!("/proc/{}", waiting[0])).unwrap());
+    soon("it is gone", || {
+        !fs::exists(format!("/proc/{}", waiting[0])).unwrap()
+    });
 }

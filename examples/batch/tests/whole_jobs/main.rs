@@ -104,6 +104,27 @@ async fn a_framework_that_comes_back_goes_on_with_its_jobs_and_keeps_their_resul
     framework.stop().await;
 }
 
+/// What a launch means is on disk before it is sent: a framework that dies in between must ask what
+/// became of it, and try again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_that_is_lost_with_the_framework_is_made_again() {
+    let (master, work_dir) = (Master::start(&["a"]).await, TempDir::new().unwrap());
+    let mut framework = Framework::start(&master, &work_dir).await;
+    master.ignore_launches();
+    let file = "{name: lost, cpus: 1, input: {lines: [a]}, stages: [{map: {command: cat}}]}";
+    let id = framework.submit(file).await;
+    timeout(PATIENCE, master.hear_launches_after_one())
+        .await
+        .unwrap();
+    framework.stop().await;
+    let mut framework = Framework::start(&master, &work_dir).await;
+    let job = framework.succeeds(&id).await;
+    assert_eq!((job.failures, job.losses), (0, 1));
+    assert_eq!(master.tasks(), ["lost-1.0.0.2"]);
+    assert_eq!(framework.result(&id).await, "a\n");
+    framework.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_fails_ends_the_job_with_its_reason_and_its_log() {
     let (master, work_dir) = (Master::start(&["a"]).await, TempDir::new().unwrap());

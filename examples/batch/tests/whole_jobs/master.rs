@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use tepui_sdk::{
@@ -45,6 +46,8 @@ struct State {
     offers: BTreeMap<String, String>,
     offers_made: u64,
     wants_offers: bool,
+    /// How many acceptances were ignored, while they are.
+    ignored_launches: Option<u32>,
     /// How many tasks may be launched; any number if none is set.
     allowance: Option<usize>,
     tasks: BTreeMap<String, Task>,
@@ -82,9 +85,27 @@ impl Master {
         self.state.lock().unwrap()
     }
 
-    /// The ids of all tasks that were ever launched.
+    /// The ids of all tasks that ever ran.
     pub(crate) fn tasks(&self) -> Vec<String> {
-        self.state().tasks.keys().cloned().collect()
+        let state = self.state();
+        let ran = state
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.state != TaskState::TaskLost);
+        ran.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Hears no acceptance of offers any more, as if each were lost on its way.
+    pub(crate) fn ignore_launches(&self) {
+        self.state().ignored_launches = Some(0);
+    }
+
+    /// Waits until an acceptance was ignored, then hears them again.
+    pub(crate) async fn hear_launches_after_one(&self) {
+        while self.state().ignored_launches == Some(0) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.state().ignored_launches = None;
     }
 
     /// The names of the agents on which tasks of this stage were launched.
@@ -112,7 +133,13 @@ impl Master {
         state.offer();
     }
 
+    /// A stream that another one took the place of is not heard any more (Mesos: FWK-02).
     fn called(&self, call: Call, outgoing: &Outgoing) {
+        let current = self.state().stream.clone();
+        let is_current = current.is_some_and(|stream| stream.same_channel(outgoing));
+        if !is_current && call.r#type() != call::Type::Subscribe {
+            return;
+        }
         match call.r#type() {
             call::Type::Subscribe => {
                 self.state()
@@ -137,7 +164,7 @@ impl Master {
                     task.end = None;
                 }
             }
-            call::Type::Reconcile => self.state().reconcile(),
+            call::Type::Reconcile => self.state().reconcile(call.reconcile.unwrap()),
             _ => {}
         }
     }
@@ -145,6 +172,10 @@ impl Master {
     fn accept(&self, accept: call::Accept) {
         let mut state = self.state();
         let agent = state.take_back(&accept.offer_ids);
+        if let Some(ignored) = &mut state.ignored_launches {
+            *ignored += 1;
+            return;
+        }
         for task in accept
             .operations
             .into_iter()
@@ -152,7 +183,9 @@ impl Master {
         {
             let id = task.task_id.value.clone();
             let Some(agent) = agent.as_ref().and_then(|name| state.agent(name)) else {
-                state.tasks.insert(id.clone(), Task::lost());
+                state
+                    .tasks
+                    .insert(id.clone(), Task::unknown(TaskState::TaskLost));
                 state.tell(&id);
                 continue;
             };
@@ -198,11 +231,12 @@ impl Master {
 }
 
 impl Task {
-    fn lost() -> Self {
-        let message = "there is no such agent".to_owned();
+    /// A task that never ran.
+    fn unknown(state: TaskState) -> Self {
+        let message = "there is no such task or agent".to_owned();
         Self {
             agent: "none".into(),
-            state: TaskState::TaskLost,
+            state,
             message,
             end: None,
         }
@@ -272,14 +306,28 @@ impl State {
             .last()
     }
 
-    fn reconcile(&self) {
-        for id in self.tasks.keys() {
-            self.tell(id);
+    /// Says how the tasks that were named are, or all that are known; one that is named and not
+    /// known is gone, for every agent is registered (Mesos: REC-02).
+    fn reconcile(&self, asked: call::Reconcile) {
+        let named = asked.tasks.into_iter().map(|task| task.task_id.value);
+        let mut ids: Vec<String> = named.collect();
+        if ids.is_empty() {
+            ids = self.tasks.keys().cloned().collect();
+        }
+        for id in ids {
+            if self.tasks.contains_key(&id) {
+                self.tell(&id);
+            } else {
+                self.say(&id, &Task::unknown(TaskState::TaskGone));
+            }
         }
     }
 
     fn tell(&self, id: &str) {
-        let task = &self.tasks[id];
+        self.say(id, &self.tasks[id]);
+    }
+
+    fn say(&self, id: &str, task: &Task) {
         let status = v1::TaskStatus {
             task_id: v1::TaskId {
                 value: id.to_owned(),

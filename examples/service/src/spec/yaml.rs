@@ -413,4 +413,14 @@ kill_grace: 10
             assert!(error(text).contains(expected), "{text}\n  {}", error(text));
         }
     }
+
+    #[test]
+    fn an_app_has_as_many_ports_as_the_limit_and_no_more() {
+        let text = |count: usize| {
+            let ports: Vec<_> = (0..count).map(|n| format!("p{n}")).collect();
+            format!("{{name: a, command: x, ports: [{}]}}", ports.join(", "))
+        };
+        assert!(from_yaml(&text(limits::MAX_PORTS)).is_ok());
+        assert!(error(&text(limits::MAX_PORTS + 1)).contains("`ports` has 65 names"));
+    }
 }

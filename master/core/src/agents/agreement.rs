@@ -121,7 +121,7 @@ impl Master {
         let was_over = task.is_over();
         task.advance(state);
         if task.is_over() && !was_over {
-            let (role, resources) = (task.role.clone(), task.info.resources.clone());
+            let (role, resources) = (task.role.clone(), task.resources.clone());
             self.allocator.recover(key, &role, agent, &resources, None);
         }
     }

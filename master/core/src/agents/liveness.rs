@@ -87,6 +87,7 @@ impl Master {
         let horizon = self.now - self.config.registry_max_agent_age;
         while let Some(id) = self.agents.unreachable.pop_stale(horizon, limit) {
             effects.persist(Change::Delete(RecordKind::Unreachable, id.to_string()));
+            self.forget_unreachable_tasks_on(&id);
         }
         while let Some(id) = self.agents.gone.pop_stale(horizon, limit) {
             effects.persist(Change::Delete(RecordKind::Gone, id.to_string()));
@@ -95,6 +96,19 @@ impl Master {
             Timer::RegistryGc,
             self.now + self.config.registry_gc_interval,
         );
+    }
+
+    /// The tasks of an agent that nobody waits for any more are unknown from now on, as they would
+    /// be after a restart of the master.
+    fn forget_unreachable_tasks_on(&mut self, agent: &AgentId) {
+        for key in self.frameworks.keys() {
+            let Some(framework) = self.frameworks.get_mut(key) else {
+                continue;
+            };
+            for id in framework.unreachable.of_agent(agent) {
+                framework.unreachable.remove(&id);
+            }
+        }
     }
 
     /// Ends the stream of an agent that is taken out of the tables.

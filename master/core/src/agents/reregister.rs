@@ -12,7 +12,6 @@ use crate::{
     frameworks::FrameworkState,
     notices::Notice,
     record::{Change, RecordKind},
-    timers::Timer,
 };
 
 /// Where an agent was before it came back.
@@ -122,9 +121,6 @@ impl Master {
         effects: &mut Effects,
     ) -> AgentKey {
         let recovered = self.agents.recovered.remove(&id);
-        if self.agents.recovered.is_empty() {
-            self.timers.cancel(Timer::RecoveredAgents);
-        }
         if self.agents.unreachable.remove(&id).is_some() {
             let kind = RecordKind::Unreachable;
             effects.persist(Change::Delete(kind, id.to_string()));

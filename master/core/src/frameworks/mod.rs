@@ -111,8 +111,11 @@ impl Frameworks {
         self.iter().map(|framework| framework.key).collect()
     }
 
+    /// Whether a framework is history, though its tasks may still be ending.
     pub(crate) fn is_removed(&self, id: &FrameworkId) -> bool {
-        self.removed.contains_key(id)
+        let known = self.by_id.get(id).and_then(|key| self.get(*key));
+        let is_ending = known.is_some_and(|known| known.state == FrameworkState::Ending);
+        is_ending || self.removed.contains_key(id)
     }
 
     /// Remembers that a framework is removed. Gives the id that is forgotten for it, if any.

@@ -97,7 +97,7 @@ impl Master {
         }
         let task = Arc::new(task);
         agent.tasks.insert((key, task.id.clone()));
-        let state = Task::staging(Arc::clone(&task), grant.role.clone());
+        let state = Task::staging(&framework.id, &agent.id, &task);
         framework.tasks.insert(task.id.clone(), state);
         if let Some(connection) = agent.connection {
             let command = AgentCommand::RunTask {

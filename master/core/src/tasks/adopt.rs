@@ -40,7 +40,9 @@ impl Master {
         info.allocation_role = Some(role.clone());
         info.agent_id = agent.id.clone();
         let info = Arc::new(info);
-        let mut task = Task::known(Arc::clone(&info), role.clone(), latest);
+        let mut task = Task::staging(&framework.id, &agent.id, &info);
+        task.state = latest.state;
+        task.keep(latest);
         let lost = framework.unreachable.remove(&info.id);
         task.kill = lost.and_then(|lost| lost.kill);
         if !task.is_over() {

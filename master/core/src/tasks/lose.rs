@@ -58,7 +58,7 @@ impl Master {
         };
         task.state = status.state;
         task.keep(status.clone());
-        let (role, resources) = (task.role.clone(), task.info.resources.clone());
+        let (role, resources) = (task.role.clone(), task.resources.clone());
         let agent = task.agent_id().clone();
         framework.unreachable.insert(task, self.now, limit);
         if let Some(agent) = self.agents.by_id.get(&agent).copied() {
@@ -81,7 +81,7 @@ impl Master {
         let was_over = task.is_over();
         task.state = status.state;
         task.keep(status.clone());
-        let (role, resources) = (task.role.clone(), task.info.resources.clone());
+        let (role, resources) = (task.role.clone(), task.resources.clone());
         let agent = task.agent_id().clone();
         if let Some(agent) = self.agents.by_id.get(&agent).copied().filter(|_| !was_over) {
             self.allocator.recover(key, &role, agent, &resources, None);

@@ -9,9 +9,13 @@ mod unreachable;
 mod update;
 
 use core::time::Duration;
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
-use tepui_model::{AgentId, Role, StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus};
+use prost::Message;
+use tepui_model::{
+    AgentId, FrameworkId, Resources, Role, StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus,
+};
+use tepui_proto::v1;
 
 pub(crate) use self::{
     status::{Verdict, from_master},
@@ -19,12 +23,17 @@ pub(crate) use self::{
 };
 use crate::limits::MAX_STATUSES_PER_TASK;
 
-/// One task.
+/// One task. Of its description only what decides something is kept apart; a whole one takes
+/// kilobytes, and there may be a million.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
-    pub(crate) info: Arc<TaskInfo>,
+    id: TaskId,
+    agent_id: AgentId,
+    pub(crate) resources: Resources,
     /// The role that its resources are allocated to.
     pub(crate) role: Role,
+    /// What operators see of it, packed.
+    picture: Box<[u8]>,
     /// The newest state, which may be ahead of what the framework has been told.
     pub(crate) state: TaskState,
     /// What the framework has been told last.
@@ -50,34 +59,43 @@ pub(crate) struct KillWish {
 
 impl Task {
     /// A task that is about to be sent to its agent.
-    pub(crate) fn staging(info: Arc<TaskInfo>, role: Role) -> Self {
-        let state = TaskState::Staging;
+    pub(crate) fn staging(framework: &FrameworkId, agent: &AgentId, info: &TaskInfo) -> Self {
+        let mut picture = info.to_task(framework, TaskState::Staging);
+        picture.resources.clear();
         Self {
-            info,
-            role,
-            state,
+            id: info.id.clone(),
+            agent_id: agent.clone(),
+            resources: info.resources.clone(),
+            role: info.allocation_role.clone().unwrap_or_default(),
+            picture: picture.encode_to_vec().into_boxed_slice(),
+            state: TaskState::Staging,
             told: None,
             statuses: Vec::new(),
             kill: None,
         }
     }
 
-    /// A task that an agent brings.
-    pub(crate) fn known(info: Arc<TaskInfo>, role: Role, latest: TaskStatus) -> Self {
-        let mut task = Self {
-            state: latest.state,
-            ..Self::staging(info, role)
-        };
-        task.keep(latest);
-        task
+    pub(crate) const fn id(&self) -> &TaskId {
+        &self.id
     }
 
-    pub(crate) fn id(&self) -> &TaskId {
-        &self.info.id
+    pub(crate) const fn agent_id(&self) -> &AgentId {
+        &self.agent_id
     }
 
-    pub(crate) fn agent_id(&self) -> &AgentId {
-        &self.info.agent_id
+    /// The task as the API shows it.
+    pub(crate) fn to_wire(&self) -> v1::Task {
+        // The bytes are our own, and what they were made of had been decoded.
+        let picture = v1::Task::decode(&*self.picture).unwrap_or_default();
+        let uuid = self.told.and_then(|told| told.uuid);
+        v1::Task {
+            state: v1::TaskState::from(self.state).into(),
+            resources: self.resources.to_proto(Some(&self.role)),
+            statuses: self.statuses.iter().map(v1::TaskStatus::from).collect(),
+            status_update_state: self.told.map(|told| v1::TaskState::from(told.state).into()),
+            status_update_uuid: uuid.map(StatusUuid::to_vec),
+            ..picture
+        }
     }
 
     /// Whether it has ended, so that it takes no resources. What is LOST may come back, but as a
@@ -117,6 +135,7 @@ impl Task {
         if self.statuses.len() >= MAX_STATUSES_PER_TASK {
             self.statuses.remove(0);
         }
+        self.statuses.reserve_exact(1);
         self.statuses.push(status);
     }
 }
@@ -147,6 +166,22 @@ mod tests {
             task.keep(TaskStatus::new(id.clone(), TaskState::Running));
         }
         assert_eq!(task.statuses.len(), MAX_STATUSES_PER_TASK);
+    }
+
+    #[test]
+    fn a_task_is_shown_as_it_was_described_in_little_memory() {
+        let task = testing::task("t");
+        let wire = task.to_wire();
+        assert_eq!(
+            (wire.name.as_str(), wire.task_id.value.as_str()),
+            ("t", "t")
+        );
+        assert_eq!(
+            wire.resources,
+            testing::resources("cpus:1").to_proto(Some(&task.role))
+        );
+        let bytes = size_of::<Task>() + task.picture.len();
+        assert!(bytes < 500, "{bytes} bytes");
     }
 
     #[test]

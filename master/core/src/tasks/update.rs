@@ -131,7 +131,7 @@ impl Master {
             state,
         });
         if ended {
-            let (role, resources) = (task.role.clone(), task.info.resources.clone());
+            let (role, resources) = (task.role.clone(), task.resources.clone());
             self.allocator.recover(key, &role, agent, &resources, None);
         }
     }

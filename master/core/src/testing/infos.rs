@@ -1,15 +1,14 @@
 //! The tasks, frameworks and agents of tests, and how tests name what they see.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use tepui_model::{
-    AgentId, AgentInfo, Capabilities, Capability, FrameworkInfo, Reason, Resources, Role, TaskInfo,
-    TaskState, TaskStatus,
+    AgentId, AgentInfo, Capabilities, Capability, FrameworkId, FrameworkInfo, Reason, Resources,
+    Role, TaskId, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::v1;
 
-use crate::{AgentCommand, Config, tasks::Task};
+use crate::{AgentCommand, Config, KnownTask, tasks::Task};
 
 pub(crate) fn config() -> Config {
     Config::new(v1::MasterInfo {
@@ -98,10 +97,25 @@ pub(crate) fn task_info(id: &str, agent: &AgentId, resources: &str) -> v1::TaskI
     }
 }
 
+/// A task that some agent says it has.
+pub(crate) fn known_task(framework: &FrameworkId, id: &str, state: TaskState) -> KnownTask {
+    let wire = task_info(id, &AgentId::new("agent").unwrap(), "cpus:1");
+    KnownTask {
+        framework_id: framework.clone(),
+        task: TaskInfo::try_from(wire).unwrap(),
+        latest: TaskStatus::new(TaskId::new(id).unwrap(), state),
+    }
+}
+
 /// A task that is not in a cluster.
 pub(crate) fn task(id: &str) -> Task {
     let wire = task_info(id, &AgentId::new("agent").unwrap(), "cpus:1");
-    Task::staging(Arc::new(TaskInfo::try_from(wire).unwrap()), Role::default())
+    let info = TaskInfo::try_from(wire).unwrap();
+    Task::staging(
+        &FrameworkId::new("framework").unwrap(),
+        &info.agent_id,
+        &info,
+    )
 }
 
 /// What a status says in short.

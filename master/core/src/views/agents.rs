@@ -56,7 +56,7 @@ impl Master {
             let framework = self.frameworks.get(*key);
             let task = framework.and_then(|framework| framework.tasks.get(id));
             if let Some(task) = task.filter(|task| !task.is_over()) {
-                allocated.add(&task.role, &task.info.resources);
+                allocated.add(&task.role, &task.resources);
             }
         }
         allocated

@@ -40,7 +40,7 @@ impl Master {
         }
         let mut allocated = Allocated::default();
         for task in framework.tasks.values().filter(|task| !task.is_over()) {
-            allocated.add(&task.role, &task.info.resources);
+            allocated.add(&task.role, &task.resources);
         }
         get_frameworks::Framework {
             framework_info: v1::FrameworkInfo::clone(&framework.info.wire),

@@ -60,7 +60,7 @@ impl Master {
             }
             for task in framework.tasks.values().filter(|task| !task.is_over()) {
                 let known = roles.entry(task.role.clone()).or_default();
-                known.allocated += &task.info.resources;
+                known.allocated += &task.resources;
             }
         }
         for (_, held) in self.offers.iter() {

@@ -1,7 +1,6 @@
 //! GET_TASKS.
 
-use tepui_model::FrameworkId;
-use tepui_proto::v1::{self, master::response::GetTasks};
+use tepui_proto::v1::master::response::GetTasks;
 
 use crate::{Master, tasks::Task};
 
@@ -11,33 +10,18 @@ impl Master {
     pub fn get_tasks(&self) -> GetTasks {
         let mut view = GetTasks::default();
         for framework in self.frameworks.iter() {
-            let id = &framework.id;
             view.tasks
-                .extend(framework.tasks.values().map(|task| task_view(id, task)));
+                .extend(framework.tasks.values().map(Task::to_wire));
             let lost = framework.unreachable.iter();
             view.unreachable_tasks
-                .extend(lost.map(|lost| task_view(id, &lost.task)));
+                .extend(lost.map(|lost| lost.task.to_wire()));
             let completed = framework.completed.iter();
-            view.completed_tasks
-                .extend(completed.map(|task| task_view(id, task)));
+            view.completed_tasks.extend(completed.map(Task::to_wire));
         }
         for framework in &self.frameworks.completed {
             let tasks = framework.tasks.iter();
-            view.completed_tasks
-                .extend(tasks.map(|task| task_view(&framework.id, task)));
+            view.completed_tasks.extend(tasks.map(Task::to_wire));
         }
         view
-    }
-}
-
-fn task_view(framework: &FrameworkId, task: &Task) -> v1::Task {
-    let told = task.told;
-    v1::Task {
-        statuses: task.statuses.iter().map(v1::TaskStatus::from).collect(),
-        status_update_state: told.map(|told| v1::TaskState::from(told.state).into()),
-        status_update_uuid: told
-            .and_then(|told| told.uuid)
-            .map(tepui_model::StatusUuid::to_vec),
-        ..task.info.to_task(framework, task.state)
     }
 }

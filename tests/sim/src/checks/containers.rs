@@ -27,6 +27,11 @@ impl Containers {
         self.machines.push((total, BTreeMap::new()));
     }
 
+    /// A machine has so much to give from now on.
+    pub(crate) fn resize(&mut self, machine: usize, total: Resources) {
+        self.machines[machine].0 = total;
+    }
+
     /// A program begins to run.
     pub(crate) fn starts(
         &mut self,

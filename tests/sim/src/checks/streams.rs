@@ -64,6 +64,11 @@ impl Streams {
                 self.durable(record);
                 Ok(())
             }
+            Effect::Persist(Change::Delete(RecordKind::RemovedFramework, id)) => {
+                // It is forgotten, and may come back as if it had never been.
+                self.removed.retain(|removed| removed.as_str() != id);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

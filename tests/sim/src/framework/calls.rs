@@ -29,6 +29,20 @@ pub(super) fn subscribe(framework_info: v1::FrameworkInfo, suppressed_roles: Vec
     }
 }
 
+pub(super) fn update(framework_info: v1::FrameworkInfo, suppressed_roles: Vec<String>) -> Call {
+    let framework_id = framework_info.id.clone();
+    let update = call::UpdateFramework {
+        framework_info,
+        suppressed_roles,
+        offer_constraints: None,
+    };
+    Call {
+        framework_id,
+        update_framework: Some(update),
+        ..of(Type::UpdateFramework)
+    }
+}
+
 pub(super) fn launch(offers: &[OfferId], tasks: Vec<v1::TaskInfo>, filters: Filters) -> Call {
     let operation = v1::offer::Operation {
         r#type: Some(v1::offer::operation::Type::Launch.into()),

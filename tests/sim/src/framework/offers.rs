@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use tepui_model::{Filters, Offer, OfferId, Resources, TaskId};
+use tepui_model::{
+    Filters, Offer, OfferId, Quantity, Ranges, Resources, TaskId, Traits, Value, time,
+};
 use tepui_proto::v1;
 
 use super::{FrameworkNode, FrameworkTurn, calls};
@@ -71,7 +73,9 @@ impl FrameworkNode {
         let most = scene.dice.between(1, MOST_TASKS as u64) as usize;
         let mut chosen = Vec::new();
         for (index, item) in self.work.needy(scene.now) {
-            let mut wanted = item.resources.clone();
+            let reserved = item.reserved.get(&offers[0].role);
+            let reserved = reserved.filter(|reserved| left.contains(reserved));
+            let mut wanted = reserved.unwrap_or(&item.resources).clone();
             if item.wants_port {
                 let port = left.ports().take_first(1);
                 if port.is_empty() {
@@ -104,9 +108,9 @@ impl super::Process {
     }
 }
 
-fn ports(ports: &tepui_model::Ranges) -> Resources {
-    let value = tepui_model::Value::Ranges(ports.clone());
-    Resources::from_item(&tepui_model::Traits::plain(), "ports", &value)
+fn ports(ports: &Ranges) -> Resources {
+    let value = Value::Ranges(ports.clone());
+    Resources::from_item(&Traits::plain(), "ports", &value)
 }
 
 fn task(
@@ -120,11 +124,11 @@ fn task(
         true => Behaviour::service(&mut scene.dice),
         false => Behaviour::job(&mut scene.dice),
     };
-    let is_too_large = scene.dice.chance(scene.faults.mischief);
-    let wanted = match is_too_large {
-        true => wanted.clone() + &offer.resources,
-        false => wanted.clone(),
-    };
+    let mut wanted = wanted.clone();
+    if scene.dice.chance(scene.faults.mischief) {
+        let cpus = Value::Scalar(Quantity::from_units(1000));
+        wanted.insert(&Traits::plain(), "cpus", &cpus);
+    }
     let grace = scene.dice.chance(0.5).then(|| scene.dice.seconds(0, 8));
     let limit = scene
         .dice
@@ -141,7 +145,7 @@ fn task(
             ..v1::CommandInfo::default()
         }),
         kill_policy: grace.map(calls::kill_policy),
-        max_completion_time: limit.map(tepui_model::time::span_to),
+        max_completion_time: limit.map(time::span_to),
         ..v1::TaskInfo::default()
     }
 }

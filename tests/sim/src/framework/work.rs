@@ -4,13 +4,15 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use tepui_model::{AgentId, Resources, TaskId, TaskState, Time};
+use tepui_model::{AgentId, Resources, Role, TaskId, TaskState, Time};
 
 /// One thing to be done.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     /// What a task for it takes.
     pub(crate) resources: Resources,
+    /// The same, of what is reserved to a role.
+    pub(crate) reserved: BTreeMap<Role, Resources>,
     /// Whether it also wants a port.
     pub(crate) wants_port: bool,
     /// It is never done: a task is to run until the framework ends.
@@ -19,9 +21,15 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    pub(crate) const fn new(resources: Resources, wants_port: bool, is_service: bool) -> Self {
+    pub(crate) const fn new(
+        resources: Resources,
+        reserved: BTreeMap<Role, Resources>,
+        wants_port: bool,
+        is_service: bool,
+    ) -> Self {
         Self {
             resources,
+            reserved,
             wants_port,
             is_service,
             is_done: false,
@@ -155,19 +163,19 @@ impl Work {
 
     /// Whether every item is done, or a task runs for it, and no other task is left.
     pub(super) fn is_satisfied(&self) -> bool {
-        let runs = |index: usize| {
-            let tasks: Vec<_> = self
-                .open()
-                .filter(|(_, known)| known.item == index)
-                .collect();
-            matches!(tasks[..], [(_, known)] if known.state == TaskState::Running)
-        };
         let idle = |index: usize| !self.open().any(|(_, known)| known.item == index);
         let mut items = self.items.iter().enumerate();
         items.all(|(index, item)| match (item.is_service, item.is_done) {
-            (true, _) => runs(index),
+            (true, _) => self.runs(index),
             (false, is_done) => is_done && idle(index),
         })
+    }
+
+    /// Whether exactly one task is left for an item, and runs.
+    fn runs(&self, index: usize) -> bool {
+        let mut tasks = self.open().filter(|(_, known)| known.item == index);
+        let first = tasks.next();
+        tasks.next().is_none() && first.is_some_and(|(_, it)| it.state == TaskState::Running)
     }
 
     /// Whether nothing is left of what was launched.
@@ -177,16 +185,15 @@ impl Work {
 
     /// What is not as it should be, for who looks into a run.
     pub(super) fn describe(&self) -> String {
-        let undone = self
-            .items
-            .iter()
-            .filter(|item| !item.is_done && !item.is_service)
+        let items = self.items.iter().enumerate();
+        let undone = items
+            .filter(|(index, item)| !item.is_done && !self.runs(*index))
             .count();
         let open: Vec<String> = self
             .open()
             .map(|(id, known)| format!("{id} {} on {}", known.state, known.agent))
             .collect();
-        format!("{undone} jobs are not done; open: {}", open.join(", "))
+        format!("{undone} items are undone; open: {}", open.join(", "))
     }
 }
 
@@ -199,7 +206,7 @@ mod tests {
     }
 
     fn work(is_service: bool) -> Work {
-        let item = Item::new(Resources::new(), false, is_service);
+        let item = Item::new(Resources::new(), BTreeMap::new(), false, is_service);
         Work::new("w".to_owned(), vec![item], Duration::from_secs(60))
     }
 

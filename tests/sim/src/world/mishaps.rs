@@ -10,7 +10,7 @@ use tepui_proto::v1::{self, master::call};
 use super::World;
 use crate::{
     agent::{AgentNode, Death},
-    faults::{Mishap, Node},
+    faults::{Faults, Mishap, Node},
     master::operator_call,
     network::Peer,
     scene::Happening,
@@ -34,9 +34,9 @@ impl World {
             Mishap::Dies(Node::Master) => self.master.die(scene),
             Mishap::Dies(Node::Agent(index)) => self.agents[index].die(Death::OfProcess, scene),
             Mishap::Dies(Node::Framework(index)) => self.frameworks[index].die(scene),
-            Mishap::DiesMidway(Node::Master) => self.master.doom(),
-            Mishap::DiesMidway(Node::Agent(index)) => self.agents[index].doom(),
-            Mishap::DiesMidway(Node::Framework(index)) => self.frameworks[index].doom(),
+            Mishap::DiesMidway(Node::Master) => self.master.doom(true),
+            Mishap::DiesMidway(Node::Agent(index)) => self.agents[index].doom(true),
+            Mishap::DiesMidway(Node::Framework(index)) => self.frameworks[index].doom(true),
             Mishap::Sleeps(node) => self.sleep(node),
             Mishap::MachineRestarts(index) => self.agents[index].die(Death::OfMachine, scene),
             Mishap::FrameworkStaysAway(index) => {
@@ -58,9 +58,23 @@ impl World {
         }
     }
 
+    /// Faults are over. Who was to die next lives.
+    pub(super) fn clear_up(&mut self) {
+        self.scene.faults = Faults::none();
+        self.master.doom(false);
+        self.agents.iter_mut().for_each(|agent| agent.doom(false));
+        self.frameworks
+            .iter_mut()
+            .for_each(|framework| framework.doom(false));
+    }
+
     fn sleep(&mut self, node: Node) {
         let span = self.scene.dice.millis(100, 100_000);
-        self.asleep.insert(node, self.scene.now + span);
+        // Who sleeps goes on sleeping: what waits is queued for its waking, in order.
+        let until = self.asleep.entry(node).or_insert(self.scene.now);
+        if *until <= self.scene.now {
+            *until = self.scene.now + span;
+        }
     }
 
     fn partition(&mut self, peer: Peer) {

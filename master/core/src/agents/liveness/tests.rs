@@ -1,9 +1,10 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::TaskState;
+use tepui_model::{TaskId, TaskState};
 
 use crate::{
-    Event, FrameworkEvent, RecordKind,
+    Action, Event, FrameworkEvent, RecordKind,
+    calls::TaskQuery,
     testing::{Cluster, aware, names, seconds},
 };
 
@@ -140,4 +141,21 @@ fn the_registry_keeps_a_bounded_number_of_lost_agents() {
         .map(|(_, key)| key.as_str())
         .collect();
     assert_eq!(left, ["m-S2", "m-S3"]);
+}
+
+#[test]
+fn tasks_of_an_agent_that_the_registry_forgets_are_unknown() {
+    let (mut cluster, scheduler, node) = Cluster::pair(aware());
+    cluster.launch(&scheduler, "t", "cpus:1");
+    cluster.disconnect_agent(&node);
+    cluster.pass(seconds(76));
+    assert_eq!(cluster.update(&scheduler).state, TaskState::Unreachable);
+    cluster.pass(seconds(15 * 24 * 3600));
+    assert!(cluster.master.get_tasks().unreachable_tasks.is_empty());
+    let query = TaskQuery {
+        task_id: TaskId::new("t").unwrap(),
+        agent_id: Some(node.id),
+    };
+    cluster.call(scheduler.connection, Action::Reconcile(vec![query]));
+    assert_eq!(cluster.update(&scheduler).state, TaskState::Unknown);
 }

@@ -3,7 +3,7 @@
 use tepui_model::{AgentId, TaskState};
 
 use crate::{
-    AgentCommand, Event, KnownTask, Notice, RecordKind, Registration,
+    AgentCommand, Event, Notice, RecordKind, Registration,
     testing::{Cluster, agent_info, aware, names, seconds},
 };
 
@@ -128,13 +128,9 @@ fn a_replaced_agent_must_register_anew_also_with_the_next_master() {
 #[test]
 fn an_agent_without_an_id_cannot_bring_tasks() {
     let (mut cluster, scheduler, _) = Cluster::pair(aware());
-    let task = crate::testing::task("t");
     let mut registration = Registration::new(agent_info("two", "cpus:1"));
-    registration.tasks = vec![KnownTask {
-        framework_id: scheduler.id.clone(),
-        task: tepui_model::TaskInfo::clone(&task.info),
-        latest: tepui_model::TaskStatus::new(task.id().clone(), TaskState::Running),
-    }];
+    let running = crate::testing::known_task(&scheduler.id, "t", TaskState::Running);
+    registration.tasks = vec![running];
     let connection = cluster.try_register(registration);
     assert_eq!(names(&cluster.commands(connection)), ["refused"]);
     assert!(cluster.cut_agents.contains(&connection));

@@ -162,12 +162,12 @@ fn a_task_of_a_framework_nobody_describes_is_shut_down() {
     cluster.master.check().unwrap();
     cluster.commands(node.connection);
     let mut registration = crate::Registration::new(node.info.clone());
-    let task = crate::testing::task("x");
-    registration.tasks = vec![crate::KnownTask {
-        framework_id: FrameworkId::new("nameless").unwrap(),
-        task: tepui_model::TaskInfo::clone(&task.info),
-        latest: tepui_model::TaskStatus::new(task.id().clone(), TaskState::Running),
-    }];
+    let running = crate::testing::known_task(
+        &FrameworkId::new("nameless").unwrap(),
+        "x",
+        TaskState::Running,
+    );
+    registration.tasks = vec![running];
     node.connection = cluster.try_register(registration);
     let commands = names(&cluster.commands(node.connection));
     assert_eq!(commands, ["registered", "shutdown nameless"]);

@@ -120,6 +120,21 @@ fn a_master_that_slept_does_not_remove_who_could_not_be_heard() {
 }
 
 #[test]
+fn a_deadline_that_ends_while_the_master_wakes_up_is_not_over() {
+    for slept in [58, 61] {
+        let mut cluster = Cluster::new();
+        let scheduler = cluster.subscribe(with_timeout(60.0));
+        cluster.disconnect_framework(&scheduler);
+        cluster.now += seconds(slept);
+        cluster.apply(crate::Event::Wake);
+        cluster.pass(seconds(14));
+        assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+        cluster.pass(seconds(2));
+        assert!(cluster.master.get_frameworks().frameworks.is_empty());
+    }
+}
+
+#[test]
 fn what_a_framework_refused_is_offered_to_it_again_when_it_is_back() {
     let (mut cluster, scheduler, _) = Cluster::pair(aware());
     let offer = cluster.offer(&scheduler);

@@ -243,3 +243,20 @@ fn removed_frameworks_in_the_registry_are_bounded() {
         .collect();
     assert_eq!(left, ["m-0002", "m-0003"]);
 }
+
+#[test]
+fn a_framework_cannot_come_back_while_its_tasks_end_though_its_id_is_forgotten() {
+    let mut config = crate::testing::config();
+    config.limits.removed_frameworks = 1;
+    let mut cluster = Cluster::with(config);
+    let scheduler = cluster.subscribe(aware());
+    cluster.register("one", "cpus:1;mem:32");
+    cluster.settle();
+    cluster.launch(&scheduler, "t", "cpus:1");
+    cluster.call(scheduler.connection, Action::Teardown);
+    let other = cluster.subscribe(aware());
+    cluster.call(other.connection, Action::Teardown);
+    let again = cluster.try_subscribe(aware().with_id(scheduler.id));
+    let error = cluster.error(again);
+    assert_eq!(error.as_deref(), Some("Framework has been removed"));
+}
