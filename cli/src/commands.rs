@@ -15,22 +15,19 @@ pub(crate) mod roles;
 pub(crate) mod run;
 pub(crate) mod service;
 
-use std::{
-    ffi::OsString,
-    io::{IsTerminal, stderr},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::CommandFactory;
 
 use crate::{
     arguments::{Command, Program},
     failure::Failure,
+    logging,
 };
 
 /// Carries out a command.
 pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
-    log_to_stderr(matches!(command, Command::Master(_) | Command::Agent(_)));
+    logging::to_stderr(logging::default_level(&command));
     match command {
         Command::Master(component) => components::master(component.options),
         Command::Agent(component) => components::agent(component.options),
@@ -68,22 +65,4 @@ fn texts(arguments: impl Iterator<Item = OsString>) -> Vec<String> {
     arguments
         .map(|it| it.to_string_lossy().into_owned())
         .collect()
-}
-
-/// Logs go to standard error: a component tells what it does, a tool only what goes wrong.
-/// `TEPUI_LOG` says otherwise, in the form `level` or `module=level,...`.
-fn log_to_stderr(is_component: bool) {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_env_var("TEPUI_LOG")
-        .with_default_directive(if is_component {
-            tracing_subscriber::filter::LevelFilter::INFO.into()
-        } else {
-            tracing_subscriber::filter::LevelFilter::ERROR.into()
-        })
-        .from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .init();
 }

@@ -30,6 +30,13 @@ pub(crate) struct Batch {
     command: Command,
 }
 
+impl Batch {
+    /// Whether this is the framework itself, and not a question to it.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+}
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Run the framework itself: it runs what is submitted

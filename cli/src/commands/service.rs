@@ -22,6 +22,13 @@ pub(crate) struct Service {
     command: Command,
 }
 
+impl Service {
+    /// Whether this is the framework itself, and not a question to it.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+}
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Run the framework itself: it keeps what was deployed running
