@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tepui_model::{AgentId, ExecutorId, Filters, OfferId, TaskId};
+use tepui_model::{AgentId, ExecutorId, Filters, OfferId, OperationId, TaskId};
 use tepui_proto::v1::{
     self,
     scheduler::{Call, call, call::Type},
@@ -41,15 +41,6 @@ pub(crate) fn accept(
     Call {
         accept: Some(accept),
         ..of(Type::Accept)
-    }
-}
-
-/// The operation that launches `tasks`.
-pub(crate) fn launch(tasks: Vec<v1::TaskInfo>) -> v1::offer::Operation {
-    v1::offer::Operation {
-        r#type: Some(v1::offer::operation::Type::Launch.into()),
-        launch: Some(v1::offer::operation::Launch { task_infos: tasks }),
-        ..Default::default()
     }
 }
 
@@ -96,11 +87,36 @@ pub(crate) fn acknowledge(agent: &AgentId, task: &TaskId, uuid: Vec<u8>) -> Call
     }
 }
 
+pub(crate) fn acknowledge_operation(
+    agent: &AgentId,
+    operation: &OperationId,
+    uuid: Vec<u8>,
+) -> Call {
+    let acknowledge = call::AcknowledgeOperationStatus {
+        agent_id: Some(agent.into()),
+        resource_provider_id: None,
+        uuid,
+        operation_id: operation.into(),
+    };
+    Call {
+        acknowledge_operation_status: Some(acknowledge),
+        ..of(Type::AcknowledgeOperationStatus)
+    }
+}
+
 /// Asks for the state of `tasks`; of all that the master knows when there are none.
 pub(crate) fn reconcile(tasks: Vec<call::reconcile::Task>) -> Call {
     Call {
         reconcile: Some(call::Reconcile { tasks }),
         ..of(Type::Reconcile)
+    }
+}
+
+/// Asks for the state of `operations`; of all that the master knows when there are none.
+pub(crate) fn reconcile_operations(operations: Vec<call::reconcile_operations::Operation>) -> Call {
+    Call {
+        reconcile_operations: Some(call::ReconcileOperations { operations }),
+        ..of(Type::ReconcileOperations)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tepui_model::{AgentId, ExecutorId, Filters, Offer, OfferId, Role, TaskId};
+use tepui_model::{AgentId, ExecutorId, Filters, Offer, OfferId, OperationId, Role, TaskId};
 use tepui_proto::v1;
 use tokio::sync::mpsc;
 
-use crate::{KnownTask, Matches, calls};
+use crate::{KnownOperation, KnownTask, Matches, Operations};
 
 /// What the session is asked to do, in the order of asking.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) enum Command {
         grace: Option<Duration>,
     },
     Reconcile(Vec<KnownTask>),
+    ReconcileOperations(Vec<KnownOperation>),
     Revive(Vec<Role>),
     Suppress(Vec<Role>),
     Message {
@@ -41,8 +42,15 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
     pub(crate) agent: AgentId,
-    pub(crate) task: TaskId,
+    pub(crate) about: Subject,
     pub(crate) uuid: [u8; 16],
+}
+
+/// What an update is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Task(TaskId),
+    Operation(OperationId),
 }
 
 /// Talks to the master on behalf of one framework; a cheap clone, usable from any task.
@@ -70,17 +78,20 @@ impl Driver {
     /// Launches `tasks` on `offers`, which are of one agent and one role; the rest of them is
     /// declined with `filters`.
     pub async fn accept(&self, offers: Vec<OfferId>, tasks: Vec<v1::TaskInfo>, filters: Filters) {
-        self.accept_operations(offers, vec![calls::launch(tasks)], filters)
+        self.accept_operations(offers, Operations::new().launch(tasks), filters)
             .await;
     }
 
-    /// Applies `operations` to `offers`, one after the other.
+    /// Applies `operations` to `offers`, one after the other: what one makes, the next can use.
+    ///
+    /// What becomes of one that has an id comes as [`Event::Operation`](crate::Event::Operation).
     pub async fn accept_operations(
         &self,
         offers: Vec<OfferId>,
-        operations: Vec<v1::offer::Operation>,
+        operations: Operations,
         filters: Filters,
     ) {
+        let operations = operations.into();
         self.tell(Command::Accept {
             offers,
             operations,
@@ -129,6 +140,12 @@ impl Driver {
     /// that were launched through it or were named in [`Options`](crate::Options).
     pub async fn reconcile(&self, tasks: Vec<KnownTask>) {
         self.tell(Command::Reconcile(tasks)).await;
+    }
+
+    /// Asks what became of `operations`; of every one the master knows of this framework when
+    /// empty.
+    pub async fn reconcile_operations(&self, operations: Vec<KnownOperation>) {
+        self.tell(Command::ReconcileOperations(operations)).await;
     }
 
     /// Asks for offers again, in `roles` or, when empty, in all; forgets every filter there.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tepui_model::{AgentId, ExecutorId, FrameworkId, Offer, OfferId, TaskStatus};
+use tepui_model::{
+    AgentId, ExecutorId, FrameworkId, Offer, OfferId, OperationId, Resources, StatusUuid,
+    TaskStatus,
+};
 use tepui_proto::v1::{self, scheduler::event::Type};
 
 use crate::limits;
@@ -19,6 +22,8 @@ pub enum Event {
     Rescinded(OfferId),
     /// A task changed, or is reported again. At least once, in order, per task.
     Update(TaskStatus),
+    /// An operation that was given an id changed, or is reported again: at least once.
+    Operation(OperationUpdate),
     /// An agent or an executor is gone.
     Failure(Failure),
     /// An executor sent this.
@@ -36,6 +41,23 @@ pub struct Subscription {
     pub master: Option<v1::MasterInfo>,
     /// How often it sends a heartbeat.
     pub heartbeat: Duration,
+}
+
+/// What became of an operation that was given an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationUpdate {
+    /// The framework's name for it.
+    pub operation_id: OperationId,
+    /// How far it has come.
+    pub state: v1::OperationState,
+    /// More about it, for people.
+    pub message: Option<String>,
+    /// What it made of the resources, once it is finished.
+    pub converted: Resources,
+    /// Where.
+    pub agent_id: Option<AgentId>,
+    /// Names the update when it wants to be acknowledged, which the session does.
+    pub uuid: Option<StatusUuid>,
 }
 
 /// An agent is gone, or one executor on it.
@@ -90,13 +112,12 @@ impl Incoming {
                 let update = event.update.ok_or("no `update`")?;
                 Event::Update(text(TaskStatus::try_from(update.status))?)
             }
+            Type::UpdateOperationStatus => Event::Operation(operation(event)?),
             Type::Failure => Event::Failure(failure(event)?),
             Type::Message => Event::Message(message(event)?),
-            Type::Heartbeat
-            | Type::Unknown
-            | Type::InverseOffers
-            | Type::RescindInverseOffer
-            | Type::UpdateOperationStatus => return Ok(Self::Quiet),
+            Type::Heartbeat | Type::Unknown | Type::InverseOffers | Type::RescindInverseOffer => {
+                return Ok(Self::Quiet);
+            }
         };
         Ok(Self::Deliver(delivered))
     }
@@ -134,6 +155,22 @@ fn offers(event: v1::scheduler::Event) -> Vec<Offer> {
         .into_iter()
         .filter_map(readable)
         .collect()
+}
+
+fn operation(event: v1::scheduler::Event) -> Result<OperationUpdate, String> {
+    let update = event.update_operation_status;
+    let status = update.ok_or("no `update_operation_status`")?.status;
+    let (converted, _) = text(Resources::from_proto(&status.converted_resources))?;
+    let id = status.operation_id.as_ref().ok_or("no `operation_id`")?;
+    let uuid = status.uuid.as_ref().map(|uuid| uuid.value.as_slice());
+    Ok(OperationUpdate {
+        operation_id: text(OperationId::try_from(id))?,
+        state: status.state(),
+        agent_id: text(status.agent_id.as_ref().map(AgentId::try_from).transpose())?,
+        uuid: text(uuid.map(StatusUuid::try_from).transpose())?,
+        message: status.message,
+        converted,
+    })
 }
 
 fn failure(event: v1::scheduler::Event) -> Result<Failure, String> {

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use tepui_model::{Offer, OfferId, TaskStatus};
 
-use crate::{Driver, Error, Event, Failure, Message, Options, Subscription, connect};
+use crate::{
+    Driver, Error, Event, Failure, Message, OperationUpdate, Options, Subscription, connect,
+};
 
 /// What a callback returns. An error ends the session: the update being handled stays
 /// unacknowledged and comes again in the framework's next life.
@@ -25,6 +27,12 @@ pub trait Framework: Send {
     /// A task changed, or is reported again: at least once, in order per task. It is acknowledged
     /// when this has returned.
     async fn update(&mut self, driver: &Driver, status: TaskStatus) -> Outcome;
+
+    /// An operation that was given an id changed, or is reported again: at least once. It is
+    /// acknowledged when this has returned.
+    async fn operation(&mut self, _driver: &Driver, _update: OperationUpdate) -> Outcome {
+        Ok(())
+    }
 
     /// This offer is gone.
     async fn rescinded(&mut self, _driver: &Driver, _offer: OfferId) -> Outcome {
@@ -78,6 +86,7 @@ async fn handle(framework: &mut impl Framework, driver: &Driver, event: Event) -
         Event::Offers(offers) => framework.offers(driver, offers).await,
         Event::Rescinded(offer) => framework.rescinded(driver, offer).await,
         Event::Update(status) => framework.update(driver, status).await,
+        Event::Operation(update) => framework.operation(driver, update).await,
         Event::Failure(failure) => framework.failure(driver, failure).await,
         Event::Message(message) => framework.message(driver, message).await,
         Event::Disconnected(reason) => framework.disconnected(driver, reason).await,

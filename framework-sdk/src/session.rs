@@ -28,10 +28,10 @@ use self::{
     wishes::Wishes,
 };
 use crate::{
-    Error, Event, KnownTask, Masters, Options, Subscription,
+    Error, Event, KnownOperation, KnownTask, Masters, OperationUpdate, Options, Subscription,
     backoff::Backoff,
     calls,
-    driver::{Acknowledgement, Command},
+    driver::{Acknowledgement, Command, Subject},
     event::Incoming,
     events::Delivery,
     limits,
@@ -211,6 +211,11 @@ impl Session {
         match Incoming::read(event) {
             Ok(Incoming::Subscribed(subscription)) => self.subscribed(subscription).await,
             Ok(Incoming::Deliver(Event::Update(status))) => self.updated(status).await,
+            Ok(Incoming::Deliver(Event::Operation(update))) => {
+                let acknowledgement = acknowledgement_of(&update);
+                self.deliver_once(Event::Operation(update), acknowledgement)
+                    .await
+            }
             Ok(Incoming::Deliver(event)) => {
                 self.tell(event, None);
                 Ok(())
@@ -260,6 +265,16 @@ impl Session {
     async fn updated(&mut self, status: TaskStatus) -> Result<(), End> {
         self.tracked.heard(&status);
         let acknowledgement = acknowledgement(&status);
+        self.deliver_once(Event::Update(status), acknowledgement)
+            .await
+    }
+
+    /// Delivers what was not delivered before, and acknowledges again what was handled.
+    async fn deliver_once(
+        &mut self,
+        event: Event,
+        acknowledgement: Option<Acknowledgement>,
+    ) -> Result<(), End> {
         let before = acknowledgement
             .as_ref()
             .map(|a| self.duplicates.deliver(a.uuid));
@@ -267,7 +282,7 @@ impl Session {
             (Some(Delivered::Handled), Some(again)) => self.acknowledge(again).await,
             (Some(Delivered::Pending), _) => Ok(()),
             (_, acknowledgement) => {
-                self.tell(Event::Update(status), acknowledgement);
+                self.tell(event, acknowledgement);
                 Ok(())
             }
         }
@@ -281,9 +296,13 @@ impl Session {
             self.unsent.truncate(limits::REMEMBERED_UPDATES);
             return Ok(());
         }
-        let Acknowledgement { agent, task, uuid } = handled;
-        self.send(calls::acknowledge(&agent, &task, uuid.to_vec()))
-            .await
+        let Acknowledgement { agent, about, uuid } = handled;
+        let uuid = uuid.to_vec();
+        self.send(match about {
+            Subject::Task(task) => calls::acknowledge(&agent, &task, uuid),
+            Subject::Operation(operation) => calls::acknowledge_operation(&agent, &operation, uuid),
+        })
+        .await
     }
 
     async fn obey(&mut self, command: Command) -> Result<(), End> {
@@ -302,6 +321,9 @@ impl Session {
                 calls::kill(&task, agent.as_ref(), grace)
             }
             Command::Reconcile(tasks) => return self.ask(tasks).await,
+            Command::ReconcileOperations(operations) => {
+                calls::reconcile_operations(operations.iter().map(KnownOperation::query).collect())
+            }
             Command::Revive(roles) => {
                 self.wishes.wish(&roles, true, self.subscribed);
                 calls::revive(names(&roles))
@@ -379,7 +401,17 @@ fn acknowledgement(status: &TaskStatus) -> Option<Acknowledgement> {
     let (uuid, agent) = (status.uuid.as_ref()?, status.agent_id.clone()?);
     Some(Acknowledgement {
         agent,
-        task: status.task_id.clone(),
+        about: Subject::Task(status.task_id.clone()),
+        uuid: *uuid.as_bytes(),
+    })
+}
+
+/// The same for an operation.
+fn acknowledgement_of(update: &OperationUpdate) -> Option<Acknowledgement> {
+    let (uuid, agent) = (update.uuid.as_ref()?, update.agent_id.clone()?);
+    Some(Acknowledgement {
+        agent,
+        about: Subject::Operation(update.operation_id.clone()),
         uuid: *uuid.as_bytes(),
     })
 }

@@ -3,7 +3,7 @@
 mod played;
 
 use tepui_model::{Filters, OfferId, TaskId, TaskState};
-use tepui_proto::v1::scheduler::call::Type;
+use tepui_proto::v1::{self, scheduler::call::Type};
 
 use self::played::{Master, Stream};
 use crate::{Driver, Error, Event, Events, KnownTask, Options, Profile, connect};
@@ -115,6 +115,30 @@ async fn a_repeated_update_is_acknowledged_again_and_not_delivered_again() {
     // The update without an uuid is the master's own and is not acknowledged.
     stream.update("b", TaskState::Finished, Some(3)).await;
     expect_update(&mut events, "b", TaskState::Finished).await;
+}
+
+#[tokio::test]
+async fn what_became_of_an_operation_is_acknowledged_after_it_was_handled() {
+    let mut master = Master::start().await;
+    let (_driver, mut events, mut stream) = subscribed(&mut master).await;
+    let finished = v1::OperationState::OperationFinished;
+    stream.operation("make", finished, Some(1)).await;
+    stream.operation("make", finished, Some(1)).await;
+    // What the master says of its own wants no answer.
+    let unknown = v1::OperationState::OperationUnknown;
+    stream.operation("other", unknown, None).await;
+    for (id, state) in [("make", finished), ("other", unknown)] {
+        match events.next().await {
+            Some(Ok(Event::Operation(update))) => {
+                assert_eq!((update.operation_id.as_str(), update.state), (id, state));
+            }
+            other => panic!("no operation: {other:?}"),
+        }
+    }
+    let acknowledge = stream.call().await.acknowledge_operation_status.unwrap();
+    assert_eq!(acknowledge.operation_id.value, "make");
+    assert_eq!(acknowledge.agent_id.unwrap().value, "agent-1");
+    assert_eq!(acknowledge.uuid, [1; 16]);
 }
 
 #[tokio::test]

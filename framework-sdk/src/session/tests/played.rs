@@ -122,6 +122,33 @@ impl Stream {
         .await;
     }
 
+    pub(super) async fn operation(
+        &mut self,
+        id: &str,
+        state: v1::OperationState,
+        uuid: Option<u8>,
+    ) {
+        let value = |byte: u8| v1::Uuid {
+            value: vec![byte; 16],
+        };
+        let status = v1::OperationStatus {
+            operation_id: Some(v1::OperationId {
+                value: id.to_owned(),
+            }),
+            state: state.into(),
+            agent_id: Some(v1::AgentId {
+                value: "agent-1".to_owned(),
+            }),
+            uuid: uuid.map(value),
+            ..Default::default()
+        };
+        self.send(Event {
+            update_operation_status: Some(event::UpdateOperationStatus { status }),
+            ..of(Type::UpdateOperationStatus)
+        })
+        .await;
+    }
+
     pub(super) async fn error(&mut self, message: &str) {
         let error = event::Error {
             message: message.to_owned(),

@@ -68,7 +68,8 @@ fn a_launch_that_nobody_speaks_of_is_asked_about() {
         },
         ..Default::default()
     };
-    tracked.launched(&[crate::calls::launch(vec![info])], start);
+    let launch: Vec<_> = crate::Operations::new().launch(vec![info]).into();
+    tracked.launched(&launch, start);
     assert_eq!(tracked.due(), start + limits::FIRST_RECONCILE_RETRY);
     let questions = tracked.ask(tracked.due());
     assert_eq!(
