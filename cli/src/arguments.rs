@@ -46,6 +46,14 @@ pub(crate) enum Command {
     Logs(commands::logs::Options),
     /// End a task
     Kill(commands::kill::Options),
+    /// Offer an agent no more and end its tasks
+    Drain(commands::drain::Options),
+    /// Offer an agent no more; its tasks go on
+    Deactivate(commands::membership::Deactivate),
+    /// Offer an agent again
+    Reactivate(commands::membership::Reactivate),
+    /// Give an agent up for good: its tasks are over, and it ends if it returns
+    Gone(commands::membership::Gone),
     /// Keep services running: the container service framework
     Service(commands::service::Service),
     /// Run batch jobs: map, shuffle, reduce

@@ -92,3 +92,99 @@ pub(crate) fn ids_of(task: &v1::Task) -> Result<(FrameworkId, TaskId), Failure> 
         TaskId::new(&task.task_id.value).map_err(Failure::failed)?,
     ))
 }
+
+/// The agent of that name: its id, the end of its id (`S3`), its host name, or that with its port.
+/// An id of the whole form is taken as it is, for an agent that is away is listed nowhere.
+pub(crate) async fn find_agent(operator: &Operator, wanted: &str) -> Result<AgentId, Failure> {
+    let found = operator.agents().await?;
+    let there = found.agents.into_iter().map(|it| it.agent_info);
+    let known: Vec<_> = there.chain(found.recovered_agents).collect();
+    pick_agent(&known, wanted)
+}
+
+fn pick_agent(known: &[v1::AgentInfo], wanted: &str) -> Result<AgentId, Failure> {
+    let id = |info: &v1::AgentInfo| info.id.clone().unwrap_or_default().value;
+    let address = |info: &v1::AgentInfo| {
+        let port = info.port.unwrap_or_default();
+        format!("{}:{port}", info.hostname)
+    };
+    let ending = format!("-{wanted}");
+    let named = |info: &&v1::AgentInfo| {
+        id(info).ends_with(&ending)
+            || info.hostname.eq_ignore_ascii_case(wanted)
+            || address(info).eq_ignore_ascii_case(wanted)
+    };
+    let found: Vec<&v1::AgentInfo> = known.iter().filter(named).collect();
+    let exact = known.iter().any(|info| id(info) == wanted);
+    match (exact, &found[..]) {
+        (true, _) => AgentId::new(wanted).map_err(Failure::failed),
+        (false, [one]) => AgentId::new(id(one)).map_err(Failure::failed),
+        (false, []) => match AgentId::new(wanted) {
+            Ok(whole) if wanted.contains("-S") => Ok(whole),
+            _ => Err(Failure::Failed(format!(
+                "there is no agent '{wanted}'; see `tepui agents -o wide`"
+            ))),
+        },
+        (false, several) => {
+            let name = |info: &&v1::AgentInfo| format!("{} at {}", id(info), address(info));
+            let names: Vec<String> = several.iter().map(name).collect();
+            Err(Failure::Failed(format!(
+                "more than one agent is called '{wanted}': {}; name one by its id",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(id: &str, hostname: &str, port: i32) -> v1::AgentInfo {
+        v1::AgentInfo {
+            id: Some(v1::AgentId {
+                value: id.to_owned(),
+            }),
+            hostname: hostname.to_owned(),
+            port: Some(port),
+            ..v1::AgentInfo::default()
+        }
+    }
+
+    #[test]
+    fn an_agent_is_found_by_its_id_its_end_its_host_or_its_address() {
+        let known = [agent("m-S1", "a", 5051), agent("m-S11", "b", 5051)];
+        for (wanted, found) in [
+            ("m-S1", "m-S1"),
+            ("S1", "m-S1"),
+            ("S11", "m-S11"),
+            ("B", "m-S11"),
+            ("a:5051", "m-S1"),
+            ("m-S7", "m-S7"),
+        ] {
+            assert_eq!(pick_agent(&known, wanted).unwrap().as_str(), found);
+        }
+        let text = pick_agent(&known, "1").unwrap_err().to_string();
+        assert!(text.starts_with("there is no agent '1'; see "), "{text}");
+    }
+
+    #[test]
+    fn a_name_of_several_agents_is_refused_with_all_of_them() {
+        let known = [
+            agent("m-S1", "host", 5051),
+            agent("n-S1", "other", 5051),
+            agent("m-S2", "host", 5052),
+        ];
+        let text = pick_agent(&known, "S1").unwrap_err().to_string();
+        assert!(
+            text.contains("m-S1 at host:5051, n-S1 at other:5051"),
+            "{text}"
+        );
+        let text = pick_agent(&known, "host").unwrap_err().to_string();
+        assert!(
+            text.contains("m-S1 at host:5051, m-S2 at host:5052"),
+            "{text}"
+        );
+        assert_eq!(pick_agent(&known, "host:5052").unwrap().as_str(), "m-S2");
+    }
+}

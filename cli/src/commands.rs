@@ -4,11 +4,13 @@ pub(crate) mod agents;
 pub(crate) mod batch;
 pub(crate) mod components;
 pub(crate) mod dev;
+pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod file;
 pub(crate) mod frameworks;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod membership;
 pub(crate) mod offers;
 pub(crate) mod ps;
 pub(crate) mod roles;
@@ -41,6 +43,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Events(read) => components::block_on(events::run(read)),
         Command::Logs(options) => components::block_on(logs::run(options)),
         Command::Kill(options) => components::block_on(kill::run(options)),
+        Command::Drain(options) => components::block_on(drain::run(options)),
+        Command::Deactivate(options) => components::block_on(membership::deactivate(options)),
+        Command::Reactivate(options) => components::block_on(membership::reactivate(options)),
+        Command::Gone(options) => components::block_on(membership::gone(options)),
         Command::Service(service) => components::block_on(service::run(service)),
         Command::Batch(batch) => components::block_on(batch::run(batch)),
         Command::Completions { shell } => {

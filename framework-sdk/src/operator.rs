@@ -1,5 +1,7 @@
 //! The operator's side of the master: questions, and streams of what happens.
 
+mod changes;
+
 use std::time::Duration;
 
 use tepui_model::{AgentId, FrameworkId, TaskId};

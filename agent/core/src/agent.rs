@@ -1,5 +1,6 @@
 //! The node as a state machine.
 
+mod drain;
 mod kill;
 mod launch;
 mod link;
@@ -29,6 +30,8 @@ pub struct Agent {
     pub(crate) config: Config,
     pub(crate) identity: Option<Identity>,
     standing: Standing,
+    /// An operator drains the agent, and tasks are left.
+    draining: bool,
     link: Link,
     pub(crate) frameworks: BTreeMap<FrameworkId, Framework>,
     pub(crate) tasks: BTreeMap<TaskKey, Task>,
@@ -48,6 +51,8 @@ enum Standing {
     Serving,
     /// The master disowned its id: it ends its tasks, then registers anew.
     Forgetting,
+    /// The master wants it no more: it ends its tasks, then its program ends.
+    Dismissed,
     /// The operator takes it out: it ends its tasks, then unregisters.
     Leaving,
     /// It has left.

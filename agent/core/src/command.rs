@@ -21,6 +21,8 @@ pub enum MasterCommand {
         message: String,
         /// Whether the agent must end its tasks and register anew, without its id.
         forget_identity: bool,
+        /// Whether the program must end instead of registering anew.
+        shut_down: bool,
     },
     /// Are you there?
     Ping,
@@ -53,6 +55,13 @@ pub enum MasterCommand {
     ShutdownFramework {
         /// The framework.
         framework_id: FrameworkId,
+    },
+    /// End every task, and start none until the last is forgotten.
+    Drain {
+        /// The longest that a task gets between SIGTERM and SIGKILL.
+        max_grace_period: Option<Duration>,
+        /// Whether the agent will not come back.
+        mark_gone: bool,
     },
 }
 
@@ -97,6 +106,7 @@ impl TryFrom<services::MasterMessage> for MasterCommand {
             Message::Refused(refused) => Ok(Self::Refused {
                 message: refused.message,
                 forget_identity: refused.forget_identity,
+                shut_down: refused.shut_down,
             }),
             Message::Ping(_) => Ok(Self::Ping),
             Message::RunTask(run) => run_task(run),
@@ -118,6 +128,10 @@ impl TryFrom<services::MasterMessage> for MasterCommand {
             }),
             Message::ShutdownFramework(shutdown) => Ok(Self::ShutdownFramework {
                 framework_id: framework_id(shutdown.framework_id.as_ref())?,
+            }),
+            Message::Drain(drain) => Ok(Self::Drain {
+                max_grace_period: span("max_grace_period", drain.max_grace_period.as_ref())?,
+                mark_gone: drain.mark_gone,
             }),
         }
     }

@@ -313,6 +313,8 @@ const fn cause_number(cause: KillCause) -> u32 {
         KillCause::Asked => 0,
         KillCause::CompletionTime => 1,
         KillCause::Shutdown => 2,
+        KillCause::Drain => 3,
+        KillCause::LastDrain => 4,
     }
 }
 
@@ -321,6 +323,8 @@ fn cause(number: u32) -> Result<KillCause, Damaged> {
         0 => Ok(KillCause::Asked),
         1 => Ok(KillCause::CompletionTime),
         2 => Ok(KillCause::Shutdown),
+        3 => Ok(KillCause::Drain),
+        4 => Ok(KillCause::LastDrain),
         _ => Err(Damaged::new("its kill has an unknown cause")),
     }
 }

@@ -48,10 +48,11 @@ pub struct KnownTask {
 }
 
 /// What this agent can do (Mesos: AGT-08).
-const CAPABILITIES: [v1::agent_info::capability::Type; 4] = [
+const CAPABILITIES: [v1::agent_info::capability::Type; 5] = [
     v1::agent_info::capability::Type::MultiRole,
     v1::agent_info::capability::Type::HierarchicalRole,
     v1::agent_info::capability::Type::ReservationRefinement,
+    v1::agent_info::capability::Type::AgentDraining,
     v1::agent_info::capability::Type::TaskResourceLimits,
 ];
 

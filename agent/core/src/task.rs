@@ -73,6 +73,24 @@ pub enum KillCause {
     CompletionTime,
     /// Its framework is gone, or the agent leaves the cluster.
     Shutdown,
+    /// An operator drains the agent.
+    Drain,
+    /// An operator drains the agent, which will not come back.
+    LastDrain,
+}
+
+impl KillCause {
+    /// The cause that counts when a task that is being killed is to be killed again.
+    pub(crate) const fn then(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Asked | Self::Drain, Self::Drain | Self::LastDrain) => later,
+            _ => self,
+        }
+    }
+
+    pub(crate) const fn is_drain(self) -> bool {
+        matches!(self, Self::Drain | Self::LastDrain)
+    }
 }
 
 /// The order to end a task.

@@ -196,6 +196,7 @@ impl Session {
         let refused = services::Refused {
             message,
             forget_identity,
+            shut_down: false,
         };
         self.send(master_message::Message::Refused(refused)).await;
     }

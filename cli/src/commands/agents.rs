@@ -43,7 +43,7 @@ fn row(agent: &Agent) -> Vec<String> {
     };
     vec![
         format!("{}:{}", info.hostname, info.port.unwrap_or_default()),
-        if agent.active { "active" } else { "inactive" }.to_owned(),
+        state(agent).to_owned(),
         used("cpus"),
         used("mem"),
         used("disk"),
@@ -58,6 +58,18 @@ fn row(agent: &Agent) -> Vec<String> {
             .unwrap_or_default(),
         agent.version.clone(),
     ]
+}
+
+/// How the agent takes part.
+fn state(agent: &Agent) -> &'static str {
+    let drain = agent.drain_info.as_ref().map(v1::DrainInfo::state);
+    match drain {
+        Some(v1::DrainState::Draining) => "draining",
+        Some(v1::DrainState::Drained) => "drained",
+        _ if agent.deactivated() => "deactivated",
+        _ if agent.active => "active",
+        _ => "inactive",
+    }
 }
 
 fn attribute(it: &v1::Attribute) -> String {

@@ -122,6 +122,11 @@ impl Agent {
                     .retain(|_, held| held.framework_id != framework_id);
                 Vec::new()
             }
+            AgentCommand::Drain { .. } => {
+                let ids: Vec<TaskId> = self.tasks.keys().cloned().collect();
+                let killed = |id| self.report(id, TaskState::Killed, "the agent is drained");
+                ids.iter().filter_map(killed).collect()
+            }
         }
     }
 

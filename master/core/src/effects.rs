@@ -130,6 +130,8 @@ pub enum AgentCommand {
         message: String,
         /// The agent must end all its tasks and register anew, without its id.
         forget_identity: bool,
+        /// The agent's program must end instead of registering anew.
+        shut_down: bool,
     },
     /// Answer, please.
     Ping,
@@ -162,6 +164,13 @@ pub enum AgentCommand {
     ShutdownFramework {
         /// This one.
         framework_id: FrameworkId,
+    },
+    /// End every task (Mesos: DRN-01).
+    Drain {
+        /// The longest that a task gets between TERM and KILL; its own policy when unset.
+        max_grace_period: Option<Duration>,
+        /// The agent will not come back (Mesos: DRN-02).
+        mark_gone: bool,
     },
 }
 

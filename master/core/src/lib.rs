@@ -34,7 +34,7 @@ mod views;
 pub mod wire;
 
 pub use self::{
-    agents::{AgentState, AgentStep, IllegalAgentStep},
+    agents::{AgentState, AgentStep, Deactivation, Drain, DrainState, IllegalAgentStep},
     calls::{Action, SchedulerCall},
     config::Config,
     effects::{AgentCommand, Effect, Effects, Ending, FrameworkEvent},

@@ -128,6 +128,7 @@ impl Master {
             Event::Operator { request, call } => self.operate(request, call, effects),
             Event::Wake => self.run_timers(effects),
         }
+        self.settle_drains(effects);
         self.arm_allocation();
     }
 
@@ -156,11 +157,12 @@ impl Master {
             self.allocator.set_weight(role, *weight);
         }
         for agent in recovered.unreachable {
-            self.agents.unreachable.insert(agent.id, agent.since);
+            self.agents.unreachable.insert(agent);
         }
         for agent in recovered.gone {
-            self.agents.gone.insert(agent.id, agent.since);
+            self.agents.gone.insert(agent);
         }
+        self.agents.deactivated = recovered.deactivated.into_iter().collect();
         for agent in recovered.agents {
             if let Some(id) = agent.info.id.clone() {
                 self.agents.recovered.insert(id, agent);

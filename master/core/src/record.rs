@@ -2,9 +2,13 @@
 //!
 //! Records are protobuf, so that fields can be added; the store adds a version and a checksum.
 
+mod operators;
+
 use prost::Message;
 use tepui_model::{AgentId, AgentInfo, FrameworkId, FrameworkInfo, Quantity, Role, Time};
 use tepui_proto::v1;
+
+use crate::agents::Deactivation;
 
 /// A change of the registry.
 #[derive(Clone, Debug)]
@@ -34,17 +38,20 @@ pub enum RecordKind {
     RemovedFramework,
     /// Weights of roles.
     Weight,
+    /// Agents that operators took out of the offers.
+    Deactivated,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Agent,
         Self::Unreachable,
         Self::Gone,
         Self::Framework,
         Self::RemovedFramework,
         Self::Weight,
+        Self::Deactivated,
     ];
 
     /// The name of the kind in a store.
@@ -57,6 +64,7 @@ impl RecordKind {
             Self::Framework => "frameworks",
             Self::RemovedFramework => "removed-frameworks",
             Self::Weight => "weights",
+            Self::Deactivated => "deactivated-agents",
         }
     }
 }
@@ -86,6 +94,13 @@ pub enum Record {
         /// How much.
         weight: Quantity,
     },
+    /// An agent that an operator took out of the offers (Mesos: DRN-01, DRN-03).
+    Deactivated {
+        /// Which.
+        id: AgentId,
+        /// How.
+        deactivation: Deactivation,
+    },
 }
 
 /// An admitted agent.
@@ -106,6 +121,8 @@ pub struct LostAgent {
     pub id: AgentId,
     /// Since when.
     pub since: Time,
+    /// An operator gave it up, so its program must end when it turns up.
+    pub by_operator: bool,
 }
 
 /// A framework that is not removed.
@@ -160,6 +177,14 @@ struct StoredTime {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct StoredLoss {
+    #[prost(uint64, tag = "1")]
+    since: u64,
+    #[prost(bool, tag = "2")]
+    by_operator: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct StoredWeight {
     #[prost(int64, tag = "1")]
     thousandths: i64,
@@ -176,6 +201,7 @@ impl Record {
             Self::Framework(_) => RecordKind::Framework,
             Self::RemovedFramework { .. } => RecordKind::RemovedFramework,
             Self::Weight { .. } => RecordKind::Weight,
+            Self::Deactivated { .. } => RecordKind::Deactivated,
         }
     }
 
@@ -188,6 +214,7 @@ impl Record {
             Self::Framework(framework) => text(framework.info.id.as_ref()),
             Self::RemovedFramework { id, .. } => id.to_string(),
             Self::Weight { role, .. } => role.to_string(),
+            Self::Deactivated { id, .. } => id.to_string(),
         }
     }
 
@@ -207,9 +234,12 @@ impl Record {
                 deadline: framework.deadline.map(Time::as_micros),
             }
             .encode_to_vec(),
-            Self::Unreachable(LostAgent { since, .. })
-            | Self::Gone(LostAgent { since, .. })
-            | Self::RemovedFramework { since, .. } => StoredTime {
+            Self::Unreachable(lost) | Self::Gone(lost) => StoredLoss {
+                since: lost.since.as_micros(),
+                by_operator: lost.by_operator,
+            }
+            .encode_to_vec(),
+            Self::RemovedFramework { since, .. } => StoredTime {
                 since: since.as_micros(),
             }
             .encode_to_vec(),
@@ -217,6 +247,7 @@ impl Record {
                 thousandths: weight.millis(),
             }
             .encode_to_vec(),
+            Self::Deactivated { deactivation, .. } => operators::encode(deactivation),
         }
     }
 
@@ -249,6 +280,10 @@ fn read(kind: RecordKind, key: &str, bytes: &[u8]) -> Result<Record, String> {
             weight: Quantity::from_millis(
                 StoredWeight::decode(bytes).map_err(explain)?.thousandths,
             ),
+        },
+        RecordKind::Deactivated => Record::Deactivated {
+            id: AgentId::new(key).map_err(explain)?,
+            deactivation: operators::decode(bytes)?,
         },
     })
 }
@@ -286,9 +321,11 @@ fn read_framework(key: &str, bytes: &[u8]) -> Result<FrameworkRecord, String> {
 }
 
 fn read_lost(key: &str, bytes: &[u8]) -> Result<LostAgent, String> {
+    let stored = StoredLoss::decode(bytes).map_err(explain)?;
     Ok(LostAgent {
         id: AgentId::new(key).map_err(explain)?,
-        since: read_time(bytes)?,
+        since: Time::from_micros(stored.since),
+        by_operator: stored.by_operator,
     })
 }
 
@@ -313,6 +350,8 @@ pub struct Recovered {
     pub removed_frameworks: Vec<(FrameworkId, Time)>,
     /// Weights of roles.
     pub weights: Vec<(Role, Quantity)>,
+    /// Agents that operators took out of the offers.
+    pub deactivated: Vec<(AgentId, Deactivation)>,
 }
 
 impl Recovered {
@@ -325,6 +364,7 @@ impl Recovered {
             Record::Framework(framework) => self.frameworks.push(framework),
             Record::RemovedFramework { id, since } => self.removed_frameworks.push((id, since)),
             Record::Weight { role, weight } => self.weights.push((role, weight)),
+            Record::Deactivated { id, deactivation } => self.deactivated.push((id, deactivation)),
         }
     }
 }

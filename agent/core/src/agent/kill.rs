@@ -43,6 +43,7 @@ impl Agent {
             grace,
         });
         order.grace = grace;
+        order.cause = order.cause.then(cause);
         let deadline = order.deadline();
         if task.phase == Phase::Launching {
             // The container is killed as soon as it is there.
@@ -52,7 +53,8 @@ impl Agent {
             self.timers.set(Timer::Kill(key.clone()), deadline);
             return self.checkpoint(key, fx);
         }
-        if cause == KillCause::Asked && self.hears_of_killing(key) {
+        let is_told = cause == KillCause::Asked || cause.is_drain();
+        if is_told && self.hears_of_killing(key) {
             self.update(now, key, Outcome::by_executor(TaskState::Killing, ""), fx);
         } else {
             self.checkpoint(key, fx);

@@ -74,6 +74,9 @@ impl Agent {
         if !self.is_serving() {
             return dropped(Reason::AgentDraining, "The agent is leaving the cluster");
         }
+        if self.draining {
+            return dropped(Reason::AgentDraining, "The agent is draining");
+        }
         if framework.terminating {
             return dropped(Reason::FrameworkRemoved, "The framework is being shut down");
         }
@@ -195,6 +198,16 @@ impl Agent {
 
     /// The state for frameworks that know it, or else `TASK_LOST` (Mesos: TSK-11).
     pub(super) fn if_aware(&self, key: &TaskKey, state: TaskState) -> TaskState {
+        self.or_if_aware(key, TaskState::Lost, state)
+    }
+
+    /// The one state, or the other for frameworks that are partition-aware.
+    pub(super) fn or_if_aware(
+        &self,
+        key: &TaskKey,
+        state: TaskState,
+        aware_state: TaskState,
+    ) -> TaskState {
         let aware = |framework: &super::Framework| {
             framework
                 .info
@@ -202,6 +215,6 @@ impl Agent {
                 .has(tepui_model::Capability::PartitionAware)
         };
         let aware = self.frameworks.get(&key.framework).is_some_and(aware);
-        if aware { state } else { TaskState::Lost }
+        if aware { aware_state } else { state }
     }
 }

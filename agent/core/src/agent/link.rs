@@ -47,8 +47,14 @@ impl Agent {
             MasterCommand::Refused {
                 message,
                 forget_identity,
+                shut_down,
             } => {
-                self.refused(now, link, message, forget_identity, fx);
+                self.refused(link, message, fx);
+                if shut_down {
+                    self.dismiss(now, fx);
+                } else if forget_identity && self.standing == Standing::Serving {
+                    self.forget(now, fx);
+                }
             }
             MasterCommand::Ping => {
                 fx.push(Effect::Send {
@@ -75,6 +81,10 @@ impl Agent {
             MasterCommand::ShutdownFramework { framework_id } => {
                 self.shutdown_framework(now, &framework_id, fx);
             }
+            MasterCommand::Drain {
+                max_grace_period,
+                mark_gone,
+            } => self.drain(now, max_grace_period, mark_gone, fx),
         }
     }
 
@@ -118,7 +128,7 @@ impl Agent {
     /// Says who this is, unless it is about to become somebody else.
     fn introduce(&mut self, now: Time, fx: &mut Effects) {
         let Link::Open(link) = self.link else { return };
-        if self.standing == Standing::Forgetting {
+        if matches!(self.standing, Standing::Forgetting | Standing::Dismissed) {
             return;
         }
         self.timers
@@ -189,18 +199,16 @@ impl Agent {
         }
     }
 
-    fn refused(
-        &mut self,
-        now: Time,
-        link: LinkId,
-        message: String,
-        forget_identity: bool,
-        fx: &mut Effects,
-    ) {
+    fn refused(&mut self, link: LinkId, message: String, fx: &mut Effects) {
         fx.note(Note::Refused(message.clone()));
         self.disconnect(link, message, fx);
-        if forget_identity && self.standing == Standing::Serving {
+    }
+
+    /// As [`Agent::forget`], and the program ends with the last task.
+    fn dismiss(&mut self, now: Time, fx: &mut Effects) {
+        if matches!(self.standing, Standing::Serving | Standing::Forgetting) {
             self.forget(now, fx);
+            self.standing = Standing::Dismissed;
         }
     }
 
@@ -271,6 +279,7 @@ impl Agent {
 
     /// Goes on with what waited for the last task to end.
     pub(super) fn settle(&mut self, now: Time, fx: &mut Effects) {
+        self.draining &= !self.tasks.is_empty();
         match self.standing {
             Standing::Forgetting if self.tasks.is_empty() => {
                 self.identity = None;
@@ -278,7 +287,7 @@ impl Agent {
                 self.standing = Standing::Serving;
                 self.introduce(now, fx);
             }
-            Standing::Leaving if self.tasks.is_empty() => self.left(fx),
+            Standing::Leaving | Standing::Dismissed if self.tasks.is_empty() => self.left(fx),
             Standing::Leaving if self.containers.is_empty() => {
                 self.timers
                     .bring_forward(Timer::Leave, now + limits::LAST_WORDS);

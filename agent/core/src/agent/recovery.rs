@@ -71,6 +71,7 @@ impl Agent {
         let mut agent = Self {
             identity: None,
             standing: Standing::Serving,
+            draining: false,
             link: Link::Down,
             frameworks: BTreeMap::new(),
             tasks: BTreeMap::new(),

@@ -96,9 +96,16 @@ impl Children {
         }
     }
 
+    /// The part that ended though nobody told it to. An agent that ended well has left the cluster
+    /// at an operator's word; the rest goes on without it.
     fn ended(&mut self) -> Result<Option<Failure>, Failure> {
-        for running in &mut self.running {
+        let mut left = Vec::new();
+        for (index, running) in self.running.iter_mut().enumerate() {
             if let Some(status) = running.process.try_wait()? {
+                if running.is_agent && status.success() {
+                    left.push(index);
+                    continue;
+                }
                 let log = self.logs.join(format!("{}.log", running.name));
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
                 let lines: Vec<&str> = text.lines().collect();
@@ -109,6 +116,10 @@ impl Children {
                 );
                 return Ok(Some(Failure::Failed(text)));
             }
+        }
+        for index in left.into_iter().rev() {
+            let agent = self.running.remove(index);
+            eprintln!("tepui: {} has left the cluster", agent.name);
         }
         Ok(None)
     }

@@ -74,7 +74,7 @@ impl Master {
             let address = Address::of(&lost.info);
             if self.agents.by_address.contains_key(&address) {
                 // Another agent has registered there since: this one lost its id.
-                self.note_gone(id, effects);
+                self.note_gone(id, false, effects);
             } else {
                 self.note_unreachable(id, effects);
             }
@@ -87,6 +87,7 @@ impl Master {
         let horizon = self.now - self.config.registry_max_agent_age;
         while let Some(id) = self.agents.unreachable.pop_stale(horizon, limit) {
             effects.persist(Change::Delete(RecordKind::Unreachable, id.to_string()));
+            self.forget_deactivation(&id, effects);
             self.forget_unreachable_tasks_on(&id);
         }
         while let Some(id) = self.agents.gone.pop_stale(horizon, limit) {

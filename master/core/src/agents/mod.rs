@@ -1,6 +1,7 @@
 //! Agents: who is there, who may come back, who must not.
 
 mod agreement;
+mod deactivation;
 mod liveness;
 mod lost;
 mod register;
@@ -14,7 +15,10 @@ use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkKey, TaskId, Time};
 use tepui_proto::v1;
 
 pub(crate) use self::lost::LostAgents;
-pub use self::state::{AgentState, AgentStep, IllegalAgentStep};
+pub use self::{
+    deactivation::{Deactivation, Drain, DrainState},
+    state::{AgentState, AgentStep, IllegalAgentStep},
+};
 use crate::{
     events::ConnectionId,
     ids::OfferNumber,
@@ -55,6 +59,11 @@ impl Agent {
     pub(crate) fn address(&self) -> Address {
         Address::of(&self.info)
     }
+
+    /// Whether nothing is left that a drain waits for.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.tasks.is_empty()
+    }
 }
 
 /// Where an agent is reached; only one lives there at a time.
@@ -78,6 +87,10 @@ pub(crate) struct Agents {
     pub(crate) recovered: BTreeMap<AgentId, AgentRecord>,
     pub(crate) unreachable: LostAgents,
     pub(crate) gone: LostAgents,
+    /// Those that operators took out of the offers, of the tables, the registry or unreachable.
+    pub(crate) deactivated: BTreeMap<AgentId, Deactivation>,
+    /// Agents whose last task may be gone since the present event began.
+    pub(crate) emptied: BTreeSet<AgentKey>,
 }
 
 impl Agents {
@@ -89,6 +102,8 @@ impl Agents {
             recovered: BTreeMap::new(),
             unreachable: LostAgents::default(),
             gone: LostAgents::default(),
+            deactivated: BTreeMap::new(),
+            emptied: BTreeSet::new(),
         }
     }
 

@@ -116,8 +116,9 @@ impl Master {
         if is_news {
             effects.persist(agent.record());
         }
+        let agent_id = agent.id.clone();
         let registered = AgentCommand::Registered {
-            agent_id: agent.id.clone(),
+            agent_id: agent_id.clone(),
             master: Arc::clone(&self.info),
             silence_limit: self.config.agent_silence_limit(),
         };
@@ -126,7 +127,9 @@ impl Master {
         self.timers.cancel(Timer::AgentDeadline(key));
         self.timers
             .set(Timer::Ping(key), self.now + self.config.agent_ping_timeout);
-        self.allocator.set_agent_active(key, true);
+        let is_offered = !self.agents.deactivated.contains_key(&agent_id);
+        self.allocator.set_agent_active(key, is_offered);
+        self.tell_drain(key, effects);
         if let Some(agent) = self.agents.get(key).filter(|_| is_news) {
             effects.publish(Notice::AgentAdded(Box::new(self.agent_view(agent))));
         }
@@ -140,6 +143,17 @@ impl Master {
     }
 }
 
+/// Tells an agent that it is not wanted any more, and ends its stream. Its program ends.
+pub(super) fn dismiss(connection: ConnectionId, message: String, effects: &mut Effects) {
+    let refused = AgentCommand::Refused {
+        message,
+        forget_identity: true,
+        shut_down: true,
+    };
+    effects.tell_agent(connection, refused);
+    effects.push(Effect::EndAgent { connection });
+}
+
 /// Tells an agent why it is not registered, and ends its stream.
 pub(super) fn refuse(
     connection: ConnectionId,
@@ -147,13 +161,12 @@ pub(super) fn refuse(
     forget_identity: bool,
     effects: &mut Effects,
 ) {
-    effects.tell_agent(
-        connection,
-        AgentCommand::Refused {
-            message,
-            forget_identity,
-        },
-    );
+    let refused = AgentCommand::Refused {
+        message,
+        forget_identity,
+        shut_down: false,
+    };
+    effects.tell_agent(connection, refused);
     effects.push(Effect::EndAgent { connection });
 }
 

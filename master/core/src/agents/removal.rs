@@ -39,9 +39,10 @@ impl Master {
         let lost = LostAgent {
             id: id.clone(),
             since: self.now,
+            by_operator: false,
         };
-        effects.persist(Change::Put(Record::Unreachable(lost)));
-        self.agents.unreachable.insert(id.clone(), self.now);
+        effects.persist(Change::Put(Record::Unreachable(lost.clone())));
+        self.agents.unreachable.insert(lost);
         self.tell_failure(&id, effects);
     }
 
@@ -58,7 +59,7 @@ impl Master {
         let Some(id) = self.take_out(key, Verdict::Gone, &message, effects) else {
             return;
         };
-        self.note_gone(id, effects);
+        self.note_gone(id, false, effects);
     }
 
     /// An operator gives an agent of the tables up (Mesos: GON-01).
@@ -75,11 +76,12 @@ impl Master {
             let refused = AgentCommand::Refused {
                 message: message.clone(),
                 forget_identity: true,
+                shut_down: true,
             };
             effects.tell_agent(connection, refused);
         }
         if let Some(id) = self.take_out(key, Verdict::GoneByOperator, &message, effects) {
-            self.note_gone(id, effects);
+            self.note_gone(id, true, effects);
         }
     }
 
@@ -100,16 +102,18 @@ impl Master {
         for key in self.frameworks.keys() {
             self.conclude_unreachable(key, id, why, effects);
         }
-        self.note_gone(id.clone(), effects);
+        self.note_gone(id.clone(), true, effects);
     }
 
-    pub(super) fn note_gone(&mut self, id: AgentId, effects: &mut Effects) {
+    pub(super) fn note_gone(&mut self, id: AgentId, by_operator: bool, effects: &mut Effects) {
         let gone = LostAgent {
             id: id.clone(),
             since: self.now,
+            by_operator,
         };
-        effects.persist(Change::Put(Record::Gone(gone)));
-        self.agents.gone.insert(id.clone(), self.now);
+        effects.persist(Change::Put(Record::Gone(gone.clone())));
+        self.forget_deactivation(&id, effects);
+        self.agents.gone.insert(gone);
         self.tell_failure(&id, effects);
     }
 

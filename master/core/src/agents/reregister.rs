@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkId, FrameworkInfo};
 
-use super::{Address, register::refuse};
+use super::{
+    Address,
+    register::{dismiss, refuse},
+};
 use crate::{
     Master,
     effects::{Effect, Effects},
@@ -33,6 +36,10 @@ impl Master {
         mut registration: Registration,
         effects: &mut Effects,
     ) {
+        if self.agents.gone.is_by_operator(&id) {
+            let problem = format!("agent {id} has been marked gone");
+            return dismiss(connection, problem, effects);
+        }
         if self.agents.gone.contains(&id) {
             let problem = format!("agent {id} has been removed; it must register anew");
             return refuse(connection, problem, true, effects);

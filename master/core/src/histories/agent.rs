@@ -111,6 +111,11 @@ impl FakeAgent {
             } => {
                 self.acknowledged(&(framework_id, task_id), uuid);
             }
+            AgentCommand::Drain { .. } => {
+                for id in self.tasks.keys().cloned().collect::<Vec<_>>() {
+                    self.become_state(&id, TaskState::Killed);
+                }
+            }
             AgentCommand::ShutdownFramework { framework_id } => {
                 self.tasks
                     .retain(|(framework, _), _| *framework != framework_id);

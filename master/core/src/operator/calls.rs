@@ -66,6 +66,20 @@ impl Master {
                 let mark = mark.ok_or_else(|| unset("mark_agent_gone"))?;
                 self.mark_agent_gone(&mark.agent_id, effects)
             }
+            call::Type::DrainAgent => {
+                let drain = call.drain_agent.as_ref();
+                self.drain_agent(drain.ok_or_else(|| unset("drain_agent"))?, effects)
+            }
+            call::Type::DeactivateAgent => {
+                let deactivate = call.deactivate_agent.as_ref();
+                let deactivate = deactivate.ok_or_else(|| unset("deactivate_agent"))?;
+                self.deactivate_agent(&deactivate.agent_id, effects)
+            }
+            call::Type::ReactivateAgent => {
+                let reactivate = call.reactivate_agent.as_ref();
+                let reactivate = reactivate.ok_or_else(|| unset("reactivate_agent"))?;
+                self.reactivate_agent(&reactivate.agent_id, effects)
+            }
             _ => self
                 .query(call)
                 .map(|response| OperatorReply::V1(Box::new(response))),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod calls;
+mod drain;
 mod weights;
 
 use core::time::Duration;

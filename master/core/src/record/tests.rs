@@ -7,6 +7,7 @@ fn every_kind() -> Vec<Record> {
     let agent = AgentId::new("m-S0").unwrap();
     let framework = FrameworkId::new("m-0000").unwrap();
     let lost = LostAgent {
+        by_operator: true,
         id: agent.clone(),
         since: Time::from_micros(5),
     };
@@ -30,6 +31,17 @@ fn every_kind() -> Vec<Record> {
         Record::Weight {
             role: role("a/b"),
             weight: Quantity::from_millis(2500),
+        },
+        Record::Deactivated {
+            id: AgentId::new("m-S1").unwrap(),
+            deactivation: Deactivation {
+                drain: Some(crate::Drain {
+                    state: crate::DrainState::Drained,
+                    max_grace_period: Some(core::time::Duration::from_millis(1500)),
+                    mark_gone: true,
+                    since: Time::from_micros(4),
+                }),
+            },
         },
     ]
 }

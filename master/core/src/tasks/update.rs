@@ -180,6 +180,10 @@ impl Master {
         let agent = self.agents.by_id.get(task.agent_id()).copied();
         if let Some(agent) = agent.and_then(|agent| self.agents.get_mut(agent)) {
             agent.tasks.remove(&(key, id.clone()));
+            if agent.is_idle() {
+                let key = agent.key;
+                self.agents.emptied.insert(key);
+            }
         }
         self.complete_task(key, task);
     }

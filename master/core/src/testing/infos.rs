@@ -137,6 +137,7 @@ pub(crate) fn names(commands: &[AgentCommand]) -> Vec<String> {
         AgentCommand::KillTask { task_id, .. } => format!("kill {task_id}"),
         AgentCommand::Acknowledge { task_id, .. } => format!("acknowledge {task_id}"),
         AgentCommand::ShutdownFramework { framework_id } => format!("shutdown {framework_id}"),
+        AgentCommand::Drain { .. } => "drain".to_owned(),
     };
     commands.iter().map(name).collect()
 }

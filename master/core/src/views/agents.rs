@@ -8,7 +8,8 @@ use tepui_proto::v1::{
 use super::Allocated;
 use crate::{
     Master,
-    agents::{Agent, AgentState},
+    agents::{Agent, AgentState, Drain, DrainState},
+    wire::duration_info,
 };
 
 impl Master {
@@ -32,10 +33,12 @@ impl Master {
         let capability = |kind: &v1::agent_info::capability::Type| v1::agent_info::Capability {
             r#type: Some((*kind).into()),
         };
+        let deactivation = self.agents.deactivated.get(&agent.id);
+        let drain = deactivation.and_then(|deactivation| deactivation.drain);
         get_agents::Agent {
             agent_info: v1::AgentInfo::clone(&agent.info.wire),
-            active: agent.state == AgentState::Connected,
-            deactivated: Some(false),
+            active: agent.state == AgentState::Connected && deactivation.is_none(),
+            deactivated: Some(deactivation.is_some()),
             version: agent.version.clone(),
             pid: None,
             registered_time: Some(agent.registered.into()),
@@ -45,8 +48,8 @@ impl Master {
             offered_resources: self.offered_on(agent).to_wire(),
             capabilities: agent.capabilities.iter().map(capability).collect(),
             resource_providers: Vec::new(),
-            drain_info: None,
-            estimated_drain_start_time: None,
+            drain_info: drain.map(drain_info),
+            estimated_drain_start_time: drain.map(|drain| drain.since.into()),
         }
     }
 
@@ -72,5 +75,19 @@ impl Master {
             offered.add(&held.offer.role, &held.offer.resources);
         }
         offered
+    }
+}
+
+fn drain_info(drain: Drain) -> v1::DrainInfo {
+    let state = match drain.state {
+        DrainState::Draining => v1::DrainState::Draining,
+        DrainState::Drained => v1::DrainState::Drained,
+    };
+    v1::DrainInfo {
+        state: state.into(),
+        config: v1::DrainConfig {
+            max_grace_period: drain.max_grace_period.map(duration_info),
+            mark_gone: Some(drain.mark_gone),
+        },
     }
 }

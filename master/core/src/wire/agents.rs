@@ -166,9 +166,11 @@ fn message(command: AgentCommand) -> master_message::Message {
         AgentCommand::Refused {
             message,
             forget_identity,
+            shut_down,
         } => Message::Refused(services::Refused {
             message,
             forget_identity,
+            shut_down,
         }),
         AgentCommand::Ping => Message::Ping(services::Ping {}),
         AgentCommand::RunTask { framework, task } => Message::RunTask(services::RunTask {
@@ -203,6 +205,13 @@ fn message(command: AgentCommand) -> master_message::Message {
                 framework_id: Some(framework_id.into()),
             })
         }
+        AgentCommand::Drain {
+            max_grace_period,
+            mark_gone,
+        } => Message::Drain(services::Drain {
+            max_grace_period: max_grace_period.map(duration_info),
+            mark_gone,
+        }),
     }
 }
 

@@ -230,6 +230,7 @@ fn an_agent_that_died_while_giving_up_its_id_goes_on_with_it() {
     node.master(crate::MasterCommand::Refused {
         message,
         forget_identity: true,
+        shut_down: false,
     });
     node.restart();
     node.connect();

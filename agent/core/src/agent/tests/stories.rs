@@ -338,6 +338,7 @@ fn an_agent_whose_id_is_void_ends_its_tasks_and_registers_anew() {
     node.master(MasterCommand::Refused {
         message: message.clone(),
         forget_identity: true,
+        shut_down: false,
     });
     assert_eq!(node.disconnected, [message]);
     node.connect();
@@ -359,6 +360,7 @@ fn an_agent_that_is_refused_keeps_its_tasks_and_tries_again() {
     node.master(MasterCommand::Refused {
         message,
         forget_identity: false,
+        shut_down: false,
     });
     assert_eq!(node.disconnected, ["not now"]);
     assert_eq!(node.signals, []);
@@ -447,7 +449,7 @@ fn a_registration_on_the_wire_has_everything() {
     let latest = register.tasks[0].latest.as_ref().unwrap();
     assert_eq!(latest.state(), v1::TaskState::TaskStaging);
     assert_eq!(register.frameworks.len(), 1);
-    assert_eq!(register.capabilities.len(), 4);
+    assert_eq!(register.capabilities.len(), 5);
 }
 
 #[test]

@@ -179,6 +179,7 @@ fn every_command_goes_to_the_wire() {
     let refused = AgentCommand::Refused {
         message: "no".to_owned(),
         forget_identity: true,
+        shut_down: false,
     };
     let Message::Refused(refused) = sent(refused) else {
         panic!()
