@@ -3,6 +3,8 @@
 //! To add one, write its file and give it a line in [`BENCHMARKS`].
 
 mod allocator;
+mod cluster;
+mod containers;
 mod report;
 
 use clap::Parser;
@@ -16,11 +18,38 @@ struct Benchmark {
     run: fn(&Settings, &mut Report) -> Result<(), String>,
 }
 
-const BENCHMARKS: &[Benchmark] = &[Benchmark {
-    name: "allocator",
-    about: "allocate() when every offer is declined for good",
-    run: allocator::run,
-}];
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "latency",
+        about: "from ACCEPT to TASK_RUNNING through the real API",
+        run: cluster::latency::run,
+    },
+    Benchmark {
+        name: "run",
+        about: "`tepui run -- true`, the whole process",
+        run: cluster::command::run,
+    },
+    Benchmark {
+        name: "tasks",
+        about: "100 short tasks through the real API on one agent",
+        run: cluster::tasks::run,
+    },
+    Benchmark {
+        name: "many",
+        about: "1,000 tasks at once through the real API on one agent",
+        run: cluster::many::run,
+    },
+    Benchmark {
+        name: "containers",
+        about: "a container's create, start and reap, beside runc where it is installed",
+        run: containers::run,
+    },
+    Benchmark {
+        name: "declineoffers",
+        about: "allocate() when every offer is declined for good",
+        run: allocator::declineoffers::run,
+    },
+];
 
 /// Runs benchmarks and prints one line a figure: `bench NAME key=value ...`.
 #[derive(Debug, Parser)]

@@ -19,9 +19,16 @@ impl Report {
     }
 
     /// Starts a line; it is printed when it is dropped.
-    pub(crate) fn line(&mut self, figure: &str) -> Line {
+    pub(crate) fn line(&mut self) -> Line {
         Line {
-            text: format!("bench {}.{figure}", self.name),
+            text: format!("bench {}", self.name),
+        }
+    }
+
+    /// Starts a line of figures of another kind than the rest of the benchmark's.
+    pub(crate) fn part(&mut self, part: &str) -> Line {
+        Line {
+            text: format!("bench {}.{part}", self.name),
         }
     }
 }
@@ -47,15 +54,20 @@ impl Line {
         let mut busy: Vec<Duration> = spans.iter().map(|span| span.busy).collect();
         walls.sort_unstable();
         busy.sort_unstable();
-        let milliseconds = |sorted: &[Duration], at: usize| {
-            let span = sorted.get(at).copied().unwrap_or_default();
-            format!("{:.3}", span.as_secs_f64() * 1e3)
-        };
-        let (middle, last) = (spans.len() / 2, spans.len().saturating_sub(1));
-        self.with(&format!("{key}_median_ms"), milliseconds(&walls, middle))
-            .with(&format!("{key}_min_ms"), milliseconds(&walls, 0))
-            .with(&format!("{key}_max_ms"), milliseconds(&walls, last))
-            .with(&format!("{key}_cpu_median_ms"), milliseconds(&busy, middle))
+        self.with(&format!("{key}_median_ms"), at(&walls, 50))
+            .with(&format!("{key}_min_ms"), at(&walls, 0))
+            .with(&format!("{key}_max_ms"), at(&walls, 100))
+            .with(&format!("{key}_cpu_median_ms"), at(&busy, 50))
+    }
+
+    /// Adds the percentiles 50 and 99, the least and the most of some times, in milliseconds.
+    pub(crate) fn with_percentiles(self, key: &str, times: &[Duration]) -> Self {
+        let mut sorted = times.to_vec();
+        sorted.sort_unstable();
+        self.with(&format!("{key}_p50_ms"), at(&sorted, 50))
+            .with(&format!("{key}_p99_ms"), at(&sorted, 99))
+            .with(&format!("{key}_min_ms"), at(&sorted, 0))
+            .with(&format!("{key}_max_ms"), at(&sorted, 100))
     }
 }
 
@@ -63,6 +75,16 @@ impl Drop for Line {
     fn drop(&mut self) {
         println!("{}", self.text);
     }
+}
+
+/// The time that this share of them does not exceed, in milliseconds.
+fn at(sorted: &[Duration], percent: usize) -> String {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    let time = sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default();
+    format!("{:.3}", time.as_secs_f64() * 1e3)
 }
 
 /// How long a piece of work took.
@@ -112,10 +134,18 @@ mod tests {
             busy: Duration::from_millis(1),
         };
         let line = Report::new("a")
-            .line("b")
+            .part("b")
             .with("n", 2)
             .with_times("t", &[9, 1, 5, 7, 3].map(span));
         let times = "t_median_ms=5.000 t_min_ms=1.000 t_max_ms=9.000 t_cpu_median_ms=1.000";
         assert_eq!(line.text, format!("bench a.b n=2 {times}"));
+    }
+
+    #[test]
+    fn a_percentile_is_the_least_time_that_so_many_do_not_exceed() {
+        let times: Vec<_> = (1..=200).map(Duration::from_millis).collect();
+        let line = Report::new("a").line().with_percentiles("t", &times);
+        let expected = "t_p50_ms=100.000 t_p99_ms=198.000 t_min_ms=1.000 t_max_ms=200.000";
+        assert_eq!(line.text, format!("bench a {expected}"));
     }
 }

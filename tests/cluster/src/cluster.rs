@@ -63,6 +63,16 @@ impl Cluster {
     /// # Panics
     /// When it does not come up.
     pub fn add_agent(&mut self, flags: &[&str]) {
+        let first = 31_000 + 100 * self.agents.len();
+        let resources = format!("cpus:2;mem:512;disk:1024;ports:[{first}-{}]", first + 99);
+        self.add_agent_of(&resources, flags);
+    }
+
+    /// Adds an agent of these resources.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn add_agent_of(&mut self, resources: &str, flags: &[&str]) {
         let number = self.agents.len();
         let address = free_address();
         let work_dir = self
@@ -71,8 +81,6 @@ impl Cluster {
             .join(format!("agent-{number}"))
             .display()
             .to_string();
-        let first = 31_000 + 100 * number;
-        let resources = format!("cpus:2;mem:512;disk:1024;ports:[{first}-{}]", first + 99);
         let attributes = format!("number:{number}");
         let mut arguments = vec![
             "agent",
@@ -83,7 +91,7 @@ impl Cluster {
             "--work-dir",
             &work_dir,
             "--resources",
-            &resources,
+            resources,
             "--attributes",
             &attributes,
         ];

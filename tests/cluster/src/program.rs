@@ -49,14 +49,16 @@ impl From<Output> for Ran {
     }
 }
 
-/// The binary under test: it lies beside the tests' own programs.
+/// The binary under test: it lies beside the running program, or above the tests' own folder.
 ///
 /// # Panics
 /// When it has not been built.
 pub fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
-    let program = test.ancestors().nth(2).map(|folder| folder.join("tepui"));
-    let program = program.filter(|it| it.is_file());
+    let running = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let folders = running.ancestors().skip(1).take(2);
+    let program = folders
+        .map(|folder| folder.join("tepui"))
+        .find(|it| it.is_file());
     program.unwrap_or_else(|| panic!("build the program first: cargo build --release -p tepui"))
 }
 

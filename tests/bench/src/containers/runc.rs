@@ -1,0 +1,99 @@
+//! The same container by runc, where it is installed.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::text;
+
+/// Folders of the host that the container sees, read-only, so that `true` is found in it.
+const SYSTEM: [&str; 4] = ["usr", "bin", "lib", "lib64"];
+
+/// An OCI bundle that runs `true` on the host's own system.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    folder: PathBuf,
+    version: String,
+}
+
+impl Bundle {
+    /// `None` when there is no runc on this machine.
+    pub(super) fn make(folder: &Path) -> Result<Option<Self>, String> {
+        let Some(version) = installed() else {
+            return Ok(None);
+        };
+        let root = folder.join("rootfs");
+        fs::create_dir_all(&root).map_err(text)?;
+        let folder = folder.to_owned();
+        let bundle = Self { folder, version };
+        bundle.runc(&["spec"])?;
+        let path = bundle.folder.join("config.json");
+        let written = fs::read(&path).map_err(text)?;
+        let mut config: Value = serde_json::from_slice(&written).map_err(text)?;
+        edit(&mut config, &root)?;
+        fs::write(&path, config.to_string()).map_err(text)?;
+        Ok(Some(bundle))
+    }
+
+    /// As runc tells it.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Creates the container, starts it, waits for its end and removes it.
+    pub(super) fn run(&self, id: &str) -> Result<Duration, String> {
+        let began = Instant::now();
+        self.runc(&["run", id])?;
+        Ok(began.elapsed())
+    }
+
+    fn runc(&self, arguments: &[&str]) -> Result<(), String> {
+        let mut command = Command::new("runc");
+        command.args(arguments).current_dir(&self.folder);
+        let output = command.stdin(Stdio::null()).output().map_err(text)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(format!("runc {arguments:?}: {said}"))
+    }
+}
+
+/// The version of the runc on this machine.
+fn installed() -> Option<String> {
+    let output = Command::new("runc").arg("--version").output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = said.lines().next()?.rsplit(' ').next()?.to_owned();
+    Some(version)
+}
+
+/// No terminal, `true` for a program, the host's system for a root, and the limits that ours has.
+fn edit(config: &mut Value, root: &Path) -> Result<(), String> {
+    config["process"]["terminal"] = json!(false);
+    config["process"]["args"] = json!(["/bin/true"]);
+    config["linux"]["resources"]["cpu"] =
+        json!({"shares": 1024, "quota": 100_000, "period": 100_000});
+    config["linux"]["resources"]["memory"] = json!({"limit": 64 << 20});
+    config["linux"]["resources"]["pids"] = json!({"limit": 1024});
+    let mounts = config["mounts"]
+        .as_array_mut()
+        .ok_or("no mounts in runc's spec")?;
+    for name in SYSTEM {
+        let host = Path::new("/").join(name);
+        if let Ok(target) = fs::read_link(&host) {
+            symlink(target, root.join(name)).map_err(text)?;
+        } else if host.is_dir() {
+            let options = ["rbind", "ro"];
+            mounts.push(
+                json!({"destination": host, "source": host, "type": "bind", "options": options}),
+            );
+        }
+    }
+    Ok(())
+}
