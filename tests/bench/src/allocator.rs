@@ -1,3 +1,7 @@
 //! The allocator by itself, under the workloads of Mesos' own benchmarks and more.
 
 pub(crate) mod declineoffers;
+pub(crate) mod incremental;
+pub(crate) mod multiframework;
+pub(crate) mod suppressed;
+mod workload;

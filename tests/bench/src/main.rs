@@ -7,6 +7,8 @@ mod cluster;
 mod containers;
 mod report;
 
+use std::{fmt::Display, process::Command};
+
 use clap::Parser;
 
 use crate::report::Report;
@@ -49,6 +51,21 @@ const BENCHMARKS: &[Benchmark] = &[
         about: "allocate() when every offer is declined for good",
         run: allocator::declineoffers::run,
     },
+    Benchmark {
+        name: "multiframework",
+        about: "cycles until 19,500 tasks run that nobody announced",
+        run: allocator::multiframework::run,
+    },
+    Benchmark {
+        name: "suppressed",
+        about: "allocate() for one framework beside 1,000 that want nothing",
+        run: allocator::suppressed::run,
+    },
+    Benchmark {
+        name: "incremental",
+        about: "allocate() when one agent in a hundred changed",
+        run: allocator::incremental::run,
+    },
 ];
 
 /// Runs benchmarks and prints one line a figure: `bench NAME key=value ...`.
@@ -70,23 +87,50 @@ struct Settings {
 
 fn main() -> std::process::ExitCode {
     let settings = Settings::parse();
-    let chosen = |benchmark: &&Benchmark| {
-        settings.names.is_empty() || settings.names.iter().any(|name| name == benchmark.name)
-    };
     let unknown = |name: &&String| !BENCHMARKS.iter().any(|benchmark| benchmark.name == **name);
     if let Some(name) = settings.names.iter().find(unknown) {
         eprintln!("there is no benchmark '{name}'; --list prints those that there are");
         return 2.into();
     }
-    for benchmark in BENCHMARKS.iter().filter(chosen) {
-        if settings.list {
-            println!("{}: {}", benchmark.name, benchmark.about);
-            continue;
+    let chosen = |benchmark: &&Benchmark| {
+        settings.names.is_empty() || settings.names.iter().any(|name| name == benchmark.name)
+    };
+    let chosen: Vec<_> = BENCHMARKS.iter().filter(chosen).collect();
+    let outcome = match chosen.as_slice() {
+        [benchmark] if !settings.list => {
+            let report = &mut Report::new(benchmark.name);
+            (benchmark.run)(&settings, report)
+                .map_err(|error| format!("{}: {error}", benchmark.name))
         }
-        if let Err(error) = (benchmark.run)(&settings, &mut Report::new(benchmark.name)) {
-            eprintln!("{}: {error}", benchmark.name);
-            return 1.into();
+        chosen => chosen.iter().try_for_each(|benchmark| match settings.list {
+            true => {
+                println!("{}: {}", benchmark.name, benchmark.about);
+                Ok(())
+            }
+            false => run_apart(&settings, benchmark.name),
+        }),
+    };
+    match outcome {
+        Ok(()) => 0.into(),
+        Err(error) => {
+            eprintln!("{error}");
+            1.into()
         }
     }
-    0.into()
+}
+
+/// Runs one benchmark in a process of its own, so that its memory is.
+fn run_apart(settings: &Settings, name: &str) -> Result<(), String> {
+    let failed = |error: &dyn Display| format!("{name}: {error}");
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let mut command = Command::new(program);
+    command.args([name, "--samples", &settings.samples.to_string()]);
+    if settings.large {
+        command.arg("--large");
+    }
+    let status = command.status().map_err(|error| failed(&error))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(failed(&status)),
+    }
 }
