@@ -14,5 +14,7 @@ pub(crate) fn offer(resources: &str, attributes: &str) -> Offer {
         resources: Resources::parse(resources, &Role::default()).unwrap(),
         attributes: Attributes::parse(attributes).unwrap(),
         executor_ids: Vec::new(),
+        domain: None,
+        unavailability: None,
     }
 }

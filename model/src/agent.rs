@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tepui_proto::v1;
 
-use crate::{AgentId, Attributes, InvalidId, ResourceError, Resources};
+use crate::{AgentId, Attributes, FaultDomain, InvalidId, ResourceError, Resources};
 
 /// Why an `AgentInfo` is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,8 @@ pub struct AgentInfo {
     pub resources: Resources,
     /// What it says of itself.
     pub attributes: Attributes,
+    /// Where it stands.
+    pub domain: Option<FaultDomain>,
     /// Everything, as it came.
     pub wire: Arc<v1::AgentInfo>,
 }
@@ -76,6 +78,7 @@ impl TryFrom<v1::AgentInfo> for AgentInfo {
             resources,
             attributes: Attributes::try_from(wire.attributes.as_slice())
                 .map_err(InvalidAgent::Attributes)?,
+            domain: wire.domain.as_ref().and_then(FaultDomain::from_proto),
             wire: Arc::new(wire),
         })
     }

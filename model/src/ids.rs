@@ -24,7 +24,7 @@ pub enum InvalidId {
 }
 
 /// Mesos' rule for every id (Mesos: SPC-01).
-fn check(id: &str) -> Result<(), InvalidId> {
+pub(crate) fn check(id: &str) -> Result<(), InvalidId> {
     if id.is_empty() {
         Err(InvalidId::Empty)
     } else if id.len() > MAX_ID_BYTES {

@@ -7,6 +7,7 @@
 mod agent;
 mod attributes;
 mod capability;
+mod domain;
 mod framework;
 mod ids;
 mod keys;
@@ -14,24 +15,31 @@ pub mod limits;
 mod offer;
 mod operation;
 mod quantity;
+mod quota;
 pub mod resources;
 mod role;
 mod task;
 pub mod time;
+mod unavailability;
 
 pub use self::{
     agent::{AgentInfo, InvalidAgent},
     attributes::{Attribute, AttributeValue, Attributes},
-    capability::{Capabilities, Capability},
+    capability::{AgentCapabilities, AgentCapability, Capabilities, Capability},
+    domain::FaultDomain,
     framework::{FrameworkInfo, InvalidFramework},
     ids::{AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId},
     keys::{AgentKey, FrameworkKey},
     offer::{Filters, InvalidOffer, Offer},
-    operation::OfferOperation,
+    operation::{
+        InvalidOperation, MalformedOperation, OfferOperation, OperationRules, ResourceOperation,
+        ResourceRule, VolumeRule,
+    },
     quantity::{InvalidQuantity, Quantity},
+    quota::{InvalidQuota, Limits, Quota},
     resources::{
-        Insufficient, Kind, Labels, ParseError, Ranges, Reservation, ResourceError, Resources,
-        Scalars, Set, Share, Traits, Value,
+        Conversion, Insufficient, Kind, Labels, ParseError, Ranges, Reservation, ResourceError,
+        Resources, Scalars, Set, Share, Traits, Value,
     },
     role::{InvalidRole, Role},
     task::{
@@ -39,4 +47,5 @@ pub use self::{
         StatusUuid, TaskInfo, TaskInvalid, TaskState, TaskStatus,
     },
     time::Time,
+    unavailability::{InvalidMachine, InvalidUnavailability, MachineId, Unavailability},
 };

@@ -34,3 +34,9 @@ pub const MAX_FRAMEWORK_ROLES: usize = 1024;
 
 /// Seconds an offer can be refused for: 365 days (Mesos: OFF-07).
 pub const MAX_REFUSE_SECONDS: f64 = 31_536_000.0;
+
+/// Megabytes in one quota of `mem` or `disk`: an exabyte (Mesos: QUO-02).
+pub const MAX_QUOTA_MEGABYTES: i64 = 1 << 40;
+
+/// Units in one quota of anything else (Mesos: QUO-02).
+pub const MAX_QUOTA_UNITS: i64 = 1_000_000_000_000;

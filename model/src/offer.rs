@@ -5,8 +5,9 @@ use std::time::Duration;
 use tepui_proto::v1;
 
 use crate::{
-    AgentId, Attributes, ExecutorId, FrameworkId, InvalidId, InvalidRole, OfferId, ResourceError,
-    Resources, Role, limits::MAX_REFUSE_SECONDS,
+    AgentId, Attributes, ExecutorId, FaultDomain, FrameworkId, InvalidId, InvalidRole,
+    InvalidUnavailability, OfferId, ResourceError, Resources, Role, Unavailability,
+    limits::MAX_REFUSE_SECONDS,
 };
 
 /// Resources of one agent, offered to one framework for one role (Mesos: OFF-01).
@@ -30,6 +31,10 @@ pub struct Offer {
     pub attributes: Attributes,
     /// The framework's executors on the agent.
     pub executor_ids: Vec<ExecutorId>,
+    /// Where the agent stands.
+    pub domain: Option<FaultDomain>,
+    /// When the agent's machine is expected to be away.
+    pub unavailability: Option<Unavailability>,
 }
 
 /// Why an offer from the wire is refused.
@@ -58,6 +63,9 @@ pub enum InvalidOffer {
     /// The port is no port.
     #[error("Offer.url: {0} is not a port")]
     Port(i32),
+    /// The time away is none.
+    #[error("Offer.unavailability: {0}")]
+    Unavailability(#[from] InvalidUnavailability),
 }
 
 impl From<&Offer> for v1::Offer {
@@ -85,7 +93,8 @@ impl From<&Offer> for v1::Offer {
             attributes: offer.attributes.to_proto(),
             executor_ids: offer.executor_ids.iter().map(Into::into).collect(),
             allocation_info: Some(allocation),
-            ..Default::default()
+            domain: offer.domain.as_ref().map(Into::into),
+            unavailability: offer.unavailability.map(Into::into),
         }
     }
 }
@@ -98,6 +107,7 @@ impl TryFrom<&v1::Offer> for Offer {
         let (resources, allocation) =
             Resources::from_proto(&wire.resources).map_err(InvalidOffer::Resources)?;
         let executor_ids = wire.executor_ids.iter().map(ExecutorId::try_from);
+        let unavailability = wire.unavailability.as_ref().map(Unavailability::try_from);
         Ok(Self {
             id: OfferId::try_from(&wire.id).map_err(field("id"))?,
             framework_id: FrameworkId::try_from(&wire.framework_id)
@@ -112,6 +122,8 @@ impl TryFrom<&v1::Offer> for Offer {
             executor_ids: executor_ids
                 .collect::<Result<_, _>>()
                 .map_err(field("executor_ids"))?,
+            domain: wire.domain.as_ref().and_then(FaultDomain::from_proto),
+            unavailability: unavailability.transpose()?,
         })
     }
 }
@@ -223,6 +235,14 @@ mod tests {
             resources: "cpus:4;ports:[31000-32000];mem(web):64".parse().unwrap(),
             attributes: "rack:r1".parse().unwrap(),
             executor_ids: vec![ExecutorId::new("e").unwrap()],
+            domain: Some(FaultDomain {
+                region: "north".into(),
+                zone: "a".into(),
+            }),
+            unavailability: Some(Unavailability {
+                start: crate::Time::from_micros(7),
+                duration: None,
+            }),
         }
     }
 

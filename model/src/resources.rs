@@ -21,6 +21,7 @@
 
 mod amounts;
 mod bundle;
+mod conversion;
 mod error;
 mod kind;
 mod labels;
@@ -37,6 +38,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use self::bundle::Bundle;
 pub use self::{
     amounts::{Amounts, Value},
+    conversion::Conversion,
     error::{Insufficient, ParseError, ResourceError},
     kind::{Kind, PORTS},
     labels::Labels,
@@ -334,15 +336,11 @@ impl Resources {
                         Value::Ranges(_) => held.ranges(name).to_string(),
                         Value::Set(_) => held.set(name).to_string(),
                     };
-                    return Insufficient {
-                        what: format!("{name}{traits}: {want} of {here}"),
-                    };
+                    return Insufficient::Missing(format!("{name}{traits}: {want} of {here}"));
                 }
             }
         }
-        Insufficient {
-            what: other.to_string(),
-        }
+        Insufficient::Missing(other.to_string())
     }
 }
 

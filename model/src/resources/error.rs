@@ -1,6 +1,6 @@
 //! Why resources are refused.
 
-use crate::{InvalidQuantity, InvalidRole, limits::MAX_NAME_BYTES};
+use crate::{InvalidId, InvalidQuantity, InvalidRole, limits::MAX_NAME_BYTES};
 
 /// Why resources from outside are refused (Mesos: SPC-10).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +78,9 @@ pub enum ResourceError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// The name of a persistent volume, which becomes a folder, is none.
+    #[error("Invalid DiskInfo: Invalid persistence ID for persistent volume: {0}")]
+    PersistenceId(InvalidId),
     /// Resources allocated to several roles, or only some of them allocated (Mesos: SPC-08).
     #[error("Resources must all be allocated to the same role")]
     MixedAllocations,
@@ -119,10 +122,19 @@ pub enum ParseError {
     Resource(#[from] ResourceError),
 }
 
-/// Why resources cannot be subtracted from others: what is missing.
+/// Why resources cannot be taken from others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not enough: {what}")]
-pub struct Insufficient {
-    /// What was asked for and what is there, as `cpus(role): 4 of 2`.
-    pub what: String,
+pub enum Insufficient {
+    /// There is less than that.
+    #[error("not enough: {0}")]
+    Missing(
+        /// What was asked for and what is there, as `cpus(role): 4 of 2`.
+        String,
+    ),
+    /// A shared volume cannot change while others hold it too (Mesos: VOL-04).
+    #[error("Persistent volume {0} cannot be removed due to additional shared copies")]
+    SharedCopies(
+        /// The volume.
+        String,
+    ),
 }

@@ -15,7 +15,7 @@ use super::{
     ReservationKind, ResourceError, Resources, Set, Traits, Value, Volume, VolumeMode,
 };
 use crate::{
-    Quantity, Role,
+    Quantity, Role, ids,
     limits::{MAX_ITEMS, MAX_NAME_BYTES, MAX_RESERVATION_DEPTH},
 };
 
@@ -39,6 +39,20 @@ impl Resources {
             resources.insert(&traits_from(resource)?, &resource.name, &value);
         }
         Ok((resources, allocation_of(wire)?))
+    }
+}
+
+impl DiskKind {
+    /// The kind of that type on the wire; none if it is unknown.
+    #[must_use]
+    pub const fn from_proto(wire: disk_info::source::Type) -> Option<Self> {
+        match wire {
+            disk_info::source::Type::Path => Some(Self::Path),
+            disk_info::source::Type::Mount => Some(Self::Mount),
+            disk_info::source::Type::Block => Some(Self::Block),
+            disk_info::source::Type::Raw => Some(Self::Raw),
+            disk_info::source::Type::Unknown => None,
+        }
     }
 }
 
@@ -249,11 +263,8 @@ fn disk_from(name: &str, wire: &DiskInfo) -> Result<Option<DiskTraits>, Resource
         id: Arc::from(persistence.id.as_str()),
         principal: persistence.principal.as_deref().map(Arc::from),
     });
-    if persistence
-        .as_ref()
-        .is_some_and(|persistence| persistence.id.is_empty())
-    {
-        return refuse("the persistence id is empty");
+    if let Some(volume) = &persistence {
+        ids::check(&volume.id).map_err(ResourceError::PersistenceId)?;
     }
     let other = |volume: &v1::Volume| volume.image.is_some() || volume.source.is_some();
     if wire.volume.as_ref().is_some_and(other) {
@@ -290,16 +301,14 @@ fn source_from(name: &str, wire: &disk_info::Source) -> Result<DiskSource, Resou
             rule,
         })
     };
-    let kind = match (wire.r#type(), wire.path.is_some(), wire.mount.is_some()) {
-        (disk_info::source::Type::Path, _, false) => DiskKind::Path,
-        (disk_info::source::Type::Mount, false, _) => DiskKind::Mount,
-        (disk_info::source::Type::Block, false, false) => DiskKind::Block,
-        (disk_info::source::Type::Raw, false, false) => DiskKind::Raw,
-        (disk_info::source::Type::Unknown, ..) => {
-            return refuse("the type of the source is unknown");
-        }
-        _ => return refuse("'path' and 'mount' go with a source of that type only"),
+    let Some(kind) = DiskKind::from_proto(wire.r#type()) else {
+        return refuse("the type of the source is unknown");
     };
+    let foreign_path = wire.path.is_some() && kind != DiskKind::Path;
+    let foreign_mount = wire.mount.is_some() && kind != DiskKind::Mount;
+    if foreign_path || foreign_mount {
+        return refuse("'path' and 'mount' go with a source of that type only");
+    }
     let path = wire.path.as_ref().and_then(|path| path.root.as_deref());
     let mount = wire.mount.as_ref().and_then(|mount| mount.root.as_deref());
     let text = |text: &Option<String>| text.as_deref().map(Arc::from);

@@ -201,6 +201,54 @@ impl Traits {
             .map(|reservation| &reservation.role)
     }
 
+    /// Whether the last reservation was made while the agent ran.
+    #[must_use]
+    pub fn is_dynamically_reserved(&self) -> bool {
+        self.reservations
+            .last()
+            .is_some_and(|last| last.kind == ReservationKind::Dynamic)
+    }
+
+    /// Whether reservations stand on reservations (Mesos: RES-05).
+    #[must_use]
+    pub fn is_refined(&self) -> bool {
+        self.reservations.len() > 1
+    }
+
+    /// The persistent volume this is, if it is one.
+    #[must_use]
+    pub fn persistence(&self) -> Option<&Persistence> {
+        self.disk.as_ref()?.persistence.as_ref()
+    }
+
+    /// The kind of disk this is; none on the agent's own disk, and on what is no disk.
+    #[must_use]
+    pub fn disk_kind(&self) -> Option<DiskKind> {
+        Some(self.disk.as_ref()?.source.as_ref()?.kind)
+    }
+
+    /// The same without the last reservation: what was reserved.
+    #[must_use]
+    pub fn without_last_reservation(&self) -> Self {
+        let mut traits = self.clone();
+        traits.reservations.pop();
+        traits
+    }
+
+    /// The same without the volume: what the volume was made of.
+    #[must_use]
+    pub fn without_volume(&self) -> Self {
+        let source = self.disk.as_ref().and_then(|disk| disk.source.clone());
+        Self {
+            disk: source.map(|source| DiskTraits {
+                source: Some(source),
+                ..DiskTraits::default()
+            }),
+            shared: false,
+            ..self.clone()
+        }
+    }
+
     /// Whether resources like this may be given to that role: those of no role, of the role
     /// itself and of its ancestors (Mesos: ALL-05).
     #[must_use]

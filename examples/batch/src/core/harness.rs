@@ -49,6 +49,8 @@ pub(super) fn offer(name: &str, resources: &str) -> Offer {
         resources: Resources::parse(resources, &Role::default()).unwrap(),
         attributes: Attributes::default(),
         executor_ids: Vec::new(),
+        domain: None,
+        unavailability: None,
     }
 }
 

@@ -89,25 +89,43 @@ impl Master {
                     self.launch(grant, task, effects);
                 }
             }
+            OfferOperation::LaunchGroup { tasks, .. } => {
+                self.unsupported(key, "LAUNCH_GROUP", operation.id.as_ref(), tasks, effects);
+            }
+            OfferOperation::Resources(resources) => {
+                let name = resources.name();
+                self.unsupported(key, name, operation.id.as_ref(), Vec::new(), effects);
+            }
             OfferOperation::Invalid { reason, tasks } => {
+                if tasks.is_empty() {
+                    self.refuse_operation(key, operation.id.as_ref(), &reason, effects);
+                }
                 let refusal = Refusal {
                     state: TaskState::Error,
                     reason: Reason::TaskInvalid,
-                    message: reason,
+                    message: &reason,
                 };
                 self.refuse_tasks(key, tasks, &refusal, effects);
-            }
-            OfferOperation::Unsupported { name, tasks } => {
-                let message = format!("{name} is not supported by this master");
-                let refusal = Refusal {
-                    state: TaskState::Error,
-                    reason: Reason::TaskGroupInvalid,
-                    message: &message,
-                };
-                self.refuse_tasks(key, tasks, &refusal, effects);
-                self.refuse_operation(key, operation.id.as_ref(), &message, effects);
             }
         }
+    }
+
+    fn unsupported(
+        &self,
+        key: FrameworkKey,
+        name: &str,
+        id: Option<&OperationId>,
+        tasks: Vec<v1::TaskInfo>,
+        effects: &mut Effects,
+    ) {
+        let message = format!("{name} is not supported by this master");
+        let refusal = Refusal {
+            state: TaskState::Error,
+            reason: Reason::TaskGroupInvalid,
+            message: &message,
+        };
+        self.refuse_tasks(key, tasks, &refusal, effects);
+        self.refuse_operation(key, id, &message, effects);
     }
 
     /// The offers' numbers, or what is wrong with them in Mesos' words and order.
@@ -205,12 +223,7 @@ impl Master {
         for operation in accept.operations {
             let problem = format!("Operation attempted with invalid offers: {problem}");
             self.refuse_operation(key, operation.id.as_ref(), &problem, effects);
-            let tasks = match operation.kind {
-                OfferOperation::Launch(tasks)
-                | OfferOperation::Invalid { tasks, .. }
-                | OfferOperation::Unsupported { tasks, .. } => tasks,
-            };
-            self.refuse_tasks(key, tasks, &refusal, effects);
+            self.refuse_tasks(key, operation.kind.into_tasks(), &refusal, effects);
         }
     }
 

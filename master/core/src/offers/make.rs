@@ -57,6 +57,8 @@ impl Master {
             attributes: agent.info.attributes.clone(),
             // Tasks run without executors of their own that others could join.
             executor_ids: Vec::new(),
+            domain: agent.info.domain.clone(),
+            unavailability: None,
         });
         framework.offers.insert(number);
         agent.offers.insert(number);

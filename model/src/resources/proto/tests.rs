@@ -190,7 +190,7 @@ fn disk_information_stands_on_disks_only_and_follows_its_type() {
         persistence: Some(Default::default()),
         ..Default::default()
     };
-    assert!(refusal(with_disk(nameless)).contains("persistence id is empty"));
+    assert!(refusal(with_disk(nameless)).contains("ID must not be empty"));
     let image = v1::Volume {
         image: Some(v1::Image::default()),
         ..Default::default()

@@ -33,6 +33,19 @@ impl Resources {
     }
 }
 
+impl DiskKind {
+    /// The type on the wire.
+    #[must_use]
+    pub const fn to_proto(self) -> disk_info::source::Type {
+        match self {
+            Self::Path => disk_info::source::Type::Path,
+            Self::Mount => disk_info::source::Type::Mount,
+            Self::Block => disk_info::source::Type::Block,
+            Self::Raw => disk_info::source::Type::Raw,
+        }
+    }
+}
+
 impl From<&Resources> for Vec<v1::Resource> {
     fn from(resources: &Resources) -> Self {
         resources.to_proto(None)
@@ -110,29 +123,13 @@ fn disk_to(disk: &DiskTraits) -> DiskInfo {
 }
 
 fn source_to(source: &DiskSource) -> disk_info::Source {
-    use disk_info::source::{Mount, Path, Type};
-    let (kind, path, mount) = match source.kind {
-        DiskKind::Path => (
-            Type::Path,
-            Some(Path {
-                root: owned(&source.root),
-            }),
-            None,
-        ),
-        DiskKind::Mount => (
-            Type::Mount,
-            None,
-            Some(Mount {
-                root: owned(&source.root),
-            }),
-        ),
-        DiskKind::Block => (Type::Block, None, None),
-        DiskKind::Raw => (Type::Raw, None, None),
-    };
+    let root = || owned(&source.root);
+    let path = || disk_info::source::Path { root: root() };
+    let mount = || disk_info::source::Mount { root: root() };
     disk_info::Source {
-        r#type: kind.into(),
-        path,
-        mount,
+        r#type: source.kind.to_proto().into(),
+        path: (source.kind == DiskKind::Path).then(path),
+        mount: (source.kind == DiskKind::Mount).then(mount),
         vendor: owned(&source.vendor),
         id: owned(&source.id),
         metadata: labels(&source.metadata),

@@ -52,7 +52,7 @@ proptest! {
             Err(missing) => {
                 prop_assert!(!a.contains(&b));
                 prop_assert_eq!(&left, &a);
-                prop_assert!(!missing.what.is_empty());
+                prop_assert!(!missing.to_string().is_empty());
             }
         }
     }

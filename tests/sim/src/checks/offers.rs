@@ -119,6 +119,8 @@ mod tests {
             resources: resources.parse().unwrap(),
             attributes: Attributes::default(),
             executor_ids: Vec::new(),
+            domain: None,
+            unavailability: None,
         }))
     }
 

@@ -87,6 +87,8 @@ impl Play {
             resources: Resources::parse(resources, &Role::default()).unwrap(),
             attributes: Attributes::default(),
             executor_ids: Vec::new(),
+            domain: None,
+            unavailability: None,
         };
         let offers = agents.iter().map(offer).collect();
         self.act(|core, now, effects| core.offered(now, offers, effects));

@@ -1,6 +1,6 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::{OfferId, OfferOperation, OperationId, Reason, TaskState};
+use tepui_model::{OfferId, OfferOperation, OperationId, Reason, ResourceOperation, TaskState};
 use tepui_proto::v1;
 
 use crate::{
@@ -223,16 +223,19 @@ fn operation(kind: OfferOperation, id: Option<&str>) -> Operation {
     }
 }
 
+fn unreserve() -> OfferOperation {
+    OfferOperation::Resources(ResourceOperation::Unreserve {
+        resources: "cpus(web):1".parse().unwrap(),
+    })
+}
+
 #[test]
 fn an_operation_that_is_not_supported_is_an_error_when_it_has_a_name() {
     let (mut cluster, scheduler, node) = Cluster::pair(aware());
     let offer = cluster.offer(&scheduler);
-    let reserve = OfferOperation::Unsupported {
-        name: "RESERVE",
-        tasks: Vec::new(),
-    };
-    let group = OfferOperation::Unsupported {
-        name: "LAUNCH_GROUP",
+    let reserve = unreserve();
+    let group = OfferOperation::LaunchGroup {
+        executor: None,
         tasks: vec![task_info("grouped", &node.id, "cpus:1")],
     };
     let launch = OfferOperation::Launch(vec![task_info("t", &node.id, "cpus:1")]);
@@ -247,7 +250,10 @@ fn an_operation_that_is_not_supported_is_an_error_when_it_has_a_name() {
         panic!("{events:?}")
     };
     assert_eq!(status.state(), v1::OperationState::OperationError);
-    assert_eq!(status.message(), "RESERVE is not supported by this master");
+    assert_eq!(
+        status.message(),
+        "UNRESERVE is not supported by this master"
+    );
     let FrameworkEvent::Update(status) = &events[1] else {
         panic!("{events:?}")
     };
@@ -271,7 +277,11 @@ fn a_launch_with_a_name_is_an_error_for_each_of_its_tasks() {
         task_info("a", &node.id, "cpus:1"),
         task_info("b", &node.id, "cpus:1"),
     ];
-    let launch = operation(OfferOperation::Invalid { reason, tasks }, Some("l"));
+    let invalid = OfferOperation::Invalid {
+        reason: reason.to_owned(),
+        tasks,
+    };
+    let launch = operation(invalid, Some("l"));
     cluster.accept_with(&scheduler, &[&offer.id], vec![launch]);
     let updates = cluster.updates(&scheduler);
     assert_eq!(updates.len(), 2);
@@ -286,10 +296,7 @@ fn a_launch_with_a_name_is_an_error_for_each_of_its_tasks() {
 fn an_operation_with_invalid_offers_is_an_error_when_it_has_a_name() {
     let (mut cluster, scheduler, _) = Cluster::pair(aware());
     cluster.events(scheduler.connection);
-    let reserve = OfferOperation::Unsupported {
-        name: "RESERVE",
-        tasks: Vec::new(),
-    };
+    let reserve = unreserve();
     cluster.accept_with(&scheduler, &[], vec![operation(reserve, Some("r"))]);
     let events = cluster.events(scheduler.connection);
     let FrameworkEvent::OperationUpdate(status) = &events[0] else {
