@@ -2,8 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de::Error as _};
-
 use crate::limits;
 
 /// Where masters are. The agent belongs to the one that takes it, and tries them in turn.
@@ -69,12 +67,6 @@ fn address(item: &str) -> Result<String, InvalidMasters> {
 impl fmt::Display for Masters {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.join(","))
-    }
-}
-
-impl<'de> Deserialize<'de> for Masters {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
 

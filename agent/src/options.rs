@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::ArgAction;
-use serde::{Deserialize, Deserializer, de::Error as _};
 use tepui_containers::{InitProgram, Isolation};
 use tepui_model::Attributes;
 use tepui_proto::v1;
@@ -18,8 +17,7 @@ use crate::{Error, Masters, span};
 ///
 /// Each field is a flag, `TEPUI_<NAME>` in the environment and a key of the configuration file; its
 /// comment is the manual.
-#[derive(Clone, Debug, PartialEq, clap::Args, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct Options {
     /// The masters, tried in turn; they may come up later than the agent
     #[arg(
@@ -87,7 +85,6 @@ pub struct Options {
         value_name = "NAME,...",
         default_value = "all"
     )]
-    #[serde(deserialize_with = "isolation")]
     pub isolation: Isolation,
 
     /// The cgroup of this agent's containers, below every hierarchy's root
@@ -123,7 +120,6 @@ pub struct Options {
         default_value = "1weeks",
         value_parser = span::parse
     )]
-    #[serde(deserialize_with = "span::deserialize")]
     pub gc_delay: Duration,
 
     /// The part of the disk to keep free: sandboxes go the sooner the fuller the disk is
@@ -143,12 +139,10 @@ pub struct Options {
         default_value = "1s",
         value_parser = span::parse
     )]
-    #[serde(deserialize_with = "span::deserialize")]
     pub registration_backoff_factor: Duration,
 
     /// The program that becomes launcher and init of containers; for programs that embed the agent
     #[arg(skip)]
-    #[serde(skip)]
     pub init: InitProgram,
 }
 
@@ -270,10 +264,6 @@ impl Options {
     }
 }
 
-fn isolation<'de, D: Deserializer<'de>>(from: D) -> Result<Isolation, D::Error> {
-    String::deserialize(from)?.parse().map_err(D::Error::custom)
-}
-
 fn refuse(flag: &'static str, problem: &str) -> Error {
     Error::Option {
         flag,
@@ -298,9 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_and_an_empty_file_mean_the_defaults() {
+    fn no_flag_means_the_defaults() {
         assert_eq!(parse(&[]), Options::default());
-        assert_eq!(toml::from_str::<Options>("").unwrap(), Options::default());
         Options::default().validate().unwrap();
     }
 
@@ -334,12 +323,6 @@ mod tests {
         assert_eq!(options.master.to_string(), "a:1,b:2");
         assert_eq!(options.isolation, Isolation::NONE);
         assert_eq!(options.gc_delay, Duration::from_secs(7200));
-        let file: Options = toml::from_str("isolation = 'none'\nmaster = 'c:3'").unwrap();
-        assert_eq!(
-            (file.isolation, file.master.to_string().as_str()),
-            (Isolation::NONE, "c:3")
-        );
-        assert!(toml::from_str::<Options>("isolatoin = 'none'").is_err());
     }
 
     #[test]

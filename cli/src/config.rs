@@ -163,6 +163,8 @@ fn text(value: &toml::Value) -> Option<String> {
 mod tests {
     use std::io::Write;
 
+    use clap::Parser;
+
     use super::*;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
@@ -205,6 +207,26 @@ mod tests {
                 "--work-dir=/x",
                 "--config"
             ]
+        );
+    }
+
+    #[test]
+    fn a_file_says_the_same_as_flags() {
+        let file = "offer-timeout = '2min'\nmax-agent-ping-timeouts = 3\n\
+            filter-gpu-resources = false\nweights = 'prod=2'\n\
+            fair-sharing-excluded-resource-names = ['gpus', 'tokens']";
+        let flags = "tepui master --offer-timeout 2min --max-agent-ping-timeouts 3 \
+            --filter-gpu-resources false --weights prod=2 \
+            --fair-sharing-excluded-resource-names gpus,tokens";
+        let from_file = expanded(file, &[], &|_| None).unwrap();
+        let from_file = from_file.iter().filter(|it| *it != "--config");
+        let master = |line: Vec<&str>| match Program::try_parse_from(line).unwrap().command {
+            crate::arguments::Command::Master(component) => component.options,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            master(from_file.map(String::as_str).collect()),
+            master(flags.split_whitespace().collect())
         );
     }
 

@@ -16,8 +16,7 @@ pub use parsed::{StoreKind, Weights};
 ///
 /// Each field is a flag, `TEPUI_<NAME>` in the environment and a key of the configuration file; its
 /// comment is the manual.
-#[derive(Clone, Debug, PartialEq, clap::Args, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct Options {
     /// Address and port for agents, frameworks and operators; port 0 takes any free one
     #[arg(
@@ -48,17 +47,14 @@ pub struct Options {
         value_name = "STORE",
         default_value = "rocksdb"
     )]
-    #[serde(deserialize_with = "parsed::deserialize")]
     pub store: StoreKind,
 
     /// How long a framework may sit on an offer before it is taken back; 0s for ever
     #[arg(long, env = "TEPUI_OFFER_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = span::parse)]
-    #[serde(deserialize_with = "span::deserialize")]
     pub offer_timeout: Duration,
 
     /// How long changes are gathered before resources are offered
     #[arg(long, env = "TEPUI_ALLOCATION_WINDOW", value_name = "DURATION", default_value = "5ms", value_parser = span::parse)]
-    #[serde(deserialize_with = "span::deserialize")]
     pub allocation_window: Duration,
 
     /// The least that is worth an offer: `;` for and, `|` for or
@@ -68,7 +64,6 @@ pub struct Options {
         value_name = "QUANTITIES",
         default_value = "cpus:0.01|mem:32"
     )]
-    #[serde(deserialize_with = "parsed::deserialize")]
     pub min_allocatable_resources: Minimum,
 
     /// Resources that do not count for fairness, as in `gpus,tokens`
@@ -92,12 +87,10 @@ pub struct Options {
         value_name = "ROLE=WEIGHT,...",
         default_value = ""
     )]
-    #[serde(deserialize_with = "parsed::deserialize")]
     pub weights: Weights,
 
     /// How long an agent may take to answer a ping
     #[arg(long, env = "TEPUI_AGENT_PING_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = span::parse)]
-    #[serde(deserialize_with = "span::deserialize")]
     pub agent_ping_timeout: Duration,
 
     /// How many pings an agent may leave unanswered before it is unreachable
@@ -112,7 +105,6 @@ pub struct Options {
     /// How long agents may take to come back after a restart of the master before they are
     /// unreachable
     #[arg(long, env = "TEPUI_AGENT_REREGISTER_TIMEOUT", value_name = "DURATION", default_value = "10min", value_parser = span::parse)]
-    #[serde(deserialize_with = "span::deserialize")]
     pub agent_reregister_timeout: Duration,
 
     /// How many ended frameworks are remembered

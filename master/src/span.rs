@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
-
 const UNITS: [(&[&str], f64); 8] = [
     (&["ns"], 1e-9),
     (&["us"], 1e-6),
@@ -70,11 +68,6 @@ pub fn format(span: Duration) -> String {
         || format!("{nanos}ns"),
         |(name, unit)| format!("{}{name}", nanos / unit),
     )
-}
-
-/// For serde's `deserialize_with`.
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    parse(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 ///
 /// Each field is a flag, `TEPUI_<NAME>` in the environment and a key of the configuration file; its
 /// comment is the manual.
-#[derive(Clone, Debug, PartialEq, Eq, clap::Args, serde::Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Options {
     /// Masters to subscribe with, the first that answers
     #[arg(
@@ -64,21 +63,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_of_the_flags_are_the_defaults_of_the_file() {
+    fn no_flag_means_the_defaults() {
         let command = Options::augment_args(Command::new("batch"));
         let matches = command.try_get_matches_from(["batch"]).unwrap();
         assert_eq!(
             Options::from_arg_matches(&matches).unwrap(),
             Options::default()
-        );
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_by_its_name() {
-        let error = serde_json::from_str::<Options>(r#"{"work_dir": "/x"}"#).unwrap_err();
-        assert!(
-            error.to_string().contains("unknown field `work_dir`"),
-            "{error}"
         );
     }
 }

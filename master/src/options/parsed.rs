@@ -2,7 +2,6 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, de::Error as _};
 use tepui_model::{Quantity, Role};
 
 /// Where the registry is kept.
@@ -75,15 +74,6 @@ impl fmt::Display for Weights {
         }
         Ok(())
     }
-}
-
-/// Reads an option from its text in a configuration file, as from a flag.
-pub(super) fn deserialize<'de, T, D>(from: D) -> Result<T, D::Error>
-where
-    T: FromStr<Err: fmt::Display>,
-    D: Deserializer<'de>,
-{
-    String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
 #[cfg(test)]

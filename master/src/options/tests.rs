@@ -15,7 +15,7 @@ fn parse(arguments: &[&str]) -> Options {
 }
 
 #[test]
-fn no_flag_and_an_empty_file_mean_the_defaults() {
+fn no_flag_means_the_defaults() {
     assert_eq!(parse(&[]), Options::default());
     Options::default().validate().unwrap();
 }
@@ -67,35 +67,5 @@ fn values_that_make_no_sense_are_refused_by_name() {
         spoil(&mut options);
         let text = options.validate().unwrap_err().to_string();
         assert!(text.starts_with(flag), "{text}");
-    }
-}
-
-#[test]
-fn a_file_says_the_same_as_flags() {
-    let file = r#"
-        listen = "127.0.0.1:5150"
-        work-dir = "/tmp/m"
-        store = "rocksdb"
-        offer-timeout = "2min"
-        min-allocatable-resources = "cpus:1"
-        fair-sharing-excluded-resource-names = ["gpus", "tokens"]
-        weights = "prod=2"
-        max-agent-ping-timeouts = 3
-    "#;
-    let flags = "--listen 127.0.0.1:5150 --work-dir /tmp/m --store rocksdb --offer-timeout 2min \
-        --min-allocatable-resources cpus:1 --weights prod=2 --max-agent-ping-timeouts 3 \
-        --fair-sharing-excluded-resource-names gpus,tokens";
-    let flags: Vec<_> = flags.split_whitespace().collect();
-    assert_eq!(toml::from_str::<Options>(file).unwrap(), parse(&flags));
-}
-
-#[test]
-fn a_file_with_an_unknown_key_or_a_bad_value_is_refused() {
-    for (file, word) in [
-        ("lisen = 1", "lisen"),
-        ("offer-timeout = \"5\"", "no duration"),
-    ] {
-        let error = toml::from_str::<Options>(file).unwrap_err().to_string();
-        assert!(error.contains(word), "{error}");
     }
 }
