@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_sandbox_is_where_mesos_has_it() {
         let plan = plan_of((*sleeper("t").wire).clone()).unwrap();
-        let path = "/work/slaves/m-S0/frameworks/f/executors/t/runs/c";
+        let path = "/var/lib/tepui/agent/slaves/m-S0/frameworks/f/executors/t/runs/c";
         assert_eq!(plan.sandbox, PathBuf::from(path));
     }
 

@@ -183,7 +183,7 @@ impl AgentNode {
         let seed = ((self.index as u128) << 32) | u128::from(self.life);
         let config = Config {
             boot_id: self.machine.boot_id(),
-            ..Config::new(info, "/work", seed)
+            ..Config::new(info, "/var/lib/tepui/agent", seed)
         };
         let containers = self.machine.found();
         let recovered = Recovered {

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_task_sees_what_mesos_documents() {
-        let sandbox = "/work/slaves/m-S0/frameworks/f/executors/t/runs/c";
+        let sandbox = "/var/lib/tepui/agent/slaves/m-S0/frameworks/f/executors/t/runs/c";
         for (name, value) in [
             ("MESOS_SANDBOX", sandbox),
             ("MESOS_DIRECTORY", sandbox),
