@@ -3,13 +3,14 @@
 use std::fmt;
 
 use tepui_agent_core::{Agent, Effect, Effects, Event, TaskKey};
+use tepui_edge::Clock;
 use tepui_store::Batch;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
 };
 
-use crate::{checkpoints, clock::Clock, limits};
+use crate::{checkpoints, limits};
 
 /// What the rest of the server says to the core.
 pub(crate) enum Input {

@@ -1,6 +1,6 @@
 //! Why an agent does not start, or stops unasked.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, path::PathBuf};
 
 /// Why an agent does not start, or stops unasked, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -14,24 +14,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// Another program listens there.
-    #[error(
-        "cannot listen on {address}: another program has that port; stop it, or choose another with --listen"
-    )]
-    AddressInUse {
-        /// The address.
-        address: SocketAddr,
-    },
     /// The address cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {source}; choose an address of this machine with --listen"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] tepui_edge::ListenError),
     /// Another agent has the work dir.
     #[error(
         "the work dir {work_dir} belongs to another running agent{holder}: stop it, or give this one its own with --work-dir",

@@ -12,7 +12,6 @@
 #![forbid(unsafe_code)]
 
 mod checkpoints;
-mod clock;
 mod collector;
 mod committer;
 mod detect;
@@ -20,14 +19,12 @@ mod driver;
 mod error;
 pub mod limits;
 mod link;
-mod listener;
 mod machine;
 mod masters;
 mod node;
 mod options;
 mod sandbox;
 mod server;
-pub mod span;
 #[cfg(test)]
 mod tests;
 mod work_dir;

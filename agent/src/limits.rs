@@ -8,12 +8,6 @@ pub const MESSAGE_BYTES: usize = 16 << 20;
 /// Open connections; more are closed as soon as they arrive.
 pub const CONNECTIONS: usize = 4096;
 
-/// Streams and calls at a time on one connection.
-pub const STREAMS_PER_CONNECTION: u32 = 1024;
-
-/// Headers of one request, in bytes.
-pub const HEADER_BYTES: u32 = 16 << 10;
-
 /// Events that wait for the core. When there are as many, those who send them wait.
 pub const INBOX: usize = 4096;
 
@@ -54,9 +48,6 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
 pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// How long the answer to a keepalive may take before the connection is dropped.
 pub const KEEPALIVE_ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long connections may take to close when the agent stops.
-pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Files of sandboxes being read at once.
 pub const READERS: usize = 4096;

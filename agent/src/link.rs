@@ -84,7 +84,7 @@ impl Outbox {
             }
         };
         // A master that does not end the link in time is not waited for.
-        let _ = timeout(limits::STOP_WITHIN, finished).await;
+        let _ = timeout(tepui_edge::limits::STOP_WITHIN, finished).await;
     }
 
     fn close(&self) {

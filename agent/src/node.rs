@@ -7,6 +7,7 @@ mod read;
 
 use std::{path::PathBuf, sync::Arc};
 
+use tepui_edge::{HealthReporter, Site};
 use tepui_model::{FrameworkId, InvalidId, TaskId};
 use tepui_proto::{
     DESCRIPTORS,
@@ -19,7 +20,6 @@ use tepui_proto::{
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, service::Routes};
-use tonic_health::server::HealthReporter;
 
 use crate::{
     Error,
@@ -65,18 +65,15 @@ pub(crate) async fn routes<C: Containers>(
     let front = node.front.clone();
     let service = NodeServer::new(node).max_decoding_message_size(limits::MESSAGE_BYTES);
     health.set_serving::<NodeServer<Node<C>>>().await;
-    let describe = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    let site = Site {
+        services: Routes::new(service),
+        descriptors: DESCRIPTORS,
+        health: health.clone(),
+        plain: http::routes(front),
+        elsewhere: "There is nothing here; /health says how the agent is.\n",
     };
-    let unclear = |error| broken("description of its services", &error);
-    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
-    let routes = Routes::new(service)
-        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
-        .add_service(describe().build_v1().map_err(unclear)?)
-        .add_service(describe().build_v1alpha().map_err(unclear)?);
-    Ok(http::add(routes, front).prepare())
+    site.routes()
+        .map_err(|error| broken("description of its services", &error))
 }
 
 #[tonic::async_trait]

@@ -8,10 +8,11 @@ use std::{
 
 use clap::ArgAction;
 use tepui_containers::{InitProgram, Isolation};
+use tepui_edge::span;
 use tepui_model::Attributes;
 use tepui_proto::v1;
 
-use crate::{Error, Masters, span};
+use crate::{Error, Masters};
 
 /// What can be set on an agent.
 ///

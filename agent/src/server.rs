@@ -7,21 +7,20 @@ use std::{future::Future, net::SocketAddr};
 
 use tepui_agent_core::Event;
 use tepui_containers::Runtime;
+use tepui_edge::{HealthReporter, Serving, ServingStatus};
 use tepui_store::Error as StoreError;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
-    task::{AbortHandle, JoinHandle},
-    time::timeout,
+    task::AbortHandle,
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
 
 pub(crate) use ground::Ground;
 use start::Core;
 #[cfg(test)]
 pub(crate) use start::start;
 
-use crate::{Error, Options, driver::Front, error::broken, limits, work_dir::WorkDir};
+use crate::{Error, Options, driver::Front, error::broken, work_dir::WorkDir};
 
 /// An agent that serves.
 #[derive(Debug)]
@@ -30,8 +29,7 @@ pub struct Server {
     pub(crate) front: Front,
     health: HealthReporter,
     core: Core,
-    close: oneshot::Sender<()>,
-    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    serving: Serving,
     /// The link and the collector, which run until they are told to end.
     background: Vec<AbortHandle>,
     /// Last, so that the next agent finds everything at rest.
@@ -110,11 +108,7 @@ impl Server {
         tokio::select! {
             Ok(()) = &mut self.core.left => End::Left,
             end = &mut self.core.committed => End::Failed(commit_failure(end)),
-            end = &mut self.serving => End::Failed(match end {
-                Ok(Ok(())) => broken("listener", &"it ended"),
-                Ok(Err(error)) => broken("listener", &error),
-                Err(error) => broken("listener", &error),
-            }),
+            how = self.serving.ended() => End::Failed(broken("listener", &how)),
         }
     }
 
@@ -140,12 +134,7 @@ impl Server {
             self.core.committed.await
         };
         self.background.iter().for_each(AbortHandle::abort);
-        let _ = self.close.send(());
-        let mut serving = self.serving;
-        if !serving.is_finished() && timeout(limits::STOP_WITHIN, &mut serving).await.is_err() {
-            tracing::warn!("some connections did not close in time");
-            serving.abort();
-        }
+        self.serving.close().await;
         drop(self.work_dir);
         driven?;
         match committed {

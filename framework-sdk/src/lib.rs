@@ -7,7 +7,8 @@
 //!
 //! [`TaskBuilder`] describes tasks, [`OfferMatcher`] finds room for them, [`Operator`] and [`Node`]
 //! ask the master and the agents. With the feature `state` a framework keeps its own records in the
-//! store that the master uses; with `testkit` it is tested against a master in memory.
+//! store that the master uses; with `server` it serves an API of its own as the master does; with
+//! `testkit` it is tested against a master in memory.
 
 mod backoff;
 mod calls;
@@ -45,6 +46,9 @@ pub use operations::{KnownOperation, Operations};
 pub use operator::Operator;
 pub use options::{KnownTask, Options, Profile};
 pub use task::{Misfit, Placed, Task, TaskBuilder, TaskInvalid};
+/// What a framework with an API of its own serves it with.
+#[cfg(feature = "server")]
+pub use tepui_edge as edge;
 pub use tepui_model as model;
 pub use tepui_proto::{services, v1};
 /// The store for a framework's own records.

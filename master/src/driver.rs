@@ -1,5 +1,6 @@
 //! The task that owns the core: it alone turns what happened into effects, in batches.
 
+use tepui_edge::Clock;
 use tepui_master_core::{ConnectionId, Effect, Effects, Event, Master, OperatorCall, RequestId};
 use tepui_store::Batch;
 use tokio::{
@@ -8,7 +9,6 @@ use tokio::{
 };
 
 use crate::{
-    clock::Clock,
     dispatch::{Peer, Waiting},
     limits, registry,
 };

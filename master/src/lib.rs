@@ -9,20 +9,17 @@
 
 #![forbid(unsafe_code)]
 
-mod clock;
 mod committer;
 mod dispatch;
 mod driver;
 mod error;
 mod front;
 pub mod limits;
-mod listener;
 mod options;
 mod outbox;
 mod registry;
 mod server;
 mod services;
-pub mod span;
 #[cfg(test)]
 mod tests;
 

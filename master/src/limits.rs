@@ -8,12 +8,6 @@ pub const MESSAGE_BYTES: usize = 16 << 20;
 /// Open connections; more are closed as soon as they arrive.
 pub const CONNECTIONS: usize = 20_000;
 
-/// Streams and calls at a time on one connection.
-pub const STREAMS_PER_CONNECTION: u32 = 1024;
-
-/// Headers of one request, in bytes.
-pub const HEADER_BYTES: u32 = 16 << 10;
-
 /// Events that wait for the core. When there are as many, those who send them wait.
 pub const INBOX: usize = 4096;
 
@@ -41,12 +35,5 @@ pub const CHECK_EVERY: Duration = Duration::from_secs(60);
 /// How often a framework and a watcher of events hear that the master lives (Mesos: 15 s).
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// How often a silent connection is asked for a sign of life, and how long the answer may take
-/// before the connection is dropped.
-pub const KEEPALIVE: Duration = Duration::from_secs(10);
-
 /// How long a question may take through the core and the disk before the master is taken for stuck.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
-
-/// How long connections may take to close when the master stops.
-pub const STOP_WITHIN: Duration = Duration::from_secs(5);

@@ -7,8 +7,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::ArgAction;
 use tepui_allocator::Minimum;
+use tepui_edge::span;
 
-use crate::{Error, span};
+use crate::Error;
 
 pub use parsed::{StoreKind, Weights};
 
@@ -166,7 +167,7 @@ impl Options {
     pub fn validate(&self) -> Result<(), Error> {
         let second = Duration::from_secs(1);
         let quarter = Duration::from_secs(15 * 60);
-        let year = Duration::from_secs(365 * 24 * 3600);
+        let year = Duration::from_secs(31_557_600);
         let millis = Duration::from_millis;
         if !self.offer_timeout.is_zero() {
             within("offer-timeout", self.offer_timeout, millis(100), year)?;

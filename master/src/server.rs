@@ -1,24 +1,18 @@
 //! The master as a server: it starts, serves and stops.
 
-use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::Path, sync::Arc};
 
+use tepui_edge::{Clock, HealthReporter, Listener, Serving, ServingStatus};
 use tepui_master_core::{Config, Master};
 use tepui_proto::v1;
 use tepui_store::{Error as StoreError, Store};
 use tokio::{
-    net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinHandle,
-    time::timeout,
 };
-use tonic::service::Routes;
-use tonic_health::{ServingStatus, server::HealthReporter};
 use uuid::Uuid;
 
-use crate::{
-    Error, Options, clock::Clock, committer, driver::Driver, front::Front, limits, listener,
-    registry, services,
-};
+use crate::{Error, Options, committer, driver::Driver, front::Front, limits, registry, services};
 
 /// A master that serves.
 #[derive(Debug)]
@@ -26,10 +20,9 @@ pub struct Server {
     address: SocketAddr,
     health: HealthReporter,
     stop: oneshot::Sender<()>,
-    close: oneshot::Sender<()>,
     driver: JoinHandle<()>,
     committed: oneshot::Receiver<Result<(), StoreError>>,
-    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    serving: Serving,
 }
 
 /// Runs a master until `shutdown` completes, then stops it in good order.
@@ -53,7 +46,7 @@ impl Server {
     /// Why it does not start: an option, the port or the work dir.
     pub async fn start(options: Options) -> Result<Self, Error> {
         options.validate()?;
-        let listener = listener::bind(options.listen).await?;
+        let listener = Listener::bind(options.listen).await?;
         let work_dir = options.work_dir.clone();
         let store = blocking(move || registry::open(&work_dir)).await?;
         Self::start_with(options, listener, Arc::new(store)).await
@@ -62,14 +55,10 @@ impl Server {
     /// Starts a master on a listener and a store that stand already.
     pub(crate) async fn start_with(
         options: Options,
-        listener: TcpListener,
+        listener: Listener,
         store: Arc<dyn Store>,
     ) -> Result<Self, Error> {
-        let unusable = |source| Error::Listen {
-            address: options.listen,
-            source,
-        };
-        let address = listener.local_addr().map_err(unusable)?;
+        let address = listener.address();
         let config = options.config(master_info(&options, address));
         tracing::info!(%address, id = %config.master.id, "the master starts");
         let master = recover(config, store.clone(), &options.work_dir).await?;
@@ -83,13 +72,11 @@ impl Server {
 
         let health = HealthReporter::new();
         let routes = services::routes(Front::new(inbox), options.flags(), &health).await?;
-        let (close, closed) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, routes, limits::KEEPALIVE, closed));
+        let serving = listener.serve(routes, limits::CONNECTIONS);
         Ok(Self {
             address,
             health,
             stop,
-            close,
             driver,
             committed,
             serving,
@@ -106,11 +93,7 @@ impl Server {
     pub async fn failure(&mut self) -> Error {
         tokio::select! {
             end = &mut self.committed => commit_failure(end),
-            end = &mut self.serving => match end {
-                Ok(Ok(())) => broken("listener", &"it ended"),
-                Ok(Err(error)) => broken("listener", &error),
-                Err(error) => broken("listener", &error),
-            },
+            how = self.serving.ended() => broken("listener", &how),
         }
     }
 
@@ -130,12 +113,7 @@ impl Server {
         } else {
             self.committed.await
         };
-        let _ = self.close.send(());
-        let mut serving = self.serving;
-        if !serving.is_finished() && timeout(limits::STOP_WITHIN, &mut serving).await.is_err() {
-            tracing::warn!("some connections did not close in time");
-            serving.abort();
-        }
+        self.serving.close().await;
         driven?;
         match committed {
             Ok(Ok(())) => Ok(()),
@@ -157,26 +135,6 @@ async fn recover(
     let clock = Clock::start();
     let master = Master::new(config, recovered).map_err(|error| broken("core", &error))?;
     Ok((master, clock))
-}
-
-async fn serve(
-    listener: TcpListener,
-    routes: Routes,
-    keepalive: Duration,
-    closed: oneshot::Receiver<()>,
-) -> Result<(), tonic::transport::Error> {
-    tonic::transport::Server::builder()
-        .accept_http1(true)
-        .http2_keepalive_interval(Some(keepalive))
-        .http2_keepalive_timeout(Some(keepalive))
-        .http2_max_header_list_size(limits::HEADER_BYTES)
-        .max_concurrent_streams(limits::STREAMS_PER_CONNECTION)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(listener::incoming(listener), async {
-            // Dropping the other end means the same.
-            let _ = closed.await;
-        })
-        .await
 }
 
 fn master_info(options: &Options, address: SocketAddr) -> v1::MasterInfo {
@@ -226,41 +184,5 @@ fn broken(part: &'static str, problem: &dyn std::fmt::Display) -> Error {
     Error::Broken {
         part,
         message: problem.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
-    };
-
-    use super::*;
-
-    /// A peer whose machine is gone looks like this one: its connection stands, and no ping is
-    /// answered.
-    #[tokio::test]
-    async fn a_connection_without_a_sign_of_life_is_dropped() {
-        const KEEPALIVE: Duration = Duration::from_millis(100);
-        const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .unwrap();
-        let address = listener.local_addr().unwrap();
-        let (inbox, _inputs) = mpsc::channel(1);
-        let health = HealthReporter::new();
-        let routes = services::routes(Front::new(inbox), Vec::new(), &health)
-            .await
-            .unwrap();
-        let (_close, closed) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, routes, KEEPALIVE, closed));
-        let mut silent = TcpStream::connect(address).await.unwrap();
-        silent.write_all(HELLO).await.unwrap();
-        let mut heard = Vec::new();
-        let end = timeout(100 * KEEPALIVE, silent.read_to_end(&mut heard)).await;
-        assert!(end.is_ok(), "the connection still stands");
-        assert!(!heard.is_empty());
-        serving.abort();
     }
 }

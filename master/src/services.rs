@@ -6,6 +6,7 @@ mod http;
 mod operators;
 mod streams;
 
+use tepui_edge::{HealthReporter, Site};
 use tepui_master_core::OperatorError;
 use tepui_proto::{
     DESCRIPTORS,
@@ -16,7 +17,6 @@ use tepui_proto::{
     v1,
 };
 use tonic::{Status, service::Routes};
-use tonic_health::server::HealthReporter;
 
 use crate::{Error, front::Front, limits};
 
@@ -48,23 +48,19 @@ pub(crate) async fn routes(
     health
         .set_serving::<OperatorServer<operators::Service>>()
         .await;
-    let broken = |error: tonic_reflection::server::Error| Error::Broken {
+    let site = Site {
+        services: Routes::new(scheduler)
+            .add_service(link)
+            .add_service(operator),
+        descriptors: DESCRIPTORS,
+        health: health.clone(),
+        plain: http::routes(front),
+        elsewhere: "There is nothing here; /health says how the master is.\n",
+    };
+    site.routes().map_err(|error| Error::Broken {
         part: "description of its services",
         message: error.to_string(),
-    };
-    let describe = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
-    let routes = Routes::new(scheduler)
-        .add_service(link)
-        .add_service(operator)
-        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
-        .add_service(describe().build_v1().map_err(broken)?)
-        .add_service(describe().build_v1alpha().map_err(broken)?);
-    Ok(http::add(routes, front).prepare())
+    })
 }
 
 /// How an operator's error is told over gRPC.

@@ -4,19 +4,19 @@ use std::net::SocketAddr;
 
 use tepui_agent_core::Config;
 use tepui_containers as containers;
+use tepui_edge::Listener;
 use tepui_model::AgentInfo;
 use tepui_proto::v1;
-use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::start::blocking;
-use crate::{Error, Options, detect, error::broken, listener, work_dir::WorkDir};
+use crate::{Error, Options, detect, error::broken, work_dir::WorkDir};
 
 /// What an agent stands on. Dropping it gives everything back.
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(super) options: Options,
-    pub(super) listener: TcpListener,
+    pub(super) listener: Listener,
     pub(super) address: SocketAddr,
     pub(super) work_dir: WorkDir,
     pub(super) config: Config,
@@ -26,13 +26,10 @@ impl Ground {
     /// Checks the options, and takes the port and the work dir.
     pub(crate) async fn take(options: Options) -> Result<Self, Error> {
         options.validate()?;
-        let listener = listener::bind(options.listen).await?;
+        let listener = Listener::bind(options.listen).await?;
         let path = options.work_dir.clone();
         let work_dir = blocking(move || WorkDir::claim(&path)).await?;
-        let address = listener.local_addr().map_err(|source| Error::Listen {
-            address: options.listen,
-            source,
-        })?;
+        let address = listener.address();
         let config = config(&options, &work_dir, address)?;
         Ok(Self {
             options,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tepui_agent_core::{Agent, Config, Effect, Effects, FoundContainer, Recovered};
+use tepui_edge::{Clock, HealthReporter};
 use tepui_proto::services::AgentMessage;
 use tepui_store::{Error as StoreError, Store};
 use tokio::{
@@ -10,19 +11,16 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::{AbortHandle, JoinHandle},
 };
-use tonic_health::server::HealthReporter;
 
 use super::{Ground, Server};
 use crate::{
     Error, Options, checkpoints,
-    clock::Clock,
     collector::Collector,
     committer,
     driver::{Driver, Front, Input, Work},
     error::broken,
     limits,
     link::{Backoff, Link, Outbox},
-    listener,
     machine::{Containers, Machine, Users},
     node,
     work_dir::WorkDir,
@@ -55,14 +53,12 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         options.flags(),
     );
     let routes = node::routes(node, &health).await?;
-    let (close, closed) = oneshot::channel();
-    let serving = tokio::spawn(listener::serve(listener, routes, closed));
+    let serving = listener.serve(routes, limits::CONNECTIONS);
     Ok(Server {
         address,
         front,
         health,
         core,
-        close,
         serving,
         background,
         work_dir,

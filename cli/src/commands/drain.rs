@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// The agent: its id, the id's end (S3) or its host name
     agent: String,
     /// The longest that a task gets between TERM and KILL [default: as each task says]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = tepui_edge::span::parse)]
     grace: Option<Duration>,
     /// Give the agent up for good when its last task has ended
     #[arg(long)]

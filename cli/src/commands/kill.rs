@@ -2,6 +2,8 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use tepui_edge::span;
+
 use crate::{arguments::Master, client, failure::Failure};
 
 /// The flags of `tepui kill`.
@@ -12,7 +14,7 @@ pub(crate) struct Options {
     /// The task's id, or its beginning
     task: String,
     /// How long the task may take between TERM and KILL [default: as the task says]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
     grace: Option<Duration>,
 }
 

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use tepui_edge::span;
 use tepui_sdk::{
     Driver, Event, Events, Node, Options as Session, Profile, Task, TaskBuilder,
     model::{Filters, Offer, Role, TaskState, TaskStatus},
@@ -44,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ROLE", default_value = "*")]
     role: String,
     /// End the task after this long; then the exit code is 124, as with timeout(1)
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
     timeout: Option<Duration>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]

@@ -4,6 +4,7 @@ mod view;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use tepui_edge::span;
 use tepui_service::client::{Client, ClientError};
 
 use self::view::App;
@@ -52,7 +53,7 @@ struct Deploy {
     /// The file, in YAML; several apps are separated by `---`
     file: PathBuf,
     /// Return when every instance is ready, or fail after this long
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
     wait: Option<Duration>,
 }
 

@@ -83,3 +83,5 @@ pub const FAILOVER_TIMEOUT: Duration = Duration::from_secs(604_800);
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Differences that a check names.
 pub const DIFFERENCES: usize = 10;
+/// Connections to its API at once; more are closed as they arrive.
+pub const CONNECTIONS: usize = 1024;

@@ -1,7 +1,6 @@
 //! The edge: the core's clock, disk and network.
 
 mod api;
-mod clock;
 mod collect;
 mod logs;
 mod requests;

@@ -1,6 +1,8 @@
 //! Why the framework cannot run.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, path::PathBuf};
+
+use tepui_sdk::edge::ListenError;
 
 use crate::core::Corrupt;
 
@@ -26,13 +28,8 @@ pub enum Error {
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
     /// The address is taken or not of this machine.
-    #[error("cannot listen on {address}: {source}; choose another with --listen")]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The session with the master is over.
     #[error(transparent)]
     Session(#[from] tepui_sdk::Error),

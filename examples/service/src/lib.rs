@@ -10,7 +10,6 @@
 //! with. It uses nothing but the SDK: whatever it does, any framework can.
 
 pub mod client;
-mod clock;
 mod core;
 pub mod demo_web;
 mod error;

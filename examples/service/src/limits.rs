@@ -41,3 +41,5 @@ pub const KILL_GRACE: Duration = Duration::from_secs(3);
 pub const DECLINE: Duration = Duration::from_secs(120);
 /// How long tasks outlive the framework's process. Marathon's: a week.
 pub const FAILOVER_TIMEOUT: Duration = Duration::from_secs(604_800);
+/// Connections to its API at once; more are closed as they arrive.
+pub const CONNECTIONS: usize = 1024;

@@ -4,19 +4,17 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use tepui_sdk::{
     Driver, Event, Events, KnownTask, Options as Session, Profile, connect,
+    edge::{Clock, Listener, Serving},
     model::{Filters, FrameworkId, Role, TaskId},
     state::{RocksStore, Store},
 };
 use tokio::{
-    net::TcpListener,
-    sync::{broadcast, mpsc, watch},
-    task::JoinHandle,
+    sync::{broadcast, mpsc},
     time::sleep_until,
 };
 
 use crate::{
     Error, FRAMEWORK_NAME, Options, api,
-    clock::Clock,
     core::{Change, Core, Effect, Effects, Refusal},
     health::{self, Checks},
     limits,
@@ -47,9 +45,8 @@ pub struct Server {
     checks: Checks,
     changed: broadcast::Sender<AppName>,
     requests: mpsc::Receiver<Request>,
-    api: JoinHandle<Result<(), Error>>,
-    /// Ends the API when it is dropped.
-    api_stop: watch::Sender<()>,
+    /// Dropping it ends the API.
+    api: Serving,
     /// What recovery asks for, to be done once there is a session.
     recovery: Effects,
 }
@@ -75,20 +72,12 @@ impl Server {
         let clock = Clock::start();
         let mut recovery = Effects::new();
         let core = Core::recover(clock.now(), store::load(&*store)?, &mut recovery)?;
-        let listen = |source| Error::Listen {
-            address: options.listen,
-            source,
-        };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listener = Listener::bind(options.listen).await?;
+        let address = listener.address();
         let (asked, requests) = mpsc::channel(limits::WAITING_REQUESTS);
         let (changed, _) = broadcast::channel(limits::WAITING_REQUESTS);
-        let (api_stop, mut stopped) = watch::channel(());
         let api = Api::new(Requests(asked), changed.clone());
-        let api = tokio::spawn(service::serve(listener, api, async move {
-            // Only ever ends by the sender going away.
-            while stopped.changed().await.is_ok() {}
-        }));
+        let api = service::serve(listener, api).await?;
         let checks = Checks::new();
         Ok(Self {
             options,
@@ -101,7 +90,6 @@ impl Server {
             changed,
             requests,
             api,
-            api_stop,
             recovery,
         })
     }
@@ -118,8 +106,7 @@ impl Server {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let outcome = self.live(shutdown).await;
         drop(self.requests);
-        drop(self.api_stop);
-        self.api.abort();
+        drop(self.api);
         outcome
     }
 

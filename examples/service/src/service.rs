@@ -2,17 +2,11 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use axum::routing::get;
+use axum::{Router, routing::get};
 use futures_util::{Stream, stream};
-use tokio::{
-    net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
-};
-use tonic::{
-    Request, Response, Status,
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tepui_sdk::edge::{HealthReporter, Listener, Serving, Site};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use tonic::{Request, Response, Status, service::Routes};
 
 use crate::{
     Error,
@@ -25,41 +19,29 @@ use crate::{
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// Serves the API until `shutdown`.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    api: Api,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
-    let (health, health_service) = tonic_health::server::health_reporter();
+/// Serves the API.
+pub(crate) async fn serve(listener: Listener, api: Api) -> Result<Serving, Error> {
+    let health = HealthReporter::new();
     health
         .set_serving::<service_server::ServiceServer<Api>>()
         .await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(api::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| Error::Internal(format!("reflection: {error}")))?;
     let service = service_server::ServiceServer::new(api)
         .max_decoding_message_size(limits::MAX_MESSAGE_BYTES);
-    let router = Routes::new(service)
-        .add_service(reflection)
-        .add_service(health_service)
-        .into_axum_router()
-        .route(
-            "/",
-            get(async || "Tepui's service framework. Ask `tepui service ls`.\n"),
-        )
-        .route("/health", get(async || "ok\n"));
-    Server::builder()
-        .accept_http1(true)
-        .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
-        .await
-        .map_err(|error| Error::Internal(format!("the API: {error}")))
+    let site = Site {
+        services: Routes::new(service),
+        descriptors: api::DESCRIPTORS,
+        health,
+        plain: Router::new()
+            .route(
+                "/",
+                get(async || "Tepui's service framework. Ask `tepui service ls`.\n"),
+            )
+            .route("/health", get(async || "ok\n")),
+        elsewhere: "There is nothing here; / says whom to ask.\n",
+    };
+    let routes = site.routes();
+    let routes = routes.map_err(|error| Error::Internal(format!("reflection: {error}")))?;
+    Ok(listener.serve(routes, limits::CONNECTIONS))
 }
 
 /// The API: what it asks goes to the framework's one loop.

@@ -1,13 +1,14 @@
 //! What other parts make of the options.
 
 use tepui_allocator::Options as AllocatorOptions;
+use tepui_edge::span;
 use tepui_master_core::Config;
 use tepui_model::Kind;
 use tepui_proto::v1;
 use uuid::Uuid;
 
 use super::Options;
-use crate::{limits, span};
+use crate::limits;
 
 impl Options {
     /// The core's settings.

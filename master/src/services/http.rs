@@ -3,22 +3,18 @@
 use axum::{
     Router,
     extract::State,
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
-use tonic::{Status, service::Routes};
 
 use crate::front::Front;
 
-/// Adds the HTTP routes to the gRPC ones.
-pub(super) fn add(routes: Routes, front: Front) -> Routes {
-    let plain = Router::new()
+/// The HTTP routes.
+pub(super) fn routes(front: Front) -> Router {
+    Router::new()
         .route("/health", get(health))
-        .with_state(front);
-    // The gRPC router comes with a fallback of its own, and there can only be one.
-    let grpc = routes.into_axum_router().reset_fallback();
-    Routes::from(grpc.merge(plain).fallback(elsewhere))
+        .with_state(front)
 }
 
 /// 200 when a question came through the core and the disk in time.
@@ -30,17 +26,4 @@ async fn health(State(front): State<Front>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }
-}
-
-/// What no route takes: a gRPC client hears so in its own language.
-async fn elsewhere(headers: HeaderMap) -> Response {
-    const GRPC: &[u8] = b"application/grpc";
-    if headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(GRPC))
-    {
-        return Status::unimplemented("there is no such service or method").into_http();
-    }
-    let text = "There is nothing here; /health says how the master is.\n";
-    (StatusCode::NOT_FOUND, text).into_response()
 }

@@ -10,13 +10,14 @@ use std::{
     time::Duration,
 };
 
+use tepui_edge::Listener;
 use tepui_model::Time;
 use tepui_proto::v1::{self, master::call};
 use tepui_store::{Fault, MemoryStore};
 use tonic::Code;
 
 use super::{AgentClient, FrameworkClient, clients, master, options, refused, soon, start};
-use crate::{Error, Options, Server, listener, registry};
+use crate::{Error, Options, Server, registry};
 
 #[tokio::test]
 async fn a_framework_keeps_its_id_over_a_restart_of_the_master() {
@@ -131,7 +132,7 @@ async fn what_is_not_durable_is_not_told_and_the_master_stops() {
     let store = MemoryStore::new();
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let listener = listener::bind(options.listen).await.unwrap();
+    let listener = Listener::bind(options.listen).await.unwrap();
     let mut server = Server::start_with(options, listener, Arc::new(store.clone()))
         .await
         .unwrap();
@@ -152,7 +153,7 @@ async fn changes_that_wait_for_a_slow_disk_share_a_flush_and_none_is_lost() {
     let store = MemoryStore::new();
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let listener = listener::bind(options.listen).await.unwrap();
+    let listener = Listener::bind(options.listen).await.unwrap();
     let server = Server::start_with(options, listener, Arc::new(store.clone()))
         .await
         .unwrap();

@@ -16,10 +16,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["tepui-allocator", "tepui-model", "tepui-proto"],
     ),
     ("tepui-store", &[]),
+    ("tepui-edge", &["tepui-model"]),
     (
         "tepui-master",
         &[
             "tepui-allocator",
+            "tepui-edge",
             "tepui-master-core",
             "tepui-model",
             "tepui-proto",
@@ -34,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "tepui-agent-core",
             "tepui-containers",
+            "tepui-edge",
             "tepui-model",
             "tepui-proto",
             "tepui-store",
@@ -44,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "tepui-sdk",
         &[
+            "tepui-edge",
             "tepui-master-core",
             "tepui-model",
             "tepui-proto",

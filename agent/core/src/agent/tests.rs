@@ -18,7 +18,11 @@ pub(crate) fn config() -> Config {
         resources: resources.to_proto(None),
         ..v1::AgentInfo::default()
     };
-    let mut config = Config::new(AgentInfo::try_from(wire).unwrap(), "/var/lib/tepui/agent", 1);
+    let mut config = Config::new(
+        AgentInfo::try_from(wire).unwrap(),
+        "/var/lib/tepui/agent",
+        1,
+    );
     config.executable = Some("/usr/bin/tepui".into());
     config
 }

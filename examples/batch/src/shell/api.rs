@@ -2,18 +2,14 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use axum::routing::get;
+use axum::{Router, routing::get};
 use futures_util::{Stream, stream};
+use tepui_sdk::edge::{HealthReporter, Listener, Serving, Site};
 use tokio::{
-    net::TcpListener,
     sync::{Semaphore, broadcast},
     task::spawn_blocking,
 };
-use tonic::{
-    Request, Response, Status,
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{Request, Response, Status, service::Routes};
 
 use super::{
     logs::{self, Logs},
@@ -35,39 +31,27 @@ use crate::{
 type Answer<T> = Result<Response<T>, Status>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Serves the API until `shutdown`.
-pub(super) async fn serve(
-    listener: TcpListener,
-    api: Api,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
-    let (health, health_service) = tonic_health::server::health_reporter();
+/// Serves the API.
+pub(super) async fn serve(listener: Listener, api: Api) -> Result<Serving, Error> {
+    let health = HealthReporter::new();
     health.set_serving::<batch_server::BatchServer<Api>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(api::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| Error::Internal(format!("reflection: {error}")))?;
     let service =
         batch_server::BatchServer::new(api).max_decoding_message_size(limits::API_MESSAGE_BYTES);
-    let router = Routes::new(service)
-        .add_service(reflection)
-        .add_service(health_service)
-        .into_axum_router()
-        .route(
-            "/",
-            get(async || "Tepui's batch framework. Ask `tepui batch ls`.\n"),
-        )
-        .route("/health", get(async || "ok\n"));
-    Server::builder()
-        .accept_http1(true)
-        .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown,
-        )
-        .await
-        .map_err(|error| Error::Internal(format!("the API: {error}")))
+    let site = Site {
+        services: Routes::new(service),
+        descriptors: api::DESCRIPTORS,
+        health,
+        plain: Router::new()
+            .route(
+                "/",
+                get(async || "Tepui's batch framework. Ask `tepui batch ls`.\n"),
+            )
+            .route("/health", get(async || "ok\n")),
+        elsewhere: "There is nothing here; / says whom to ask.\n",
+    };
+    let routes = site.routes();
+    let routes = routes.map_err(|error| Error::Internal(format!("reflection: {error}")))?;
+    Ok(listener.serve(routes, limits::CONNECTIONS))
 }
 
 /// The API: what it asks goes to the framework's one loop.

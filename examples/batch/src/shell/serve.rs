@@ -4,19 +4,18 @@ use std::{net::SocketAddr, pin::pin, sync::Arc};
 
 use tepui_sdk::{
     Driver, Event as Heard, Events, KnownTask, Options as Session, Profile, connect,
+    edge::{Clock, Listener, Serving},
     model::{Filters, Role, TaskId},
     state::Store,
 };
 use tokio::{
-    net::TcpListener,
-    sync::{broadcast, mpsc, watch},
-    task::{JoinHandle, spawn_blocking},
+    sync::{broadcast, mpsc},
+    task::spawn_blocking,
     time::sleep_until,
 };
 
 use super::{
     api::{self, Api},
-    clock::Clock,
     collect::Collector,
     requests::{Request, Requests, Submission},
     results::Results,
@@ -51,9 +50,8 @@ pub struct Server {
     collector: Collector,
     changed: broadcast::Sender<JobId>,
     requests: mpsc::Receiver<Request>,
-    api: JoinHandle<Result<(), Error>>,
-    /// Ends the API when it is dropped.
-    api_stop: watch::Sender<()>,
+    /// Dropping it ends the API.
+    api: Serving,
     /// What recovery asks for, to be done once there is a session.
     recovery: Effects,
 }
@@ -78,20 +76,12 @@ impl Server {
         let results = Results::new(&options.work_dir);
         let mut recovery = Effects::new();
         let core = Core::new(store::load(&*store)?, &mut recovery);
-        let listen = |source| Error::Listen {
-            address: options.listen,
-            source,
-        };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listener = Listener::bind(options.listen).await?;
+        let address = listener.address();
         let (asked, requests) = mpsc::channel(limits::INBOX);
         let (changed, _) = broadcast::channel(limits::WATCH_BACKLOG);
-        let (api_stop, mut stopped) = watch::channel(());
         let api = Api::new(Requests(asked), changed.clone(), results.clone());
-        let api = tokio::spawn(api::serve(listener, api, async move {
-            // Only ever ends by the sender going away.
-            while stopped.changed().await.is_ok() {}
-        }));
+        let api = api::serve(listener, api).await?;
         Ok(Self {
             options,
             role,
@@ -104,7 +94,6 @@ impl Server {
             changed,
             requests,
             api,
-            api_stop,
             recovery,
         })
     }
@@ -121,8 +110,7 @@ impl Server {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let outcome = self.live(shutdown).await;
         drop(self.requests);
-        drop(self.api_stop);
-        self.api.abort();
+        drop(self.api);
         outcome
     }
 

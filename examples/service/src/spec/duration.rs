@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
+use tepui_sdk::edge::span;
 
 /// A duration in a YAML file.
 #[derive(Debug, Clone, Copy)]
@@ -34,42 +35,19 @@ impl de::Visitor<'_> for Reader {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-        parse(text)
-            .map(Span)
-            .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        span::parse(text).map(Span).map_err(E::custom)
     }
-}
-
-/// One or more of a whole number and its unit, without anything else.
-fn parse(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut total = Duration::ZERO;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u64 = rest[..digits].parse().ok()?;
-        let unit_end = rest[digits..]
-            .find(|c: char| c.is_ascii_digit())
-            .map_or(rest.len(), |length| digits + length);
-        let milliseconds = match &rest[digits..unit_end] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        total = total.checked_add(Duration::from_millis(number.checked_mul(milliseconds)?))?;
-        rest = &rest[unit_end..];
-    }
-    Some(total)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(yaml: &str) -> Result<Duration, String> {
+        let span: Result<Span, _> = serde_yaml_ng::from_str(yaml);
+        span.map(|Span(span)| span)
+            .map_err(|error| error.to_string())
+    }
 
     #[test]
     fn durations_are_read_as_people_write_them() {
@@ -78,25 +56,28 @@ mod tests {
             ("10s", 10_000),
             ("1m30s", 90_000),
             ("2h", 7_200_000),
+            ("1d", 86_400_000),
+            ("10", 10_000),
+            ("1.5", 1_500),
         ];
-        for (text, milliseconds) in cases {
-            assert_eq!(
-                parse(text),
-                Some(Duration::from_millis(milliseconds)),
-                "{text}"
-            );
+        for (text, millis) in cases {
+            assert_eq!(read(text), Ok(Duration::from_millis(millis)), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_an_example() {
         for text in [
-            "",
-            "10",
+            "''",
             "s",
             "10x",
-            "1.5s",
+            "-1",
             "-1s",
-            "1 s",
+            ".nan",
             "99999999999999999999s",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            let error = read(text).unwrap_err();
+            assert!(error.contains("500ms"), "{text}: {error}");
         }
     }
 }

@@ -404,10 +404,7 @@ kill_grace: 10
                 "{name: a, command: x, upgrade: {over_capacity: 0}}",
                 "`upgrade` must leave room",
             ),
-            (
-                "{name: a, command: x, kill_grace: fast}",
-                "a duration such as",
-            ),
+            ("{name: a, command: x, kill_grace: fast}", "as in 500ms"),
         ];
         for (text, expected) in cases {
             assert!(error(text).contains(expected), "{text}\n  {}", error(text));

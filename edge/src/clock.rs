@@ -1,4 +1,4 @@
-//! The one place where the master reads a clock.
+//! The one place where a server reads a clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,15 +6,17 @@ use tepui_model::Time;
 use tokio::time::Instant;
 
 /// The wall clock as it was at the start, carried on by the monotonic clock: a wall clock that is
-/// set back or forward while the master runs moves no deadline.
+/// set back or forward while the server runs moves no deadline.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     wall: Time,
     started: Instant,
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
+    /// Starts at the time of the wall clock.
+    #[must_use]
+    pub fn start() -> Self {
         // A machine whose clock stands before 1970 starts at 1970.
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -25,16 +27,19 @@ impl Clock {
         }
     }
 
-    pub(crate) fn now(&self) -> Time {
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Time {
         self.wall + self.started.elapsed()
     }
 
-    /// When to wake for a time of the core; far away for one that does not fit.
-    pub(crate) fn instant(&self, time: Time) -> Instant {
+    /// When to wake for a time of the core; far away for none and for one that does not fit.
+    #[must_use]
+    pub fn instant(&self, time: impl Into<Option<Time>>) -> Instant {
         const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
         let now = Instant::now();
-        let wait = time.since(self.wall + now.duration_since(self.started));
-        now + wait.min(FAR)
+        let wait = |time: Time| time.since(self.wall + now.duration_since(self.started));
+        now + time.into().map_or(FAR, wait).min(FAR)
     }
 }
 
@@ -60,6 +65,7 @@ mod tests {
                 .elapsed(),
             Duration::ZERO
         );
-        assert!(clock.instant(Time::MAX) > Instant::now() + Duration::from_secs(3600));
+        let far = Instant::now() + Duration::from_secs(3600);
+        assert!(clock.instant(Time::MAX) > far && clock.instant(None) > far);
     }
 }

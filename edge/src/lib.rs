@@ -1,0 +1,15 @@
+//! What every server of Tepui needs at its edge, be it master, agent or framework: a clock, a
+//! listening socket, the routes that each serves beside its own, and durations as text.
+
+mod clock;
+pub mod limits;
+mod listener;
+mod routes;
+mod serving;
+pub mod span;
+
+pub use clock::Clock;
+pub use listener::{ListenError, Listener};
+pub use routes::Site;
+pub use serving::Serving;
+pub use tonic_health::{ServingStatus, server::HealthReporter};
