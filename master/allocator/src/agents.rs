@@ -1,20 +1,39 @@
 //! One agent: what it has, who holds what of it, and what is free.
 
-use tepui_model::{Resources, Scalars, Time};
+mod clamp;
+mod class;
+mod cut;
+mod ledger;
+mod profile;
+mod prospect;
+mod refusals;
 
-use crate::{
-    clamp::subtract_what_is_there,
-    contest::Contest,
+use std::borrow::Cow;
+
+use tepui_model::{AgentKey, Conversion, Insufficient, Resources, Scalars, Time};
+
+#[cfg(not(test))]
+use self::clamp::subtract_what_is_there;
+pub use self::profile::AgentProfile;
+#[cfg(test)]
+pub(crate) use self::{clamp::subtract_what_is_there, cut::cut};
+pub(crate) use self::{class::Class, prospect::Choice, refusals::Refusals};
+use self::{
     ledger::{Ledger, NotHeld},
+    prospect::{Prospect, Supply},
+};
+use crate::{
+    contest::{Contest, Load, Stage, open},
     options::Options,
-    prospect::{Choice, Prospect, Supply},
-    refusals::Refusals,
 };
 
 /// An agent and the ledger of its resources.
 #[derive(Clone, Debug)]
 pub(crate) struct Agent {
-    total: Resources,
+    key: AgentKey,
+    profile: AgentProfile,
+    /// What nobody holds; shared volumes are free always, but for the rest of a run in which they
+    /// were offered (Mesos: ALL-07).
     free: Resources,
     /// Names the value of `free`: equal numbers, equal resources.
     stamp: u64,
@@ -22,12 +41,21 @@ pub(crate) struct Agent {
     ledger: Ledger,
     /// More is held than there is.
     overdrawn: bool,
-    gpus: bool,
+    /// It has shared volumes.
+    has_shared: bool,
+    /// They were offered in this run.
+    shared_given: bool,
+    /// What it takes to be offered anything of it.
+    barrier: Class,
     refusals: Refusals,
     /// Made for the free resources of that stamp.
     prospect: Option<(u64, Prospect)>,
+    /// What of it is among the available: unreserved, not revocable and free.
+    pub(crate) available: Scalars,
     /// Whether it is offered.
     pub(crate) active: bool,
+    /// Whether the whitelist names it (Mesos: OFF-20).
+    pub(crate) listed: bool,
     /// Whether it waits to be looked at.
     pub(crate) candidate: bool,
     /// When it is to be looked at next if nothing changes before.
@@ -35,25 +63,34 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) fn new(total: Resources) -> Self {
+    pub(crate) fn new(key: AgentKey, profile: AgentProfile) -> Self {
         Self {
-            gpus: total.gpus().is_positive(),
-            free: total.clone(),
-            total,
+            key,
+            free: profile.total.clone(),
+            has_shared: has_shared(&profile.total),
+            shared_given: false,
+            profile,
             stamp: 0,
             stamps: 0,
             ledger: Ledger::default(),
             overdrawn: false,
+            barrier: Class::default(),
             refusals: Refusals::new(),
             prospect: None,
+            available: Scalars::new(),
             active: true,
+            listed: true,
             candidate: false,
             wake: None,
         }
     }
 
+    pub(crate) const fn profile(&self) -> &AgentProfile {
+        &self.profile
+    }
+
     pub(crate) const fn total(&self) -> &Resources {
-        &self.total
+        &self.profile.total
     }
 
     pub(crate) const fn free(&self) -> &Resources {
@@ -70,21 +107,46 @@ impl Agent {
 
     /// Whether an offer of it can be thought of.
     pub(crate) fn is_offerable(&self) -> bool {
-        self.active && !self.free.is_empty()
+        self.active && self.listed && !self.free.is_empty()
     }
 
-    /// It has other resources now.
-    pub(crate) fn set_total(&mut self, total: Resources) {
-        self.gpus = total.gpus().is_positive();
-        self.total = total;
+    /// What of it counts as available: what quota is about, if it is offered.
+    pub(crate) fn open(&self) -> Scalars {
+        if self.active && self.listed {
+            open(&self.free)
+        } else {
+            Scalars::new()
+        }
+    }
+
+    /// How empty it is: the largest part of any scalar that is free, in thousandths.
+    pub(crate) fn free_permille(&self) -> u32 {
+        let total = self.profile.total.scalars();
+        let share = self.free.scalars().dominant_share(&total).as_f64();
+        // At most 1000: what is free is a part of what there is.
+        (share * 1000.0) as u32
+    }
+
+    /// It is described anew.
+    pub(crate) fn set_profile(&mut self, profile: AgentProfile) {
+        self.has_shared = has_shared(&profile.total);
+        self.profile = profile;
         self.prospect = None;
         self.count_anew();
+    }
+
+    /// Sets what it takes to be offered anything of it.
+    pub(crate) fn set_barrier(&mut self, barrier: Class) {
+        if self.barrier != barrier {
+            self.barrier = barrier;
+            self.prospect = None;
+        }
     }
 
     /// A client uses resources that were not offered to it, as far as we know.
     pub(crate) fn charge(&mut self, client: u32, resources: &Resources) {
         self.ledger.charge(client, resources.clone());
-        if self.free.subtract(resources).is_ok() {
+        if self.free.subtract(&exclusive(resources)).is_ok() {
             self.change_stamp();
         } else {
             self.count_anew();
@@ -94,9 +156,11 @@ impl Agent {
     /// Gives a client what was chosen, and returns it.
     pub(crate) fn grant(&mut self, client: u32, offer: Option<Resources>) -> Resources {
         let (resources, stamp) = match offer {
-            None => (core::mem::take(&mut self.free), Some(self.stamp)),
-            Some(part) => {
+            None if !self.has_shared => (core::mem::take(&mut self.free), Some(self.stamp)),
+            part => {
+                let part = part.unwrap_or_else(|| self.free.clone());
                 subtract_what_is_there(&mut self.free, &part);
+                self.shared_given |= has_shared(&part);
                 (part, None)
             }
         };
@@ -117,12 +181,12 @@ impl Agent {
         Ok(())
     }
 
-    /// A client gives everything back. Returns the scalars of it.
-    pub(crate) fn release_all(&mut self, client: u32) -> Scalars {
-        let mut sum = Scalars::new();
+    /// A client gives everything back. Returns what it weighs.
+    pub(crate) fn release_all(&mut self, client: u32) -> Load {
+        let mut sum = Load::default();
         for resources in self.ledger.release_all(client) {
-            sum.add(&resources.scalars());
-            self.free += &resources;
+            sum.add(&Load::of(&resources));
+            self.free += &*exclusive(&resources);
         }
         self.change_stamp();
         if self.overdrawn {
@@ -131,11 +195,68 @@ impl Agent {
         sum
     }
 
+    /// What a client holds changes its nature, or nothing does if it does not hold that. Returns
+    /// what the client holds less and more.
+    pub(crate) fn convert_held(
+        &mut self,
+        client: u32,
+        conversions: &[Conversion],
+    ) -> Result<(Load, Load), Insufficient> {
+        let mut total = self.profile.total.clone();
+        total.apply_all(conversions)?;
+        let mut ledger = self.ledger.clone();
+        let (mut less, mut more) = (Load::default(), Load::default());
+        for Conversion {
+            consumed,
+            converted,
+        } in conversions
+        {
+            if ledger.release(client, consumed).is_err() {
+                Resources::new().subtract(consumed)?;
+            }
+            if !converted.is_empty() {
+                ledger.charge(client, converted.clone());
+            }
+            less.add(&Load::of(consumed));
+            more.add(&Load::of(converted));
+        }
+        self.ledger = ledger;
+        self.set_total(total);
+        Ok((less, more))
+    }
+
+    /// What nobody holds changes its nature, or nothing does if it is not all free.
+    pub(crate) fn convert_free(&mut self, conversions: &[Conversion]) -> Result<(), Insufficient> {
+        let mut total = self.profile.total.clone();
+        total.apply_all(conversions)?;
+        let mut free = self.free.clone();
+        free.apply_all(conversions)?;
+        self.set_total(total);
+        Ok(())
+    }
+
+    fn set_total(&mut self, total: Resources) {
+        self.has_shared = has_shared(&total);
+        self.profile.total = total;
+        self.prospect = None;
+        self.count_anew();
+    }
+
+    /// The run is over: shared volumes can be offered again. Whether there is anything to offer
+    /// them with.
+    pub(crate) fn end_run(&mut self) -> bool {
+        let given = core::mem::take(&mut self.shared_given);
+        if given {
+            self.count_anew();
+        }
+        given && !exclusive(&self.free).is_empty()
+    }
+
     fn put_back(&mut self, resources: &Resources) {
         if self.overdrawn {
             return self.count_anew();
         }
-        self.free += resources;
+        self.free += &*exclusive(resources);
         self.change_stamp();
     }
 
@@ -147,10 +268,10 @@ impl Agent {
 
     /// What is free, and whether more is held than there is.
     pub(crate) fn count(&self) -> (Resources, bool) {
-        let mut free = self.total.clone();
+        let mut free = self.profile.total.clone();
         let mut overdrawn = false;
         for (_, held) in self.ledger.iter() {
-            overdrawn |= !subtract_what_is_there(&mut free, held);
+            overdrawn |= !subtract_what_is_there(&mut free, &exclusive(held));
         }
         (free, overdrawn)
     }
@@ -161,6 +282,27 @@ impl Agent {
     }
 }
 
+fn has_shared(resources: &Resources) -> bool {
+    !resources.is_plain() && resources.bundles().any(|(traits, ..)| traits.shared)
+}
+
+/// What only one can hold: everything but shared volumes.
+pub(crate) fn exclusive(resources: &Resources) -> Cow<'_, Resources> {
+    if has_shared(resources) {
+        Cow::Owned(resources.filter(|traits| !traits.shared))
+    } else {
+        Cow::Borrowed(resources)
+    }
+}
+
+/// The rules by which an agent is given out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Court<'a> {
+    pub(crate) contest: &'a Contest,
+    pub(crate) options: &'a Options,
+    pub(crate) stage: Stage,
+}
+
 impl Agent {
     /// The client to be made an offer, if any, and what it is offered.
     ///
@@ -168,26 +310,18 @@ impl Agent {
     /// of these and however short their filters. When all have seen them, those whose filter has
     /// ended begin another round. So nobody starves behind frameworks that want nothing and do
     /// not say so.
-    pub(crate) fn choose(
-        &mut self,
-        contest: &Contest,
-        options: &Options,
-        now: Time,
-    ) -> Option<Choice> {
+    pub(crate) fn choose(&mut self, court: Court<'_>, now: Time) -> Option<Choice> {
         if !self.is_offerable() {
             return None;
         }
-        let unseen = self.look(contest, options, Prospect::first_unseen);
+        let unseen = self.look(court, Prospect::first_unseen);
         let ended = |prospect: &mut Prospect, supply: Supply<'_>| prospect.has_expired(supply, now);
-        if unseen.is_some()
-            || !self.refusals.may_have_expired(now)
-            || !self.look(contest, options, ended)
-        {
+        if unseen.is_some() || !self.refusals.may_have_expired(now) || !self.look(court, ended) {
             return unseen;
         }
         self.refusals.forget_expired(now);
         self.prospect = None;
-        self.look(contest, options, Prospect::first_unseen)
+        self.look(court, Prospect::first_unseen)
     }
 
     /// When to look again after nobody was to be made an offer, if nothing changes before.
@@ -220,50 +354,42 @@ impl Agent {
     }
 
     /// Whether the cached prospect is as if made anew.
-    pub(crate) fn is_prospect_true(&self, contest: &Contest, options: &Options) -> bool {
-        let Self {
-            free,
-            gpus,
-            refusals,
-            ..
-        } = self;
-        let supply = Supply {
-            free,
-            gpus: *gpus,
-            refusals,
-            contest,
-            options,
-        };
+    pub(crate) fn is_prospect_true(&self, court: Court<'_>) -> bool {
         let current = self
             .prospect
             .as_ref()
             .filter(|(stamp, _)| *stamp == self.stamp);
-        current.is_none_or(|(_, prospect)| prospect.is_true(supply))
+        current.is_none_or(|(_, prospect)| prospect.is_true(self.supply(court)))
+    }
+
+    /// Whether somebody would be offered more, were it not for quota or for want of asks.
+    pub(crate) fn holds_back(&self) -> bool {
+        let prospect = self.prospect.as_ref();
+        prospect.is_some_and(|(_, prospect)| prospect.holds_back())
+    }
+
+    const fn supply<'a>(&'a self, court: Court<'a>) -> Supply<'a> {
+        Supply {
+            key: self.key,
+            free: &self.free,
+            barrier: self.barrier,
+            refusals: &self.refusals,
+            contest: court.contest,
+            options: court.options,
+            stage: court.stage,
+        }
     }
 
     /// Asks the prospect, brought up to date.
-    fn look<T>(
-        &mut self,
-        contest: &Contest,
-        options: &Options,
-        ask: impl FnOnce(&mut Prospect, Supply<'_>) -> T,
-    ) -> T {
-        let Self {
-            free,
-            gpus,
-            refusals,
-            ..
-        } = self;
-        let supply = Supply {
-            free,
-            gpus: *gpus,
-            refusals,
-            contest,
-            options,
-        };
-        self.prospect.take_if(|(stamp, _)| *stamp != self.stamp);
-        let made = || (self.stamp, Prospect::new(supply));
-        let (_, prospect) = self.prospect.get_or_insert_with(made);
-        ask(prospect, supply)
+    fn look<T>(&mut self, court: Court<'_>, ask: impl FnOnce(&mut Prospect, Supply<'_>) -> T) -> T {
+        let current = self
+            .prospect
+            .take()
+            .filter(|(stamp, _)| *stamp == self.stamp);
+        let supply = self.supply(court);
+        let (stamp, mut prospect) = current.unwrap_or_else(|| (self.stamp, Prospect::new(supply)));
+        let answer = ask(&mut prospect, supply);
+        self.prospect = Some((stamp, prospect));
+        answer
     }
 }

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use tepui_model::{AgentKey, Time};
 
-use crate::{agents::Agent, table::Table};
+use crate::{
+    agents::Agent,
+    mix::mix,
+    options::{Options, Placement},
+    table::Table,
+};
 
 /// Agents where something changed since they were last looked at, and the times at which
 /// something will.
@@ -17,6 +22,9 @@ pub(crate) struct Candidates {
     everyone: bool,
     /// One at most for an agent: its `wake`.
     wakes: BTreeSet<(Time, AgentKey)>,
+    /// Agents where somebody would have been offered more, were it not for quota or for want of
+    /// asks.
+    waiting: BTreeSet<AgentKey>,
     runs: u64,
 }
 
@@ -46,6 +54,38 @@ impl Candidates {
         agent.wake = wake;
     }
 
+    /// Notes whether somebody is held back on an agent.
+    pub(crate) fn set_waiting(&mut self, key: AgentKey, waits: bool) {
+        if waits {
+            self.waiting.insert(key);
+        } else {
+            self.waiting.remove(&key);
+        }
+    }
+
+    /// Whoever was held back may be given more now.
+    pub(crate) fn add_waiting(&mut self, agents: &mut Table<Agent>) {
+        for key in core::mem::take(&mut self.waiting) {
+            if let Some(agent) = agents.get_mut(key.0) {
+                self.add(key, agent);
+            }
+        }
+    }
+
+    /// An agent is gone.
+    pub(crate) fn forget(&mut self, key: AgentKey, agent: &mut Agent) {
+        self.set_wake(key, agent, None);
+        self.waiting.remove(&key);
+        if agent.candidate {
+            self.changed.retain(|changed| *changed != key);
+        }
+    }
+
+    /// Whether anybody is held back anywhere.
+    pub(crate) fn is_anyone_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Whether there is anything to look at now.
     pub(crate) fn is_pending(&self) -> bool {
         self.everyone || !self.changed.is_empty()
@@ -71,7 +111,7 @@ impl Candidates {
     pub(crate) fn take(
         &mut self,
         now: Time,
-        seed: u64,
+        options: &Options,
         agents: &mut Table<Agent>,
     ) -> Vec<AgentKey> {
         self.runs += 1;
@@ -95,7 +135,13 @@ impl Candidates {
                 AgentKey(key)
             }));
         }
-        rotate(&mut keys, seed, self.runs, agents.places());
+        match options.placement {
+            Placement::Spread => rotate(&mut keys, options.seed, self.runs, agents.places()),
+            Placement::BinPack => keys.sort_by_cached_key(|key| {
+                let free = agents.get(key.0).map(Agent::free_permille);
+                (free, *key)
+            }),
+        }
         keys
     }
 }
@@ -109,15 +155,6 @@ pub(crate) fn rotate(keys: &mut [AgentKey], seed: u64, run: u64, places: u32) {
     keys.sort_unstable();
     let first = AgentKey((mix(seed ^ mix(run)) % u64::from(places.max(1))) as u32);
     keys.rotate_left(keys.partition_point(|key| *key < first));
-}
-
-/// The finalizer of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input moves about
-/// half of the output.
-const fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 #[cfg(test)]

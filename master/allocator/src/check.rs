@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{AgentKey, Resources, Scalars};
 
-use crate::{Violation, agents::Agent, allocator::Allocator, clients::Client, slots::Slots};
+use crate::{
+    Violation,
+    agents::{Agent, Court, exclusive},
+    allocator::Allocator,
+    contest::{Client, Load, RoleNode, Stage, larger},
+    slots::Slots,
+};
 
 impl Allocator {
     /// Whether all is as it must be: nothing in two places or in none, every sum and every order
@@ -20,6 +26,7 @@ impl Allocator {
             ensure(listed, || format!("whether {key} is a candidate"))?;
         }
         self.check_sums()?;
+        self.check_promises()?;
         self.check_order()
     }
 
@@ -35,7 +42,12 @@ impl Allocator {
             .refusals()
             .iter()
             .all(|refusal| subscribed(refusal.client));
-        let prospect = agent.is_prospect_true(&self.contest, &self.options);
+        let court = Court {
+            contest: &self.contest,
+            options: &self.options,
+            stage: Stage::Shares,
+        };
+        let prospect = agent.is_prospect_true(court);
         let wake = agent
             .wake
             .is_none_or(|wake| self.candidates.wakes_at(wake, key));
@@ -52,30 +64,110 @@ impl Allocator {
         }
         ensure(total == *self.contest.total(), || "the total".to_owned())?;
         let held = self.held_by_client();
-        let mut held_by_role: BTreeMap<u32, Scalars> = BTreeMap::new();
         for (slot, client) in self.contest.clients().iter() {
             let (sum, agents) = held.get(&slot).cloned().unwrap_or_default();
-            held_by_role.entry(client.role).or_default().add(&sum);
-            let same = sum == client.allocated && agents == client.agents;
+            let same = sum.all == client.allocated && agents == client.agents;
             ensure(same, || format!("what {} holds", client.framework))?;
         }
-        for (slot, node) in self.contest.roles() {
-            let sum = held_by_role.remove(&slot).unwrap_or_default();
-            ensure(sum == node.allocated, || {
-                format!("what role {} holds", node.name)
-            })?;
+        for (_, node) in self.contest.roles() {
+            self.check_role(node, &held)?;
+        }
+        Ok(())
+    }
+
+    /// What counts for a role is what is held in it and below.
+    fn check_role(
+        &self,
+        node: &RoleNode,
+        held: &BTreeMap<u32, (Load, u32)>,
+    ) -> Result<(), Violation> {
+        let mut own = Scalars::new();
+        let (mut all, mut charged, mut reserved) = (Scalars::new(), Scalars::new(), Scalars::new());
+        for (slot, client) in self.contest.clients().iter() {
+            let Some(role) = self.contest.role(client.role) else {
+                return Err(Violation::OutOfDate(format!(
+                    "the role of {}",
+                    client.framework
+                )));
+            };
+            let Some((load, _)) = held.get(&slot) else {
+                continue;
+            };
+            if role.name == node.name {
+                own.add(&load.all);
+            }
+            if role.name == node.name || role.name.is_below(&node.name) {
+                all.add(&load.all);
+                charged.add(load.charged());
+            }
+        }
+        for (_, agent) in self.agents.iter() {
+            let inside = agent.total().filter(|traits| {
+                let role = traits.reservation_role();
+                role.is_some_and(|role| *role == node.name || role.is_below(&node.name))
+            });
+            reserved.add(&inside.scalars());
+        }
+        let same = own == node.own.allocated && all == node.allocated && charged == node.charged;
+        ensure(same, || format!("what role {} holds", node.name))?;
+        ensure(reserved == node.reserved, || {
+            format!("what is reserved to role {}", node.name)
+        })
+    }
+
+    /// What is kept for guarantees, and what there is to keep; whom constraints exclude.
+    fn check_promises(&self) -> Result<(), Violation> {
+        let mut required = Scalars::new();
+        for (_, node) in self.contest.roles() {
+            let mut below = Scalars::new();
+            let children = self.contest.roles().map(|(_, child)| child);
+            let children =
+                children.filter(|child| child.name.parent().as_ref() == Some(&node.name));
+            children.for_each(|child| below.add(&child.need));
+            let unmet = node.quota.guarantees.saturating_sub(&node.consumed());
+            let limited = self.contest.roles().any(|(_, above)| {
+                let inside = node.name == above.name || node.name.is_below(&above.name);
+                inside && !above.quota.limits.is_empty()
+            });
+            let same = node.need == larger(&unmet, &below) && node.limited == limited;
+            ensure(same, || format!("what role {} is promised", node.name))?;
+            if node.parent.is_none() {
+                required.add(&node.need);
+            }
+        }
+        ensure(required == *self.contest.required(), || {
+            "what is promised".to_owned()
+        })?;
+        let mut available = Scalars::new();
+        let agents = self.agents.iter().filter(|_| self.contest.has_guarantees());
+        agents.for_each(|(_, agent)| available.add(&agent.open()));
+        let same = !self.contest.has_guarantees() || available == *self.contest.available();
+        ensure(same, || "what is available".to_owned())?;
+        self.check_terms()
+    }
+
+    /// Exactly the agents that its constraints do not admit are kept from a client.
+    fn check_terms(&self) -> Result<(), Violation> {
+        for (_, client) in self.contest.clients().iter() {
+            let Some(constraints) = &client.terms.constraints else {
+                continue;
+            };
+            let same = self.agents.iter().all(|(key, agent)| {
+                client.terms.excludes(AgentKey(key)) != constraints.admit(agent.profile())
+            });
+            ensure(same, || format!("what {} can use", client.framework))?;
         }
         Ok(())
     }
 
     /// The scalars that each client holds, and on how many agents.
-    fn held_by_client(&self) -> BTreeMap<u32, (Scalars, u32)> {
-        let mut held: BTreeMap<u32, (Scalars, u32)> = BTreeMap::new();
+    fn held_by_client(&self) -> BTreeMap<u32, (Load, u32)> {
+        let mut held: BTreeMap<u32, (Load, u32)> = BTreeMap::new();
         for (_, agent) in self.agents.iter() {
             let mut here = BTreeSet::new();
             for (client, resources) in agent.ledger().iter() {
                 let (sum, agents) = held.entry(client).or_default();
-                sum.add(&resources.scalars());
+                sum.add(&Load::of(resources));
                 *agents += u32::from(here.insert(client));
             }
         }
@@ -105,9 +197,10 @@ impl Allocator {
 /// is free.
 fn check_conservation(key: AgentKey, agent: &Agent) -> Result<(), Violation> {
     let held = agent.ledger().iter();
-    let held = held.fold(Resources::new(), |sum, (_, held)| sum + held);
+    let held = held.fold(Resources::new(), |sum, (_, held)| sum + &*exclusive(held));
     let (free, overdrawn) = agent.count();
-    let whole = overdrawn || agent.free().clone() + &held == *agent.total();
+    let whole =
+        overdrawn || exclusive(agent.free()).into_owned() + &held == *exclusive(agent.total());
     if free == *agent.free() && whole {
         return Ok(());
     }

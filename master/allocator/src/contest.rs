@@ -1,19 +1,36 @@
 //! Who competes for resources, what they hold, and who is next.
 
+mod clients;
+mod load;
+mod order;
+mod quota;
+mod ranking;
+mod roles;
+mod standing;
+mod turns;
+
 use std::collections::BTreeMap;
 
-use tepui_model::{FrameworkKey, Kind, Quantity, Role, Scalars};
+use tepui_model::{AgentKey, FrameworkKey, Kind, Quantity, Resources, Role, Scalars};
 
+use self::quota::Promises;
+pub(crate) use self::{
+    clients::{Client, ClientState, Terms},
+    load::{Load, open},
+    quota::{Allowance, Stage, larger},
+    ranking::{Ranking, Yardstick},
+    roles::RoleNode,
+};
 use crate::{
-    clients::{Client, ClientState, RoleNode},
-    limits::MAX_PASSED_OVER,
-    ranking::{Ranking, Standing, Yardstick},
+    agents::AgentProfile,
+    options::{Options, Sorter},
     slots::Slots,
     table::Slab,
 };
 
-/// Roles and clients in the order in which they are served: the role with the smallest weighted
-/// dominant share, and in it the framework with the smallest (Mesos: ALL-02, ALL-03).
+/// Roles and clients in the order in which they are served: on each level of the tree of roles the
+/// one with the smallest weighted dominant share, and in a role the framework with the smallest
+/// (Mesos: ALL-02, ALL-03).
 ///
 /// Changes only mark what moved; [`Contest::settle`] puts it in order again.
 #[derive(Clone, Debug)]
@@ -21,38 +38,70 @@ pub(crate) struct Contest {
     roles: Slab<RoleNode>,
     names: BTreeMap<Role, u32>,
     clients: Slab<Client>,
+    /// The roles at the top.
     ranking: Ranking,
+    /// Those of them that have something promised.
+    needy: Ranking,
+    /// Those of them that can be given something; kept up to date only while there is a quota.
+    open: Ranking,
     /// The clients in play.
     live: Slots,
     live_count: usize,
+    /// Clients that have terms of their own.
+    with_terms: u32,
     /// Clients whose standing is out of date.
     moved: Vec<u32>,
     /// What the cluster has, as far as it counts for fairness.
     total: Scalars,
+    /// What the cluster has for good: what is not revocable.
+    capacity: Scalars,
+    promises: Promises,
     /// The total as it was when the order was last rebuilt.
     yardstick: Yardstick,
-    /// Scalars that do not count for fairness.
-    excluded: Vec<Kind>,
     /// The total or a weight changed: every share did.
     stale: bool,
     roles_made: u32,
+    /// The turn of the role at the top that was served last.
+    clock: f64,
+    rules: Rules,
+}
+
+/// By what the order is made.
+#[derive(Clone, Debug)]
+struct Rules {
+    roles: Sorter,
+    frameworks: Sorter,
+    seed: u64,
+    /// Scalars that do not count for fairness.
+    excluded: Vec<Kind>,
 }
 
 impl Contest {
-    pub(crate) fn new(excluded: Vec<Kind>) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             roles: Slab::new(),
             names: BTreeMap::new(),
             clients: Slab::new(),
             ranking: Ranking::default(),
+            needy: Ranking::default(),
+            open: Ranking::default(),
             live: Slots::new(),
             live_count: 0,
+            with_terms: 0,
             moved: Vec::new(),
             total: Scalars::new(),
+            capacity: Scalars::new(),
+            promises: Promises::default(),
             yardstick: Yardstick::default(),
-            excluded,
             stale: false,
             roles_made: 0,
+            clock: 0.0,
+            rules: Rules {
+                roles: options.role_sorter,
+                frameworks: options.framework_sorter,
+                seed: options.seed,
+                excluded: options.fairness_excludes.clone(),
+            },
         }
     }
 
@@ -68,6 +117,10 @@ impl Contest {
         &self.total
     }
 
+    pub(crate) const fn capacity(&self) -> &Scalars {
+        &self.capacity
+    }
+
     pub(crate) fn client(&self, slot: u32) -> Option<&Client> {
         self.clients.get(slot)
     }
@@ -76,16 +129,26 @@ impl Contest {
         self.roles.get(slot)
     }
 
+    /// The role of that name, if anything is known of it.
+    pub(crate) fn role_named(&self, role: &Role) -> Option<&RoleNode> {
+        self.roles.get(*self.names.get(role)?)
+    }
+
     /// Roles by name.
-    pub(crate) fn roles(&self) -> impl Iterator<Item = (u32, &RoleNode)> + '_ {
+    pub(crate) fn roles(&self) -> impl DoubleEndedIterator<Item = (u32, &RoleNode)> + '_ {
         self.names
             .values()
             .filter_map(|slot| Some((*slot, self.roles.get(*slot)?)))
     }
 
+    /// A role and those above it, from itself up.
+    pub(crate) fn path(&self, role: u32) -> impl Iterator<Item = &RoleNode> + '_ {
+        let above = |node: &&RoleNode| self.roles.get(node.parent?);
+        std::iter::successors(self.roles.get(role), above)
+    }
+
     pub(crate) fn find(&self, framework: FrameworkKey, role: &Role) -> Option<u32> {
-        let node = self.roles.get(*self.names.get(role)?)?;
-        node.clients.get(&framework).copied()
+        self.role_named(role)?.own.clients.get(&framework).copied()
     }
 
     /// The client of that framework in that role, made if there is none.
@@ -97,43 +160,74 @@ impl Contest {
         };
         let clients = &mut self.clients;
         *node
+            .own
             .clients
             .entry(framework)
             .or_insert_with(|| clients.insert(next))
     }
 
+    /// The slot of a role. It and those above it are made if they are not there, the topmost
+    /// first.
     fn role_slot(&mut self, role: &Role) -> u32 {
         if let Some(slot) = self.names.get(role) {
             return *slot;
         }
-        let slot = self
-            .roles
-            .insert(RoleNode::new(role.clone(), self.roles_made));
-        self.roles_made = self.roles_made.wrapping_add(1);
-        self.names.insert(role.clone(), slot);
-        slot
+        let above = std::iter::successors(role.parent(), Role::parent);
+        let mut missing = vec![role.clone()];
+        missing.extend(above.take_while(|role| !self.names.contains_key(role)));
+        let known = missing.last().and_then(Role::parent);
+        let mut parent = known.and_then(|role| self.names.get(&role).copied());
+        for role in missing.into_iter().rev() {
+            if let Some(node) = parent.and_then(|slot| self.roles.get_mut(slot)) {
+                node.children += 1;
+            }
+            let limited = parent.and_then(|slot| self.roles.get(slot));
+            let limited = limited.is_some_and(|node| node.limited);
+            let mut node = RoleNode::new(role.clone(), parent, self.roles_made);
+            node.limited = limited;
+            self.roles_made = self.roles_made.wrapping_add(1);
+            let slot = self.roles.insert(node);
+            self.names.insert(role, slot);
+            parent = Some(slot);
+        }
+        // The loop ran: the role itself was missing.
+        parent.unwrap_or_default()
     }
 
-    /// Forgets a client that has neither its role nor any resources, and the role with the last.
+    /// Forgets a client that has neither its role nor any resources, and with the last one of it
+    /// the role.
     pub(crate) fn retire(&mut self, slot: u32) {
         let idle = |client: &&Client| !client.state.subscribed && client.agents == 0;
         if self.clients.get(slot).filter(idle).is_none() {
             return;
         }
+        self.set_terms(slot, Terms::default());
         let Some(client) = self.clients.remove(slot) else {
             return;
         };
-        let Some(node) = self.roles.get_mut(client.role) else {
-            return;
-        };
-        node.clients.remove(&client.framework);
-        node.members.shift(client.standing, None);
-        let standing = role_standing(client.role, node, &self.yardstick);
-        self.ranking.shift(node.standing, standing);
-        node.standing = standing;
-        if node.clients.is_empty() && node.weight.is_none() {
+        if let Some(node) = self.roles.get_mut(client.role) {
+            node.own.clients.remove(&client.framework);
+            node.own.members.shift(client.standing, None);
+        }
+        self.lift(client.role);
+        self.prune(client.role);
+    }
+
+    /// Forgets a role that nothing is known of any longer, and those above it likewise.
+    fn prune(&mut self, role: u32) {
+        let mut next = Some(role);
+        while let Some(slot) = next {
+            if !self.roles.get(slot).is_some_and(RoleNode::is_idle) {
+                return;
+            }
+            let Some(node) = self.roles.remove(slot) else {
+                return;
+            };
             self.names.remove(&node.name);
-            self.roles.remove(client.role);
+            next = node.parent;
+            if let Some(parent) = next.and_then(|slot| self.roles.get_mut(slot)) {
+                parent.children -= 1;
+            }
         }
     }
 
@@ -144,6 +238,16 @@ impl Contest {
             node.weight = Some(weight);
             self.stale = true;
         }
+    }
+
+    /// Sets the priority of a role; 0 is that of a role for which none is set.
+    pub(crate) fn set_priority(&mut self, role: &Role, priority: i32) {
+        let slot = self.role_slot(role);
+        if let Some(node) = self.roles.get_mut(slot) {
+            node.priority = priority;
+        }
+        self.lift(slot);
+        self.prune(slot);
     }
 
     pub(crate) fn set_state(&mut self, slot: u32, state: ClientState) {
@@ -165,61 +269,139 @@ impl Contest {
         self.mark(slot);
     }
 
-    pub(crate) fn grow(&mut self, agent: &Scalars) {
-        self.total.add(&self.counted(agent));
-        self.stale = true;
+    /// Whether any client has terms of its own.
+    pub(crate) const fn has_terms(&self) -> bool {
+        self.with_terms > 0
     }
 
-    pub(crate) fn shrink(&mut self, agent: &Scalars) {
-        self.total.sub(&self.counted(agent));
+    /// Sets what a client wants to be different, and says whether that is something new.
+    pub(crate) fn set_terms(&mut self, slot: u32, terms: Terms) -> bool {
+        let Some(client) = self.clients.get_mut(slot) else {
+            return false;
+        };
+        self.with_terms += u32::from(!terms.is_none());
+        self.with_terms -= u32::from(!client.terms.is_none());
+        let is_new = client.terms != terms;
+        client.terms = terms;
+        is_new
+    }
+
+    /// Says anew which clients can use an agent.
+    pub(crate) fn judge(&mut self, agent: AgentKey, profile: &AgentProfile) {
+        if !self.has_terms() {
+            return;
+        }
+        for (_, client) in self.clients.iter_mut() {
+            let Some(constraints) = &client.terms.constraints else {
+                continue;
+            };
+            if constraints.admit(profile) {
+                client.terms.excluded.remove(agent.0);
+            } else {
+                client.terms.excluded.insert(agent.0);
+            }
+        }
+    }
+
+    /// An agent has those resources.
+    pub(crate) fn grow(&mut self, agent: &Resources) {
+        self.total.add(&self.counted(&agent.scalars()));
+        self.capacity.add(&lasting(agent));
         self.stale = true;
+        for role in agent.reservation_roles() {
+            let slot = self.role_slot(&role);
+            let reserved = agent.reserved_to(&role).scalars();
+            self.each_above(slot, |node| node.reserved.add(&reserved));
+            self.consumption_changed(slot);
+        }
+    }
+
+    /// An agent had those resources.
+    pub(crate) fn shrink(&mut self, agent: &Resources) {
+        self.total.sub(&self.counted(&agent.scalars()));
+        self.capacity.sub(&lasting(agent));
+        self.stale = true;
+        for role in agent.reservation_roles() {
+            let Some(slot) = self.names.get(&role).copied() else {
+                continue;
+            };
+            let reserved = agent.reserved_to(&role).scalars();
+            self.each_above(slot, |node| node.reserved.sub(&reserved));
+            self.consumption_changed(slot);
+            self.loosen_quotas(slot);
+            self.prune(slot);
+        }
+    }
+
+    /// What a role consumes changed.
+    fn consumption_changed(&mut self, role: u32) {
+        if self.has_guarantees() {
+            self.recount(role);
+        }
+    }
+
+    /// What a role consumes fell: where it has a quota, others on its path may be given more.
+    fn loosen_quotas(&mut self, role: u32) {
+        if self.has_quotas() && self.path(role).any(|node| !node.quota.is_default()) {
+            self.loosen();
+        }
     }
 
     /// What counts for fairness. As no excluded kind is in the total, no share of it counts.
     pub(crate) fn counted(&self, scalars: &Scalars) -> Scalars {
         let mut counted = scalars.clone();
-        for kind in &self.excluded {
+        for kind in &self.rules.excluded {
             counted.set(kind, Quantity::ZERO);
         }
         counted
     }
 
-    /// An offer was made.
-    pub(crate) fn serve(&mut self, slot: u32) {
-        let Some(client) = self.clients.get_mut(slot) else {
-            return;
-        };
-        client.served += 1;
-        if let Some(node) = self.roles.get_mut(client.role) {
-            node.served += 1;
-        }
-        self.mark(slot);
-    }
-
     /// A client holds more; `first` says that it held nothing on that agent.
-    pub(crate) fn take(&mut self, slot: u32, scalars: &Scalars, first: bool) {
+    pub(crate) fn take(&mut self, slot: u32, load: &Load, first: bool) {
         let Some(client) = self.clients.get_mut(slot) else {
             return;
         };
-        client.allocated.add(scalars);
+        client.allocated.add(&load.all);
         client.agents += u32::from(first);
-        if let Some(node) = self.roles.get_mut(client.role) {
-            node.allocated.add(scalars);
+        let role = client.role;
+        if let Some(node) = self.roles.get_mut(role) {
+            node.own.allocated.add(&load.all);
         }
+        self.each_above(role, |node| {
+            node.allocated.add(&load.all);
+            node.charged.add(load.charged());
+        });
+        self.consumption_changed(role);
         self.mark(slot);
     }
 
     /// A client holds less; `last` says that it holds nothing more on that agent.
-    pub(crate) fn give_back(&mut self, slot: u32, scalars: &Scalars, last: bool) {
+    pub(crate) fn give_back(&mut self, slot: u32, load: &Load, last: bool) {
         let Some(client) = self.clients.get_mut(slot) else {
             return;
         };
-        client.allocated.sub(scalars);
+        client.allocated.sub(&load.all);
         client.agents -= u32::from(last);
-        if let Some(node) = self.roles.get_mut(client.role) {
-            node.allocated.sub(scalars);
+        let role = client.role;
+        if let Some(node) = self.roles.get_mut(role) {
+            node.own.allocated.sub(&load.all);
         }
+        self.each_above(role, |node| {
+            node.allocated.sub(&load.all);
+            node.charged.sub(load.charged());
+        });
+        self.consumption_changed(role);
+        self.loosen_quotas(role);
         self.mark(slot);
+    }
+
+    /// Changes a role and those above it, from itself up.
+    fn each_above(&mut self, role: u32, mut change: impl FnMut(&mut RoleNode)) {
+        let mut next = Some(role);
+        while let Some(node) = next.and_then(|slot| self.roles.get_mut(slot)) {
+            change(node);
+            next = node.parent;
+        }
     }
 
     fn mark(&mut self, slot: u32) {
@@ -231,97 +413,14 @@ impl Contest {
             self.moved.push(slot);
         }
     }
-
-    /// Brings the order up to date.
-    pub(crate) fn settle(&mut self) {
-        if self.stale {
-            return self.rebuild();
-        }
-        while let Some(slot) = self.moved.pop() {
-            let Some(client) = self.clients.get_mut(slot) else {
-                continue;
-            };
-            client.moved = false;
-            let Some(node) = self.roles.get_mut(client.role) else {
-                continue;
-            };
-            let standing = client_standing(slot, client, &self.yardstick);
-            node.members.shift(client.standing, standing);
-            client.standing = standing;
-            let standing = role_standing(client.role, node, &self.yardstick);
-            self.ranking.shift(node.standing, standing);
-            node.standing = standing;
-        }
-    }
-
-    pub(crate) fn rebuild(&mut self) {
-        self.stale = false;
-        self.moved.clear();
-        self.yardstick = Yardstick::new(&self.total);
-        for (slot, client) in self.clients.iter_mut() {
-            client.moved = false;
-            client.standing = client_standing(slot, client, &self.yardstick);
-        }
-        for (slot, node) in self.roles.iter_mut() {
-            let clients = node
-                .clients
-                .values()
-                .filter_map(|client| self.clients.get(*client));
-            node.members
-                .rebuild(clients.filter_map(|client| client.standing));
-            node.standing = role_standing(slot, node, &self.yardstick);
-        }
-        self.ranking
-            .rebuild(self.roles.iter().filter_map(|(_, node)| node.standing));
-    }
-
-    /// The clients in play, the one to be served first in front.
-    pub(crate) fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
-        let nodes = self
-            .ranking
-            .iter()
-            .filter_map(|role| self.roles.get(role.slot));
-        nodes.flat_map(|node| node.members.iter().map(|client| client.slot))
-    }
-
-    /// The first in order that is not among those passed over.
-    ///
-    /// Usually that is one of the first few. When most have refused an agent, it is quicker to
-    /// compare the few that are left.
-    pub(crate) fn first_without(&self, passed_over: &Slots) -> Option<u32> {
-        let mut order = self.in_order();
-        let next = |slot: &u32| !passed_over.contains(*slot);
-        if let Some(slot) = order.by_ref().take(MAX_PASSED_OVER).find(next) {
-            return Some(slot);
-        }
-        let left = self.live.without(passed_over).count();
-        if left * MAX_PASSED_OVER > self.live_count {
-            return order.find(next);
-        }
-        let standing = |slot: &u32| {
-            let client = self.clients.get(*slot)?;
-            Some((self.roles.get(client.role)?.standing, client.standing))
-        };
-        self.live.without(passed_over).min_by_key(standing)
-    }
 }
 
-fn client_standing(slot: u32, client: &Client, yardstick: &Yardstick) -> Option<Standing> {
-    client.state.in_play().then(|| Standing {
-        share: yardstick.dominant_share(&client.allocated, Quantity::from_units(1)),
-        served: client.served,
-        age: client.framework.0,
-        slot,
-    })
-}
-
-fn role_standing(slot: u32, node: &RoleNode, yardstick: &Yardstick) -> Option<Standing> {
-    (!node.members.is_empty()).then(|| Standing {
-        share: yardstick.dominant_share(&node.allocated, node.weight()),
-        served: node.served,
-        age: node.age,
-        slot,
-    })
+/// The scalars that are not revocable.
+fn lasting(resources: &Resources) -> Scalars {
+    if resources.is_plain() {
+        return resources.scalars();
+    }
+    resources.filter(|traits| !traits.revocable).scalars()
 }
 
 #[cfg(test)]

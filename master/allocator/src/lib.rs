@@ -11,16 +11,11 @@ mod agents;
 mod allocator;
 mod candidates;
 mod check;
-mod clamp;
-mod class;
-mod clients;
+mod constraints;
 mod contest;
-mod ledger;
 pub mod limits;
+mod mix;
 mod options;
-mod prospect;
-mod ranking;
-mod refusals;
 mod run;
 mod slots;
 mod table;
@@ -28,8 +23,10 @@ mod views;
 mod violation;
 
 pub use self::{
+    agents::AgentProfile,
     allocator::{Allocator, FrameworkProfile},
-    options::{Filter, InvalidMinimum, Minimum, Options},
+    constraints::{Constraints, InvalidConstraints, RegexLimits},
+    options::{Filter, InvalidMinimum, Minimum, Options, Placement, Sorter},
     run::Allocation,
     views::RoleShare,
     violation::Violation,

@@ -18,3 +18,12 @@ pub const MAX_PASSED_OVER: usize = 32;
 
 /// Sets of quantities in a minimum, and quantities in such a set.
 pub const MAX_MINIMUM_ITEMS: usize = 64;
+
+/// Offer constraints of one framework in one role.
+pub const MAX_CONSTRAINTS: usize = 1024;
+
+/// Bytes in a name, a text or a regular expression of an offer constraint.
+pub const MAX_CONSTRAINT_TEXT_BYTES: usize = 4096;
+
+/// Different asks of one framework in one role.
+pub const MAX_ASKS: usize = 1024;

@@ -23,6 +23,32 @@ pub struct Options {
     /// Agents with GPUs are kept for frameworks that know them (Mesos: ALL-08,
     /// `--filter_gpu_resources`).
     pub withhold_gpus: bool,
+    /// How roles are ordered (Mesos: ALL-02, `--role_sorter`).
+    pub role_sorter: Sorter,
+    /// How the frameworks of a role are ordered (Mesos: ALL-02, `--framework_sorter`).
+    pub framework_sorter: Sorter,
+    /// Which agents are given out first.
+    pub placement: Placement,
+}
+
+/// In which order competitors are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sorter {
+    /// By dominant share.
+    #[default]
+    Drf,
+    /// By lot, with chances in proportion to the weights.
+    Random,
+}
+
+/// In which order agents are given out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// From another agent on in every run, so that no agent is always first.
+    #[default]
+    Spread,
+    /// The fullest first, so that whole agents stay free.
+    BinPack,
 }
 
 impl Default for Options {
@@ -33,6 +59,9 @@ impl Default for Options {
             seed: 0,
             fairness_excludes: Vec::new(),
             withhold_gpus: true,
+            role_sorter: Sorter::default(),
+            framework_sorter: Sorter::default(),
+            placement: Placement::default(),
         }
     }
 }
@@ -103,6 +132,18 @@ pub enum InvalidMinimum {
 impl Minimum {
     /// Anything will do.
     pub const NONE: Self = Self { sets: Vec::new() };
+
+    /// Whether scalars are all that it asks for, as far as its names are known.
+    pub(crate) fn is_of_scalars(&self) -> bool {
+        let known = |name: &str| Kind::WELL_KNOWN.iter().any(|kind| kind.name() == name);
+        let scalars = |set: &Vec<_>| {
+            !set.is_empty()
+                && set
+                    .iter()
+                    .all(|(name, _): &(Arc<str>, Quantity)| known(name))
+        };
+        !self.sets.is_empty() && self.sets.iter().all(scalars)
+    }
 
     /// Whether the resources reach the minimum. Of ranges and sets the items count.
     #[must_use]

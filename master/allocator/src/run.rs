@@ -2,7 +2,11 @@
 
 use tepui_model::{AgentKey, FrameworkKey, Resources, Role, Time};
 
-use crate::allocator::Allocator;
+use crate::{
+    agents::Court,
+    allocator::Allocator,
+    contest::{Load, Stage},
+};
 
 /// An offer to be made: resources of one agent for one framework in one of its roles. They are
 /// held by it until they are recovered.
@@ -21,14 +25,27 @@ pub struct Allocation {
 impl Allocator {
     /// Gives out what is free on the agents where something changed since the last run: resources
     /// came back, a filter ended, a framework came or was revived.
+    ///
+    /// First what guarantees promise, over all of these agents; then the rest, by fair share
+    /// (Mesos: ALL-04, ALL-05).
     pub fn allocate(&mut self, now: Time) -> Vec<Allocation> {
-        let keys = self
-            .candidates
-            .take(now, self.options.seed, &mut self.agents);
-        let mut made = Vec::with_capacity(keys.len());
-        for key in keys {
-            self.give_out(key, now, &mut made);
+        if self.contest.is_loosened() {
+            self.candidates.add_waiting(&mut self.agents);
         }
+        let keys = self.candidates.take(now, &self.options, &mut self.agents);
+        let mut made = Vec::with_capacity(keys.len());
+        if self.contest.has_guarantees() {
+            for key in &keys {
+                self.give_out(*key, Stage::Guarantees, now, &mut made);
+            }
+        }
+        for key in &keys {
+            self.give_out(*key, Stage::Shares, now, &mut made);
+        }
+        for key in keys {
+            self.leave_agent(key, now);
+        }
+        self.contest.note_looked();
         made
     }
 
@@ -42,6 +59,7 @@ impl Allocator {
     #[must_use]
     pub fn needs_run(&self) -> bool {
         self.candidates.is_pending()
+            || (self.candidates.is_anyone_waiting() && self.contest.is_loosened())
     }
 
     /// When to run next if nothing changes before: a filter ends that keeps resources idle.
@@ -51,35 +69,34 @@ impl Allocator {
     }
 
     /// Offers all that is free on one agent to one client after another, until nothing is left
-    /// that anybody may have.
-    fn give_out(&mut self, key: AgentKey, now: Time, made: &mut Vec<Allocation>) {
-        let Self {
-            agents,
-            contest,
-            candidates,
-            options,
-            ..
-        } = self;
-        let Some(agent) = agents.get_mut(key.0).filter(|agent| agent.candidate) else {
-            return;
-        };
-        agent.candidate = false;
+    /// that anybody may have in that stage.
+    fn give_out(&mut self, key: AgentKey, stage: Stage, now: Time, made: &mut Vec<Allocation>) {
         loop {
-            contest.settle();
-            let Some(choice) = agent.choose(contest, options, now) else {
-                break;
+            self.contest.settle();
+            let court = Court {
+                contest: &self.contest,
+                options: &self.options,
+                stage,
             };
-            let Some(client) = contest.client(choice.client) else {
-                break;
+            let Some(agent) = self.agents.get_mut(key.0).filter(|agent| agent.candidate) else {
+                return;
             };
-            let Some(role) = contest.role(client.role) else {
-                break;
+            let Some(choice) = agent.choose(court, now) else {
+                return;
+            };
+            let Some(client) = self.contest.client(choice.client) else {
+                return;
+            };
+            let Some(role) = self.contest.role(client.role) else {
+                return;
             };
             let (framework, role) = (client.framework, role.name.clone());
             let first = !agent.ledger().has(choice.client);
             let resources = agent.grant(choice.client, choice.offer);
-            contest.take(choice.client, &resources.scalars(), first);
-            contest.serve(choice.client);
+            self.contest
+                .take(choice.client, &Load::of(&resources), first);
+            self.contest.serve(choice.client);
+            self.count_available(key);
             made.push(Allocation {
                 framework,
                 role,
@@ -87,7 +104,19 @@ impl Allocator {
                 resources,
             });
         }
+    }
+
+    /// An agent was looked at: it is again when something changes on it or a filter ends.
+    fn leave_agent(&mut self, key: AgentKey, now: Time) {
+        let Some(agent) = self.agents.get_mut(key.0) else {
+            return;
+        };
+        agent.candidate = false;
         let wake = agent.next_look(now);
-        candidates.set_wake(key, agent, wake);
+        self.candidates.set_wake(key, agent, wake);
+        self.candidates.set_waiting(key, agent.holds_back());
+        if agent.end_run() {
+            self.candidates.add(key, agent);
+        }
     }
 }

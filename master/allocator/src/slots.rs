@@ -1,7 +1,7 @@
 //! Sets of small numbers, one bit each: which clients are in play, which have refused an agent.
 
 /// A set of client slots.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots {
     words: Vec<u64>,
 }

@@ -1,5 +1,6 @@
 //! The promises of the allocator.
 
+mod constraints;
 mod drf;
 mod filters;
 mod history;
@@ -9,12 +10,18 @@ mod starvation;
 
 use std::collections::BTreeSet;
 
-use tepui_model::{AgentKey, Capabilities, FrameworkKey, Resources, Role, Time};
+use tepui_model::{
+    AgentKey, Capabilities, Capability, FrameworkKey, Quantity, Resources, Role, Time,
+};
 
-use crate::{Allocation, Allocator, Filter, FrameworkProfile, Options};
+use crate::{AgentProfile, Allocation, Allocator, Filter, FrameworkProfile, Options};
 
 fn parse(text: &str) -> Resources {
     Resources::parse(text, &Role::default()).unwrap()
+}
+
+fn agent(total: &str) -> AgentProfile {
+    AgentProfile::new(parse(total))
 }
 
 fn role(name: &str) -> Role {
@@ -34,17 +41,20 @@ fn until(count: u64) -> Option<Filter> {
 fn profile(roles: &[&str]) -> FrameworkProfile {
     FrameworkProfile {
         roles: roles.iter().map(|name| role(name)).collect(),
-        suppressed: BTreeSet::new(),
-        capabilities: Capabilities::NONE,
         active: true,
+        ..FrameworkProfile::default()
     }
 }
 
 /// An allocator with agents 0.. of these resources, and frameworks 0.. with these roles.
 fn cluster(agents: &[&str], frameworks: &[&str]) -> Allocator {
-    let mut allocator = Allocator::new(Options::default());
+    cluster_with(Options::default(), agents, frameworks)
+}
+
+fn cluster_with(options: Options, agents: &[&str], frameworks: &[&str]) -> Allocator {
+    let mut allocator = Allocator::new(options);
     for (key, total) in (0..).zip(agents) {
-        allocator.add_agent(AgentKey(key), parse(total), Vec::new());
+        allocator.add_agent(AgentKey(key), agent(total), Vec::new());
     }
     for (key, name) in (0..).zip(frameworks) {
         allocator.add_framework(FrameworkKey(key), profile(&[name]));

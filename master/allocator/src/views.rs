@@ -1,8 +1,13 @@
 //! What others may see of the allocator.
 
-use tepui_model::{AgentKey, FrameworkKey, Quantity, Resources, Role, Scalars, Traits, Value};
+use tepui_model::{
+    AgentKey, FrameworkKey, Quantity, Quota, Resources, Role, Scalars, Traits, Value,
+};
 
-use crate::{allocator::Allocator, clients::RoleNode, ranking::Yardstick};
+use crate::{
+    allocator::Allocator,
+    contest::{RoleNode, Yardstick},
+};
 
 /// How a role stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +35,7 @@ impl Allocator {
             weight: node.weight(),
             share: yardstick.dominant_share(&node.allocated, node.weight()),
             allocated: quantities(&node.allocated),
-            frameworks: node.clients.keys().copied().collect(),
+            frameworks: node.own.clients.keys().copied().collect(),
         };
         self.contest.roles().map(|(_, node)| share(node)).collect()
     }
@@ -40,6 +45,35 @@ impl Allocator {
         self.contest
             .roles()
             .filter_map(|(_, node)| Some((&node.name, node.weight?)))
+    }
+
+    /// The quotas that were set, by role.
+    pub fn quotas(&self) -> impl Iterator<Item = (&Role, &Quota)> + '_ {
+        let nodes = self.contest.roles().map(|(_, node)| node);
+        let with_quota = nodes.filter(|node| !node.quota.is_default());
+        with_quota.map(|node| (&node.name, &node.quota))
+    }
+
+    /// What counts against the quota of a role: all that is reserved to it and to roles below,
+    /// and what else of the unreserved and not revocable scalars is held there, offers included
+    /// (Mesos: QUO-03).
+    #[must_use]
+    pub fn consumption(&self, role: &Role) -> Scalars {
+        let node = self.contest.role_named(role);
+        node.map_or_else(Scalars::new, RoleNode::consumed)
+    }
+
+    /// What is reserved to a role and to roles below, over all agents.
+    #[must_use]
+    pub fn reserved(&self, role: &Role) -> Scalars {
+        let node = self.contest.role_named(role);
+        node.map_or_else(Scalars::new, |node| node.reserved.clone())
+    }
+
+    /// All scalars of all agents that are not revocable: what guarantees can promise.
+    #[must_use]
+    pub const fn capacity(&self) -> &Scalars {
+        self.contest.capacity()
     }
 
     /// What an agent has.

@@ -90,13 +90,17 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// The registration of an agent without tasks.
+    /// The registration of an agent without tasks that can do what every agent can.
     #[must_use]
     pub fn new(info: AgentInfo) -> Self {
         Self {
             info,
             version: String::new(),
-            capabilities: Vec::new(),
+            capabilities: vec![
+                v1::agent_info::capability::Type::MultiRole,
+                v1::agent_info::capability::Type::HierarchicalRole,
+                v1::agent_info::capability::Type::ReservationRefinement,
+            ],
             tasks: Vec::new(),
             frameworks: Vec::new(),
         }

@@ -10,7 +10,7 @@ use tepui_tidy::root;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("tepui-proto", &[]),
     ("tepui-model", &["tepui-proto"]),
-    ("tepui-allocator", &["tepui-model"]),
+    ("tepui-allocator", &["tepui-model", "tepui-proto"]),
     (
         "tepui-master-core",
         &["tepui-allocator", "tepui-model", "tepui-proto"],

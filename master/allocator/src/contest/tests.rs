@@ -3,6 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use crate::options::Options;
 
 fn cpus(count: i64) -> Scalars {
     [(Kind::Cpus, Quantity::from_units(count))]
@@ -10,10 +11,14 @@ fn cpus(count: i64) -> Scalars {
         .collect()
 }
 
+fn load(count: i64) -> Load {
+    Load::of(&Resources::from(cpus(count)))
+}
+
 /// Clients that hold so many CPUs of a thousand, spread over three roles.
 fn contest(held: &[i64]) -> Contest {
-    let mut contest = Contest::new(Vec::new());
-    contest.grow(&cpus(1000));
+    let mut contest = Contest::new(&Options::default());
+    contest.grow(&Resources::from(cpus(1000)));
     let roles = ["a", "b", "c"].map(|name| Role::new(name).unwrap());
     for (key, held) in (0..).zip(held) {
         let slot = contest.enlist(FrameworkKey(key), &roles[key as usize % 3]);
@@ -23,7 +28,7 @@ fn contest(held: &[i64]) -> Contest {
             ..ClientState::default()
         };
         contest.set_state(slot, state);
-        contest.take(slot, &cpus(*held), true);
+        contest.take(slot, &load(*held), true);
     }
     contest.settle();
     contest
@@ -36,8 +41,8 @@ fn order(contest: &Contest) -> Vec<u32> {
 #[test]
 fn changes_one_by_one_lead_to_the_order_made_at_once() {
     let mut contest = contest(&[5, 3, 8, 1, 1, 0, 4]);
-    contest.give_back(0, &cpus(5), true);
-    contest.take(4, &cpus(9), false);
+    contest.give_back(0, &load(5), true);
+    contest.take(4, &load(9), false);
     contest.serve(5);
     contest.set_state(2, ClientState::default());
     contest.settle();
@@ -53,7 +58,7 @@ fn changes_one_by_one_lead_to_the_order_made_at_once() {
 #[test]
 fn a_retired_client_leaves_nothing_behind() {
     let mut contest = contest(&[5, 3]);
-    contest.give_back(1, &cpus(3), true);
+    contest.give_back(1, &load(3), true);
     contest.retire(1);
     assert!(contest.client(1).is_some(), "it still has its role");
     contest.set_state(1, ClientState::default());

@@ -96,7 +96,7 @@ fn an_excluded_resource_does_not_count_for_fairness() {
         (zero, Role::default(), parse("cpus:1;mem:900")),
         (one, Role::default(), parse("cpus:2;mem:10")),
     ];
-    allocator.add_agent(AgentKey(0), parse("cpus:10;mem:1000"), held);
+    allocator.add_agent(AgentKey(0), agent("cpus:10;mem:1000"), held);
     allocator.add_framework(zero, profile(&["*"]));
     allocator.add_framework(one, profile(&["*"]));
     assert_eq!(frameworks(&run(&mut allocator, seconds(0))), [0]);
@@ -131,10 +131,9 @@ fn what_is_below_the_minimum_is_not_offered() {
 
 #[test]
 fn reserved_resources_go_to_their_role_only() {
-    let mut allocator = cluster(
-        &["cpus:2;mem:100;cpus(web):3;mem(web):300"],
-        &["ads", "web"],
-    );
+    let mut allocator = cluster(&[], &["ads", "web"]);
+    let total = agent("cpus:2;mem:100;cpus(web):3;mem(web):300");
+    allocator.add_agent(AgentKey(0), total, Vec::new());
     let made = run(&mut allocator, seconds(0));
     assert_eq!(frameworks(&made), [0, 1]);
     assert_eq!(made[0].resources, parse("cpus:2;mem:100"));

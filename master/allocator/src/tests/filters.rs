@@ -21,7 +21,7 @@ fn a_filter_blocks_what_is_contained_in_the_refused_only() {
     let mut allocator = Allocator::new(Options::default());
     let (framework, task) = (FrameworkKey(0), parse("cpus:1;mem:64"));
     let held = vec![(framework, Role::default(), task.clone())];
-    allocator.add_agent(AgentKey(0), parse("cpus:4;mem:256"), held);
+    allocator.add_agent(AgentKey(0), agent("cpus:4;mem:256"), held);
     allocator.add_framework(framework, profile(&["*"]));
     let made = run(&mut allocator, seconds(0));
     give_back(&mut allocator, &made[0], until(100));

@@ -1,10 +1,27 @@
 //! Random histories: the incremental allocator makes the offers of the naive one, the same ones
 //! when told the same, and loses no resource.
 
-use proptest::{collection::vec, prelude::*, sample::select};
-use tepui_model::{Capability, Quantity, Traits, Value};
+use std::{collections::BTreeMap, env, sync::Arc};
 
-use super::{reference::Naive, *};
+use proptest::{collection::vec, prelude::*, sample::select};
+use tepui_model::{
+    AgentCapabilities, Attributes, Conversion, FaultDomain, Kind, Quota, Traits, Value,
+    resources::{DiskTraits, Persistence},
+};
+
+use super::{
+    constraints::{rack_is, wire_groups},
+    reference::Naive,
+    *,
+};
+use crate::{Constraints, Minimum, RegexLimits};
+
+/// How many histories are run; a hundred thousand by
+/// `TEPUI_ALLOCATOR_HISTORIES=100000 cargo test --release -p tepui-allocator history`.
+fn histories() -> u32 {
+    let asked = env::var("TEPUI_ALLOCATOR_HISTORIES").ok();
+    asked.and_then(|count| count.parse().ok()).unwrap_or(5_000)
+}
 
 /// One thing that happens. Numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -26,11 +43,45 @@ enum Step {
     /// Tasks are learnt of.
     Charge(u32, u32, usize),
     Weight(usize, i64),
+    Priority(usize, i32),
+    /// A role gets one of some quotas.
+    Quota(usize, usize),
+    /// Only hosts whose number is not this are offered; all, if there is none.
+    Whitelist(Option<usize>),
+    Region(bool),
+    /// A part of an offer is reserved to its role, or what is reserved of it becomes unreserved.
+    Convert(usize),
+    /// A part of what is free is reserved to a role.
+    Reserve(u32, usize),
     Pass(u64),
     Run,
 }
 
-const ROLES: [&str; 5] = ["*", "a", "b", "a/c", "d"];
+const ROLES: [&str; 7] = ["*", "a", "b", "a/c", "d", "a/c/e", "a/f"];
+
+/// Guarantees and limits.
+const QUOTAS: [(&str, &str); 7] = [
+    ("", ""),
+    ("", ""),
+    ("cpus:2;mem:50", ""),
+    ("cpus:1", "cpus:3;mem:120"),
+    ("", "cpus:2.5"),
+    ("", "cpus:0;mem:0"),
+    ("cpus:6;mem:300", "cpus:8"),
+];
+
+fn quota(index: usize) -> Quota {
+    let (guarantees, limits) = QUOTAS[index];
+    Quota {
+        guarantees: parse(guarantees).scalars(),
+        limits: limits.split_terminator(';').map(limit).collect(),
+    }
+}
+
+fn limit(text: &str) -> (Kind, Quantity) {
+    let (name, number) = text.split_once(':').unwrap();
+    (Kind::new(name), number.parse().unwrap())
+}
 
 fn shapes() -> Vec<Resources> {
     let texts = [
@@ -54,7 +105,40 @@ fn shapes() -> Vec<Resources> {
         &Value::Scalar(Quantity::from_units(90)),
     ));
     shapes.push(parse("cpus:4;mem:100"));
+    let volume = Traits {
+        disk: Some(DiskTraits {
+            persistence: Some(Persistence {
+                id: Arc::from("v"),
+                principal: None,
+            }),
+            ..DiskTraits::default()
+        }),
+        shared: true,
+        ..Traits::reserved(role("a"))
+    };
+    shapes.push(parse("cpus:3;mem:90;cpus(a):1"));
+    shapes[9].insert(&volume, "disk", &Value::Scalar(Quantity::from_units(40)));
     shapes
+}
+
+/// The agent of that shape; its host, rack, region and age follow from it.
+fn shaped(shapes: &[Resources], shape: usize) -> AgentProfile {
+    let old = shape == 6;
+    let profile = AgentProfile::new(shapes[shape].clone());
+    AgentProfile {
+        hostname: Arc::from(format!("host-{}", shape % 3)),
+        attributes: Attributes::parse(&format!("rack:r{}", shape % 2)).unwrap(),
+        domain: (shape == 4).then(|| FaultDomain {
+            region: Arc::from("south"),
+            zone: Arc::from("z"),
+        }),
+        capabilities: if old {
+            AgentCapabilities::NONE
+        } else {
+            profile.capabilities
+        },
+        ..profile
+    }
 }
 
 fn roles() -> impl Strategy<Value = Vec<Role>> {
@@ -63,17 +147,40 @@ fn roles() -> impl Strategy<Value = Vec<Role>> {
 }
 
 fn profiles() -> impl Strategy<Value = FrameworkProfile> {
-    let known = [Capability::RevocableResources, Capability::GpuResources];
-    let capabilities = proptest::sample::subsequence(known.to_vec(), 0..=2);
-    (roles(), roles(), capabilities, prop::bool::weighted(0.9)).prop_map(
-        |(roles, suppressed, capabilities, active)| FrameworkProfile {
-            suppressed: suppressed
-                .into_iter()
-                .filter(|role| roles.contains(role))
-                .collect(),
-            roles,
-            capabilities: capabilities.into_iter().collect(),
-            active,
+    let known = [
+        Capability::RevocableResources,
+        Capability::GpuResources,
+        Capability::SharedResources,
+        Capability::MultiRole,
+        Capability::RegionAware,
+    ];
+    let capabilities = proptest::sample::subsequence(known.to_vec(), 0..=5);
+    let minimum = select(vec![None, None, None, Some("cpus:2"), Some("")]);
+    let rack = select(vec![None, None, None, Some("r0"), Some("r1")]);
+    let active = prop::bool::weighted(0.9);
+    (roles(), roles(), capabilities, minimum, rack, active).prop_map(
+        |(roles, suppressed, capabilities, minimum, rack, active)| {
+            let minimum = minimum.map(|text| text.parse::<Minimum>().unwrap());
+            let rack = rack.map(|rack| {
+                let wire = wire_groups(vec![vec![rack_is(rack)]]);
+                Arc::new(Constraints::parse(&wire, &RegexLimits::default()).unwrap())
+            });
+            let first = roles.first().into_iter();
+            let terms = first.clone().zip(minimum);
+            FrameworkProfile {
+                suppressed: suppressed
+                    .into_iter()
+                    .filter(|role| roles.contains(role))
+                    .collect(),
+                minimums: terms.map(|(role, it)| (role.clone(), it)).collect(),
+                constraints: first
+                    .zip(rack)
+                    .map(|(role, it)| (role.clone(), it))
+                    .collect::<BTreeMap<_, _>>(),
+                roles,
+                capabilities: capabilities.into_iter().collect(),
+                active,
+            }
         },
     )
 }
@@ -81,7 +188,7 @@ fn profiles() -> impl Strategy<Value = FrameworkProfile> {
 fn steps() -> impl Strategy<Value = Step> {
     let agent = || 0..6_u32;
     let framework = || 0..6_u32;
-    let shape = || 0..9_usize;
+    let shape = || 0..10_usize;
     let refuse = || select(vec![None, Some(0), Some(1), Some(3), Some(20)]);
     prop_oneof![
         6 => (agent(), shape()).prop_map(|(agent, shape)| Step::AddAgent(agent, shape)),
@@ -98,6 +205,12 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => any::<usize>().prop_map(Step::EndTask),
         1 => (framework(), agent(), shape()).prop_map(|(key, agent, shape)| Step::Charge(key, agent, shape)),
         1 => (0..ROLES.len(), 1..5000_i64).prop_map(|(role, weight)| Step::Weight(role, weight)),
+        1 => (0..ROLES.len(), -1..2).prop_map(|(role, priority)| Step::Priority(role, priority)),
+        3 => (0..ROLES.len(), 0..QUOTAS.len()).prop_map(|(role, quota)| Step::Quota(role, quota)),
+        1 => prop::option::of(0..3_usize).prop_map(Step::Whitelist),
+        1 => any::<bool>().prop_map(Step::Region),
+        2 => any::<usize>().prop_map(Step::Convert),
+        1 => (agent(), 1..ROLES.len()).prop_map(|(agent, role)| Step::Reserve(agent, role)),
         4 => (0..4_u64).prop_map(Step::Pass),
         15 => Just(Step::Run),
     ]
@@ -117,7 +230,7 @@ impl World {
     fn new() -> Self {
         Self {
             fast: Allocator::new(Options::default()),
-            naive: Naive::default(),
+            naive: Naive::new(Options::default()),
             shapes: shapes(),
             now: 0,
             offers: Vec::new(),
@@ -130,6 +243,8 @@ impl World {
             Step::AddAgent(..)
             | Step::RemoveAgent(..)
             | Step::AgentActive(..)
+            | Step::Whitelist(..)
+            | Step::Region(..)
             | Step::AgentTotal(..) => self.change_agent(step),
             Step::Decline(at, refuse) => {
                 if let Some(offer) = pick(&mut self.offers, at) {
@@ -148,6 +263,16 @@ impl World {
                 self.fast.set_weight(&name, weight);
                 self.naive.set_weight(&name, weight);
             }
+            Step::Priority(name, priority) => {
+                self.fast.set_priority(&role(ROLES[name]), priority);
+                self.naive.set_priority(&role(ROLES[name]), priority);
+            }
+            Step::Quota(name, index) => {
+                self.fast.set_quota(&role(ROLES[name]), quota(index));
+                self.naive.set_quota(&role(ROLES[name]), quota(index));
+            }
+            Step::Convert(at) => self.convert(at),
+            Step::Reserve(agent, name) => self.reserve(AgentKey(agent), &role(ROLES[name])),
             Step::Pass(span) => self.now += span,
             Step::Run => self.run(),
             _ => self.change_framework(step),
@@ -157,10 +282,10 @@ impl World {
     fn change_agent(&mut self, step: &Step) {
         match *step {
             Step::AddAgent(key, shape) if self.fast.total(AgentKey(key)).is_none() => {
-                let total = self.shapes[shape].clone();
+                let profile = shaped(&self.shapes, shape);
                 self.fast
-                    .add_agent(AgentKey(key), total.clone(), Vec::new());
-                self.naive.add_agent(AgentKey(key), total);
+                    .add_agent(AgentKey(key), profile.clone(), Vec::new());
+                self.naive.add_agent(AgentKey(key), profile);
             }
             Step::RemoveAgent(key) => {
                 let key = AgentKey(key);
@@ -174,9 +299,21 @@ impl World {
                 self.naive.set_agent_active(AgentKey(key), active);
             }
             Step::AgentTotal(key, shape) => {
-                let total = self.shapes[shape].clone();
-                self.fast.update_agent_total(AgentKey(key), total.clone());
-                self.naive.update_agent_total(AgentKey(key), total);
+                let profile = shaped(&self.shapes, shape);
+                self.fast.update_agent(AgentKey(key), profile.clone());
+                self.naive.update_agent(AgentKey(key), profile);
+            }
+            Step::Whitelist(without) => {
+                let hosts = (0..3).filter(|host| Some(*host) != without);
+                let hosts = hosts.map(|host| Arc::from(format!("host-{host}")));
+                let hosts = without.map(|_| hosts.collect::<BTreeSet<Arc<str>>>());
+                self.fast.set_whitelist(hosts.clone());
+                self.naive.set_whitelist(hosts);
+            }
+            Step::Region(known) => {
+                let region = known.then(|| Arc::from("north"));
+                self.fast.set_region(region.clone());
+                self.naive.set_region(region);
             }
             _ => {}
         }
@@ -236,6 +373,34 @@ impl World {
         self.recover(&offer, refuse);
     }
 
+    fn convert(&mut self, at: usize) {
+        let Some(mut offer) = pick(&mut self.offers, at) else {
+            return;
+        };
+        if let Some(conversion) = conversion(&offer.resources, &offer.role) {
+            let (framework, agent) = (offer.framework, offer.agent);
+            let conversions = std::slice::from_ref(&conversion);
+            let done = self
+                .fast
+                .convert_held(framework, &offer.role, agent, conversions);
+            if done.is_ok() {
+                self.naive.convert_held(&offer, &conversion);
+                offer.resources.apply(&conversion).unwrap();
+            }
+        }
+        self.offers.push(offer);
+    }
+
+    fn reserve(&mut self, agent: AgentKey, role: &Role) {
+        let free = self.naive.free(agent).unwrap_or_default();
+        if let Some(conversion) = conversion(&free, role) {
+            let done = self
+                .fast
+                .convert_free(agent, std::slice::from_ref(&conversion));
+            assert_eq!(done.is_ok(), self.naive.convert_free(agent, &conversion));
+        }
+    }
+
     fn charge(&mut self, framework: u32, agent: AgentKey, shape: usize) {
         if self.fast.total(agent).is_none() {
             return;
@@ -258,6 +423,13 @@ impl World {
         let nothing_to_do = !due && !self.fast.needs_run();
         let made = self.fast.allocate(now);
         assert_eq!(made, self.naive.allocate(now));
+        let known: BTreeSet<Role> = self
+            .fast
+            .role_shares()
+            .into_iter()
+            .map(|it| it.role)
+            .collect();
+        assert_eq!(known, self.naive.role_names());
         assert!(
             !nothing_to_do || made.is_empty(),
             "offers though nothing changed: {made:?}"
@@ -266,12 +438,37 @@ impl World {
     }
 }
 
+/// What is reserved to the role becomes unreserved; or else a CPU of what is unreserved, if there
+/// is as much, is reserved to it.
+fn conversion(resources: &Resources, role: &Role) -> Option<Conversion> {
+    let cpus =
+        |traits: &Traits, quantity| Resources::from_item(traits, "cpus", &Value::Scalar(quantity));
+    let plain = Traits::plain();
+    let reserved = Traits::reserved(role.clone());
+    if role.is_default() {
+        return None;
+    }
+    let here = resources.filter(|traits| *traits == reserved).cpus();
+    if here.is_positive() {
+        return Some(Conversion {
+            consumed: cpus(&reserved, here),
+            converted: cpus(&plain, here),
+        });
+    }
+    let one = Quantity::from_units(1);
+    let enough = resources.filter(Traits::is_plain).cpus() >= one;
+    enough.then(|| Conversion {
+        consumed: cpus(&plain, one),
+        converted: cpus(&reserved, one),
+    })
+}
+
 fn pick(from: &mut Vec<Allocation>, at: usize) -> Option<Allocation> {
     (!from.is_empty()).then(|| from.swap_remove(at % from.len()))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(histories()))]
 
     #[test]
     fn the_offers_are_those_of_the_naive_allocator(history in vec(steps(), 1..120)) {
@@ -281,6 +478,10 @@ proptest! {
             prop_assert_eq!(world.fast.check(), Ok(()), "after {:?}", step);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn the_same_history_makes_the_same_offers(history in vec(steps(), 1..120)) {

@@ -34,7 +34,7 @@ fn tasks_of_frameworks_that_have_not_come_back_yet_are_charged() {
     let mut allocator = cluster(&[], &["*"]);
     let (lost, task) = (FrameworkKey(7), parse("cpus:3;mem:64"));
     let used = vec![(lost, role("gone"), task.clone())];
-    allocator.add_agent(AgentKey(0), parse("cpus:4;mem:100"), used);
+    allocator.add_agent(AgentKey(0), agent("cpus:4;mem:100"), used);
     assert_eq!(
         run(&mut allocator, seconds(0))[0].resources,
         parse("cpus:1;mem:36")
@@ -72,8 +72,8 @@ fn an_agent_that_shrank_below_what_is_held_offers_the_rest_only() {
     let mut allocator = cluster(&[], &["*"]);
     let task = parse("cpus:3;mem:64");
     let used = vec![(FrameworkKey(0), Role::default(), task.clone())];
-    allocator.add_agent(AgentKey(0), parse("cpus:4;mem:100"), used);
-    allocator.update_agent_total(AgentKey(0), parse("cpus:2;mem:200"));
+    allocator.add_agent(AgentKey(0), agent("cpus:4;mem:100"), used);
+    allocator.update_agent(AgentKey(0), agent("cpus:2;mem:200"));
     assert_eq!(
         run(&mut allocator, seconds(0))[0].resources,
         parse("mem:136")
@@ -83,7 +83,7 @@ fn an_agent_that_shrank_below_what_is_held_offers_the_rest_only() {
         run(&mut allocator, seconds(1))[0].resources,
         parse("cpus:2;mem:64")
     );
-    allocator.update_agent_total(AgentKey(0), parse("cpus:3;mem:200"));
+    allocator.update_agent(AgentKey(0), agent("cpus:3;mem:200"));
     assert_eq!(
         run(&mut allocator, seconds(2))[0].resources,
         parse("cpus:1")
@@ -96,7 +96,7 @@ fn all_that_a_framework_held_of_a_shrunken_agent_is_freed_once() {
     run(&mut allocator, seconds(0));
     let task = parse("cpus:2;mem:64");
     allocator.charge(FrameworkKey(0), &Role::default(), AgentKey(0), &task);
-    allocator.update_agent_total(AgentKey(0), parse("cpus:1;mem:50"));
+    allocator.update_agent(AgentKey(0), agent("cpus:1;mem:50"));
     allocator.remove_framework(FrameworkKey(0));
     allocator.check().unwrap();
     assert_eq!(allocator.free(AgentKey(0)), Some(&parse("cpus:1;mem:50")));
@@ -136,7 +136,7 @@ fn giving_back_what_is_not_held_is_passed_over_and_reported() {
 #[test]
 fn a_key_that_is_not_dense_is_refused() {
     let mut allocator = cluster(&[], &["*"]);
-    allocator.add_agent(AgentKey(u32::MAX), parse("cpus:4"), Vec::new());
+    allocator.add_agent(AgentKey(u32::MAX), agent("cpus:4"), Vec::new());
     assert_eq!(allocator.check(), Err(Violation::WildKey(u32::MAX)));
 }
 
@@ -144,7 +144,7 @@ fn a_key_that_is_not_dense_is_refused() {
 fn an_agent_that_is_added_again_is_another() {
     let mut allocator = cluster(&["cpus:4;mem:100"], &["*"]);
     run(&mut allocator, seconds(0));
-    allocator.add_agent(AgentKey(0), parse("cpus:9;mem:900"), Vec::new());
+    allocator.add_agent(AgentKey(0), agent("cpus:9;mem:900"), Vec::new());
     assert_eq!(
         run(&mut allocator, seconds(0))[0].resources,
         parse("cpus:9;mem:900")

@@ -1,15 +1,19 @@
 //! The rules once more, written down as plainly as they can be: every run looks at every agent and
-//! every client, works out every share from what is held, and remembers nothing else.
+//! every client, works out every share and every sum from what is held, and remembers nothing else.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+mod rules;
 
-use tepui_model::{
-    AgentKey, Capabilities, Capability, FrameworkKey, Quantity, Resources, Role, Scalars, Share,
-    Time,
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
+use tepui_model::{AgentKey, Conversion, FrameworkKey, Quantity, Quota, Resources, Role, Time};
+
 use crate::{
-    Allocation, FrameworkProfile, Options, candidates::rotate, clamp::subtract_what_is_there,
+    AgentProfile, Allocation, FrameworkProfile, Options,
+    agents::{exclusive, subtract_what_is_there},
     limits::MAX_REFUSALS_PER_CLIENT,
 };
 
@@ -17,22 +21,27 @@ type Name = (FrameworkKey, Role);
 
 #[derive(Debug, Default)]
 pub(super) struct Naive {
-    options: Options,
+    pub(super) options: Options,
     agents: BTreeMap<AgentKey, NaiveAgent>,
+    frameworks: BTreeMap<FrameworkKey, FrameworkProfile>,
     clients: BTreeMap<Name, NaiveClient>,
     roles: BTreeMap<Role, NaiveRole>,
     roles_made: u32,
     runs: u64,
     /// The largest key there ever was, and one.
     places: u32,
+    whitelist: Option<BTreeSet<Arc<str>>>,
+    region: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
 struct NaiveAgent {
-    total: Resources,
+    profile: AgentProfile,
     active: bool,
     held: Vec<(Name, Resources)>,
     refused: Vec<(Name, Resources, Time)>,
+    /// Shared volumes that were offered in this run.
+    given: Resources,
 }
 
 #[derive(Debug, Default)]
@@ -40,23 +49,27 @@ struct NaiveClient {
     subscribed: bool,
     suppressed: bool,
     active: bool,
-    capabilities: Capabilities,
     served: u64,
 }
 
 #[derive(Debug)]
 struct NaiveRole {
     weight: Option<Quantity>,
+    priority: i32,
+    quota: Quota,
     served: u64,
+    /// Offers to its own frameworks.
+    own_served: u64,
     age: u32,
 }
 
 impl NaiveAgent {
     fn free(&self) -> Resources {
-        let mut free = self.total.clone();
+        let mut free = self.profile.total.clone();
         for (_, held) in &self.held {
-            subtract_what_is_there(&mut free, held);
+            subtract_what_is_there(&mut free, &exclusive(held));
         }
+        subtract_what_is_there(&mut free, &self.given);
         free
     }
 
@@ -73,23 +86,36 @@ impl NaiveClient {
     fn in_play(&self) -> bool {
         self.subscribed && self.active && !self.suppressed
     }
-
-    fn knows(&self, capability: Capability) -> bool {
-        self.capabilities.has(capability)
-    }
 }
 
 // What changes.
 impl Naive {
-    pub(super) fn add_agent(&mut self, key: AgentKey, total: Resources) {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add_agent(&mut self, key: AgentKey, profile: AgentProfile) {
+        let total = profile.total.clone();
         let agent = NaiveAgent {
-            total,
+            profile,
             active: true,
             held: Vec::new(),
             refused: Vec::new(),
+            given: Resources::new(),
         };
         self.agents.insert(key, agent);
         self.places = self.places.max(key.0 + 1);
+        self.know_reservations(&total);
+    }
+
+    /// Roles that something is reserved to are there.
+    fn know_reservations(&mut self, total: &Resources) {
+        for role in total.reservation_roles() {
+            self.role(&role);
+        }
         self.tidy();
     }
 
@@ -104,13 +130,24 @@ impl Naive {
             .and_modify(|agent| agent.active = active);
     }
 
-    pub(super) fn update_agent_total(&mut self, key: AgentKey, total: Resources) {
-        self.agents
-            .entry(key)
-            .and_modify(|agent| agent.total = total);
+    pub(super) fn update_agent(&mut self, key: AgentKey, profile: AgentProfile) {
+        let total = profile.total.clone();
+        if let Some(agent) = self.agents.get_mut(&key) {
+            agent.profile = profile;
+            self.know_reservations(&total);
+        }
+    }
+
+    pub(super) fn set_whitelist(&mut self, hosts: Option<BTreeSet<Arc<str>>>) {
+        self.whitelist = hosts;
+    }
+
+    pub(super) fn set_region(&mut self, region: Option<Arc<str>>) {
+        self.region = region;
     }
 
     pub(super) fn update_framework(&mut self, key: FrameworkKey, profile: &FrameworkProfile) {
+        self.frameworks.insert(key, profile.clone());
         let left = |name: &Name| name.0 == key && !profile.roles.contains(&name.1);
         for (name, client) in self.clients.iter_mut().filter(|(name, _)| left(name)) {
             *client = NaiveClient {
@@ -125,7 +162,6 @@ impl Naive {
             client.subscribed = true;
             client.suppressed = profile.suppressed.contains(role);
             client.active = profile.active;
-            client.capabilities = profile.capabilities;
         }
     }
 
@@ -201,13 +237,58 @@ impl Naive {
         self.role(role).weight = Some(weight);
     }
 
+    pub(super) fn set_priority(&mut self, role: &Role, priority: i32) {
+        self.role(role).priority = priority;
+        self.tidy();
+    }
+
+    pub(super) fn set_quota(&mut self, role: &Role, quota: Quota) {
+        self.role(role).quota = quota;
+        self.tidy();
+    }
+
+    /// What a client holds becomes something else, if it holds all of it.
+    pub(super) fn convert_held(&mut self, held: &Allocation, conversion: &Conversion) {
+        let agent = self.agents.get_mut(&held.agent).unwrap();
+        let at = agent.place(held);
+        agent.held[at].1 = held.resources.clone();
+        agent.held[at].1.apply(conversion).unwrap();
+        agent.profile.total.apply(conversion).unwrap();
+        let total = agent.profile.total.clone();
+        self.know_reservations(&total);
+    }
+
+    pub(super) fn convert_free(&mut self, key: AgentKey, conversion: &Conversion) -> bool {
+        let Some(agent) = self.agents.get_mut(&key) else {
+            return false;
+        };
+        if agent.free().apply(conversion).is_err() {
+            return false;
+        }
+        agent.profile.total.apply(conversion).unwrap();
+        let total = agent.profile.total.clone();
+        self.know_reservations(&total);
+        true
+    }
+
+    pub(super) fn free(&self, key: AgentKey) -> Option<Resources> {
+        self.agents.get(&key).map(NaiveAgent::free)
+    }
+
+    /// A role, made if it is not there, after those above it.
     fn role(&mut self, role: &Role) -> &mut NaiveRole {
+        if let Some(parent) = role.parent() {
+            self.role(&parent);
+        }
         let next = &mut self.roles_made;
         self.roles.entry(role.clone()).or_insert_with(|| {
             *next += 1;
             NaiveRole {
                 weight: None,
+                priority: 0,
+                quota: Quota::default(),
                 served: 0,
+                own_served: 0,
                 age: *next,
             }
         })
@@ -218,7 +299,7 @@ impl Naive {
         self.clients.entry((framework, role.clone())).or_default()
     }
 
-    /// Clients without role and resources, and roles without clients and weight, are forgotten.
+    /// Clients without role and resources, and roles of which nothing is known, are forgotten.
     fn tidy(&mut self) {
         let holds = |name: &Name| {
             self.agents
@@ -227,10 +308,20 @@ impl Naive {
         };
         self.clients
             .retain(|name, client| client.subscribed || holds(name));
-        let clients = &self.clients;
-        let has_clients = |role: &Role| clients.keys().any(|name| name.1 == *role);
-        self.roles
-            .retain(|name, role| role.weight.is_some() || has_clients(name));
+        let mut known: BTreeSet<Role> = self.clients.keys().map(|name| name.1.clone()).collect();
+        for agent in self.agents.values() {
+            known.extend(agent.profile.total.reservation_roles());
+        }
+        let set = |role: &NaiveRole| {
+            role.weight.is_some() || role.priority != 0 || !role.quota.is_default()
+        };
+        let set = self.roles.iter().filter(|(_, role)| set(role));
+        known.extend(set.map(|(name, _)| name.clone()));
+        self.roles.retain(|name, _| {
+            known
+                .iter()
+                .any(|known| known == name || known.is_below(name))
+        });
     }
 }
 
@@ -266,108 +357,4 @@ fn note(refused: &mut Vec<(Name, Resources, Time)>, name: &Name, what: &Resource
         kept.push((name.clone(), what.clone(), until));
     }
     refused.extend(kept);
-}
-
-// Who gets what.
-impl Naive {
-    pub(super) fn allocate(&mut self, now: Time) -> Vec<Allocation> {
-        self.runs += 1;
-        let mut keys: Vec<AgentKey> = self.agents.keys().copied().collect();
-        rotate(&mut keys, self.options.seed, self.runs, self.places);
-        let mut made = Vec::new();
-        for key in keys {
-            while let Some((name, resources)) = self.choose(key, now) {
-                self.clients.get_mut(&name).unwrap().served += 1;
-                self.roles.get_mut(&name.1).unwrap().served += 1;
-                let agent = self.agents.get_mut(&key).unwrap();
-                agent.held.push((name.clone(), resources.clone()));
-                made.push(Allocation {
-                    framework: name.0,
-                    role: name.1,
-                    agent: key,
-                    resources,
-                });
-            }
-        }
-        made
-    }
-
-    /// First those who have not seen what they would be offered; then, in a new round, those
-    /// whose refusal has ended.
-    fn choose(&mut self, key: AgentKey, now: Time) -> Option<(Name, Resources)> {
-        let unseen = self.first_unseen(key);
-        let offerable = |name: &Name| self.offer(key, name).is_some();
-        let agent = &self.agents[&key];
-        let ended = |refusal: &(Name, Resources, Time)| refusal.2 <= now;
-        if unseen.is_some() || !agent.refused.iter().any(|r| ended(r) && offerable(&r.0)) {
-            return unseen;
-        }
-        self.agents
-            .get_mut(&key)?
-            .refused
-            .retain(|refusal| !ended(refusal));
-        self.first_unseen(key)
-    }
-
-    fn first_unseen(&self, key: AgentKey) -> Option<(Name, Resources)> {
-        let agent = &self.agents[&key];
-        let offers = self
-            .clients
-            .keys()
-            .filter_map(|name| Some((name, self.offer(key, name)?)));
-        let seen = |name: &Name, offer: &Resources| {
-            agent
-                .refused
-                .iter()
-                .any(|(client, what, _)| client == name && what.contains(offer))
-        };
-        let unseen = offers.filter(|(name, offer)| !seen(name, offer));
-        let first = unseen.min_by_key(|(name, _)| self.standing(name));
-        first.map(|(name, offer)| (name.clone(), offer))
-    }
-
-    /// What a client can be offered of an agent, if it is enough for an offer.
-    fn offer(&self, key: AgentKey, name: &Name) -> Option<Resources> {
-        let agent = &self.agents[&key];
-        let client = self.clients.get(name).filter(|client| client.in_play())?;
-        if !agent.active
-            || (agent.total.gpus().is_positive() && !client.knows(Capability::GpuResources))
-        {
-            return None;
-        }
-        let offer = agent.free().allocatable_to(&name.1).filter(|traits| {
-            (client.knows(Capability::RevocableResources) || !traits.revocable)
-                && (client.knows(Capability::SharedResources) || !traits.shared)
-                && (client.knows(Capability::ReservationRefinement)
-                    || traits.reservations.len() < 2)
-        });
-        (!offer.is_empty() && self.options.min_allocatable.is_met_by(&offer)).then_some(offer)
-    }
-
-    /// The smaller, the sooner: the role's weighted share, then the framework's share.
-    fn standing(&self, name: &Name) -> (Share, u64, u32, Share, u64, FrameworkKey) {
-        let mut total = Scalars::new();
-        let (mut role_held, mut own) = (Scalars::new(), Scalars::new());
-        for agent in self.agents.values() {
-            total.add(&agent.total.scalars());
-            for (holder, held) in agent.held.iter().filter(|(holder, _)| holder.1 == name.1) {
-                role_held.add(&held.scalars());
-                if holder == name {
-                    own.add(&held.scalars());
-                }
-            }
-        }
-        let role = &self.roles[&name.1];
-        let weight = role.weight.unwrap_or(Quantity::from_units(1));
-        let share = role_held.dominant_share(&total).per_weight(weight);
-        let served = self.clients[name].served;
-        (
-            share,
-            role.served,
-            role.age,
-            own.dominant_share(&total),
-            served,
-            name.0,
-        )
-    }
 }

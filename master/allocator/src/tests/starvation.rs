@@ -7,7 +7,7 @@ use super::*;
 fn offers_before_the_hungry(idle: usize, life: u64) -> usize {
     let mut allocator = Allocator::new(Options::default());
     let held = vec![(FrameworkKey(0), Role::default(), parse("cpus:6;mem:600"))];
-    allocator.add_agent(AgentKey(0), parse("cpus:8;mem:800"), held);
+    allocator.add_agent(AgentKey(0), agent("cpus:8;mem:800"), held);
     let roles = vec!["*"; idle + 1];
     for (key, name) in (0..).zip(roles) {
         allocator.add_framework(FrameworkKey(key), profile(&[name]));

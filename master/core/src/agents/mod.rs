@@ -4,6 +4,7 @@ mod agreement;
 mod deactivation;
 mod liveness;
 mod lost;
+mod profile;
 mod register;
 mod removal;
 mod reregister;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{AgentId, AgentKey};
 
-use super::{Address, Agent, AgentState, removal::SUPERSEDED};
+use super::{Address, Agent, AgentState, profile::profile_of, removal::SUPERSEDED};
 use crate::{
     Master,
     effects::{AgentCommand, Effect, Effects},
@@ -78,7 +78,7 @@ impl Master {
     pub(super) fn add_agent(&mut self, id: AgentId, registration: Registration) -> AgentKey {
         let now = self.now;
         let info = registration.info.with_id(id.clone());
-        let total = info.resources.clone();
+        let profile = profile_of(&info, &registration.capabilities);
         let key = self.agents.insert_with(|key| Agent {
             key,
             id,
@@ -94,7 +94,7 @@ impl Master {
             offers: BTreeSet::new(),
             tasks: BTreeSet::new(),
         });
-        self.allocator.add_agent(key, total, Vec::new());
+        self.allocator.add_agent(key, profile, Vec::new());
         key
     }
 

@@ -6,6 +6,7 @@ use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkId, FrameworkInfo};
 
 use super::{
     Address,
+    profile::profile_of,
     register::{dismiss, refuse},
 };
 use crate::{
@@ -108,14 +109,16 @@ impl Master {
             return false;
         };
         let info = registration.info.with_id(agent.id.clone());
-        let is_news = agent.info.wire != info.wire || agent.version != registration.version;
+        let is_news = agent.info.wire != info.wire
+            || agent.version != registration.version
+            || agent.capabilities != registration.capabilities;
         agent.info = info;
         agent.version = registration.version;
         agent.capabilities = registration.capabilities;
         agent.reregistered = Some(now);
         if is_news {
-            let total = agent.info.resources.clone();
-            self.allocator.update_agent_total(key, total);
+            let profile = profile_of(&agent.info, &agent.capabilities);
+            self.allocator.update_agent(key, profile);
         }
         is_news
     }

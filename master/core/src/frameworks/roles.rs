@@ -13,6 +13,7 @@ impl Framework {
             suppressed: self.suppressed.clone(),
             capabilities: self.info.capabilities,
             active: self.state == FrameworkState::Connected,
+            ..FrameworkProfile::default()
         }
     }
 }

@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use tepui_allocator::{Allocation, Allocator, Filter, Options};
+use tepui_allocator::{AgentProfile, Allocation, Allocator, Filter, Options};
 use tepui_model::{AgentKey, FrameworkKey, Role, Time};
 
 use super::workload::{add_framework, give_back, resources};
@@ -168,7 +168,7 @@ fn cluster(agents: u32, frameworks: u32) -> Result<Allocator, String> {
     for key in 0..agents {
         let holder = FrameworkKey(key % frameworks);
         let used = vec![(holder, star.clone(), used.clone())];
-        allocator.add_agent(AgentKey(key), total.clone(), used);
+        allocator.add_agent(AgentKey(key), AgentProfile::new(total.clone()), used);
     }
     Ok(allocator)
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use tepui_allocator::{Allocation, Allocator, Filter, FrameworkProfile};
+use tepui_allocator::{AgentProfile, Allocation, Allocator, Filter, FrameworkProfile};
 use tepui_model::{AgentKey, Filters, FrameworkKey, Resources, Role, Time};
 
 /// A role by its name.
@@ -27,7 +27,8 @@ pub(super) fn add_framework(allocator: &mut Allocator, key: u32, role: &Role) {
 
 /// Adds an agent that nobody uses anything of.
 pub(super) fn add_agent(allocator: &mut Allocator, key: u32, total: &Resources) {
-    allocator.add_agent(AgentKey(key), total.clone(), Vec::new());
+    let profile = AgentProfile::new(total.clone());
+    allocator.add_agent(AgentKey(key), profile, Vec::new());
 }
 
 /// Gives all of an offer back.

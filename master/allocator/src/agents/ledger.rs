@@ -2,7 +2,7 @@
 
 use tepui_model::Resources;
 
-use crate::clamp::subtract_what_is_there;
+use super::clamp::subtract_what_is_there;
 
 /// What clients hold of an agent: offers and tasks alike.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,9 @@
 //! Who is served first: competitors in the order of their weighted dominant share.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, btree_set},
+};
 
 use tepui_model::{Kind, Quantity, Scalars};
 
@@ -39,10 +42,13 @@ impl Yardstick {
 
 /// Where a competitor stands.
 ///
-/// The smallest share comes first; of equal ones the one served less often, then the older one
-/// (Mesos: ALL-03, `DRFSorter`; Mesos takes the name where the age stands here).
+/// The highest priority comes first, then the smallest share; of equal ones the one served less
+/// often, then the older one (Mesos: ALL-03, `DRFSorter`; Mesos takes the name where the age stands
+/// here, and knows no priority).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standing {
+    pub(crate) priority: i32,
+    /// The weighted dominant share; where turns are drawn, the turn.
     pub(crate) share: f64,
     pub(crate) served: u64,
     pub(crate) age: u32,
@@ -52,7 +58,8 @@ pub(crate) struct Standing {
 
 impl Ord for Standing {
     fn cmp(&self, other: &Self) -> Ordering {
-        let order = self.share.total_cmp(&other.share);
+        let order = other.priority.cmp(&self.priority);
+        let order = order.then_with(|| self.share.total_cmp(&other.share));
         order.then_with(|| (self.served, self.age).cmp(&(other.served, other.age)))
     }
 }
@@ -78,7 +85,7 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Standing> + '_ {
+    pub(crate) fn iter(&self) -> btree_set::Iter<'_, Standing> {
         self.order.iter()
     }
 
@@ -118,8 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn a_higher_priority_comes_before_a_smaller_share() {
+        let standing = |priority, share| Standing {
+            priority,
+            share,
+            served: 0,
+            age: 0,
+            slot: 0,
+        };
+        assert!(standing(1, 0.9) < standing(0, 0.1));
+        assert!(standing(-1, 0.0) > standing(0, 0.1));
+    }
+
+    #[test]
     fn the_smallest_share_comes_first_then_the_least_served_then_the_oldest() {
         let standing = |share, served, age, slot| Standing {
+            priority: 0,
             share,
             served,
             age,

@@ -142,6 +142,15 @@ impl Refusals {
         entries.map(Refusal::from)
     }
 
+    /// Whether a client has refused an offer or more.
+    pub(crate) fn covers(&self, client: u32, offer: &Resources) -> bool {
+        let (from, to) = self.span(client);
+        let refused = |entry: &Entry| &self.amounts[entry.amount as usize].resources;
+        self.entries[from..to]
+            .iter()
+            .any(|entry| refused(entry).contains(offer))
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

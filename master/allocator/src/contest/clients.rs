@@ -1,13 +1,11 @@
-//! The records of those who compete: roles, and a client for each framework in each of its roles.
+//! A client: one framework in one of its roles, whom offers are made to.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tepui_model::{FrameworkKey, Quantity, Role, Scalars};
+use tepui_model::{AgentKey, FrameworkKey, Scalars};
 
-use crate::{
-    class::Class,
-    ranking::{Ranking, Standing},
-};
+use super::ranking::Standing;
+use crate::{agents::Class, constraints::Constraints, options::Minimum, slots::Slots};
 
 /// One framework in one role: whom an offer is made to.
 #[derive(Clone, Debug)]
@@ -16,12 +14,15 @@ pub(crate) struct Client {
     /// The slot of its role.
     pub(crate) role: u32,
     pub(crate) state: ClientState,
+    pub(crate) terms: Terms,
     /// The scalars that it holds over all agents: offers and tasks alike.
     pub(crate) allocated: Scalars,
     /// On how many agents it holds something.
     pub(crate) agents: u32,
     /// Offers made to it ever.
     pub(crate) served: u64,
+    /// When its turn is, where turns are drawn.
+    pub(crate) turn: f64,
     /// Where it stands within its role, while it is in play.
     pub(crate) standing: Option<Standing>,
     /// Whether the standing is out of date.
@@ -41,6 +42,29 @@ pub(crate) struct ClientState {
     pub(crate) class: Class,
 }
 
+/// What a client wants to be different from what others are offered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Terms {
+    /// What an offer must hold for it (Mesos: OFF-16).
+    pub(crate) minimum: Option<Minimum>,
+    /// Which agents it can use (Mesos: OFF-14).
+    pub(crate) constraints: Option<Arc<Constraints>>,
+    /// The agents that its constraints exclude.
+    pub(crate) excluded: Slots,
+}
+
+impl Terms {
+    /// Whether there are none.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.minimum.is_none() && self.constraints.is_none()
+    }
+
+    /// Whether the client can use nothing of that agent.
+    pub(crate) fn excludes(&self, agent: AgentKey) -> bool {
+        self.constraints.is_some() && self.excluded.contains(agent.0)
+    }
+}
+
 impl ClientState {
     /// Whether offers are made to it.
     pub(crate) const fn in_play(self) -> bool {
@@ -54,54 +78,13 @@ impl Client {
             framework,
             role,
             state: ClientState::default(),
+            terms: Terms::default(),
             allocated: Scalars::new(),
             agents: 0,
             served: 0,
+            turn: 0.0,
             standing: None,
             moved: false,
         }
-    }
-}
-
-/// A role and its place among the others.
-///
-/// Roles are flat here. In a tree, the members of a node are its clients and its child nodes, and
-/// what is allocated below counts for every node on the path.
-#[derive(Clone, Debug)]
-pub(crate) struct RoleNode {
-    pub(crate) name: Role,
-    /// Set by the operator; 1 otherwise (Mesos: WGT-01).
-    pub(crate) weight: Option<Quantity>,
-    /// The scalars that its clients hold.
-    pub(crate) allocated: Scalars,
-    /// Offers made to its clients ever.
-    pub(crate) served: u64,
-    /// Grows with every role that is made; never used twice.
-    pub(crate) age: u32,
-    /// Its clients that are in play, in order.
-    pub(crate) members: Ranking,
-    /// All its clients.
-    pub(crate) clients: BTreeMap<FrameworkKey, u32>,
-    /// Where it stands among the roles, while a client of it is in play.
-    pub(crate) standing: Option<Standing>,
-}
-
-impl RoleNode {
-    pub(crate) fn new(name: Role, age: u32) -> Self {
-        Self {
-            name,
-            weight: None,
-            allocated: Scalars::new(),
-            served: 0,
-            age,
-            members: Ranking::default(),
-            clients: BTreeMap::new(),
-            standing: None,
-        }
-    }
-
-    /// The weight that counts.
-    pub(crate) fn weight(&self) -> Quantity {
-        self.weight.unwrap_or(Quantity::from_units(1))
     }
 }
