@@ -47,6 +47,7 @@ pub(crate) struct Work {
 
 /// One thing to do once the writes are durable.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are effects")]
 pub(crate) enum Step {
     /// What the core says to this connection goes to this peer from now on.
     Open(ConnectionId, Peer),

@@ -7,6 +7,8 @@ use tepui_model::{
     StatusUuid, TaskId,
 };
 
+use crate::maintenance::Answer;
+
 /// One call of a framework.
 #[derive(Clone, Debug)]
 pub struct SchedulerCall {
@@ -38,6 +40,8 @@ pub enum Action {
     Accept(Accept),
     /// Refuse offers (Mesos: OFF-08).
     Decline(Decline),
+    /// Answer inverse offers (Mesos: OFF-13).
+    AnswerInverseOffers(InverseAnswer),
     /// Want offers again; no role means all (Mesos: OFF-09).
     Revive(Vec<Role>),
     /// Want no offers; no role means all (Mesos: OFF-10).
@@ -102,6 +106,17 @@ pub struct Decline {
     /// The offers.
     pub offers: Vec<OfferId>,
     /// How long their resources shall not be offered again.
+    pub filters: Filters,
+}
+
+/// Inverse offers and what the framework means to do about them.
+#[derive(Clone, Debug)]
+pub struct InverseAnswer {
+    /// The inverse offers.
+    pub offers: Vec<OfferId>,
+    /// Whether it leaves in time.
+    pub answer: Answer,
+    /// How long it shall not be asked again.
     pub filters: Filters,
 }
 

@@ -10,6 +10,7 @@ use tepui_proto::v1;
 
 use crate::{
     events::{ConnectionId, RequestId},
+    maintenance::InverseOffer,
     notices::Notice,
     operator::{OperatorError, OperatorReply},
     record::Change,
@@ -86,6 +87,10 @@ pub enum FrameworkEvent {
     Offers(Vec<Arc<Offer>>),
     /// An offer that stands no longer.
     Rescind(OfferId),
+    /// Agents will be away: the framework may leave them in time (Mesos: OFF-13).
+    InverseOffers(Vec<InverseOffer>),
+    /// An inverse offer that stands no longer.
+    RescindInverseOffer(OfferId),
     /// The state of a task. To be acknowledged when it has a uuid.
     Update(Box<TaskStatus>),
     /// A task whose very id is invalid: told as an UPDATE to TASK_ERROR.

@@ -87,6 +87,9 @@ pub struct Registration {
     pub tasks: Vec<KnownTask>,
     /// The frameworks of those tasks, each with its id.
     pub frameworks: Vec<FrameworkInfo>,
+    /// The address that the agent's stream comes from; machines under maintenance may be named by
+    /// it.
+    pub ip: Option<String>,
 }
 
 impl Registration {
@@ -103,6 +106,7 @@ impl Registration {
             ],
             tasks: Vec::new(),
             frameworks: Vec::new(),
+            ip: None,
         }
     }
 }

@@ -19,6 +19,7 @@ mod histories;
 mod ids;
 mod invariants;
 pub mod limits;
+mod maintenance;
 mod master;
 mod notices;
 mod offers;
@@ -41,6 +42,7 @@ pub use self::{
     events::{ConnectionId, Event, KnownTask, Registration, RequestId},
     frameworks::{FrameworkState, FrameworkStep, IllegalFrameworkStep},
     invariants::Violation,
+    maintenance::{Answer, InverseOffer, Schedule, Window},
     master::{InvalidConfig, Master},
     notices::{Notice, OfferEnd},
     operator::{OperatorCall, OperatorError, OperatorReply},

@@ -27,6 +27,12 @@ pub const MAX_TASKS_PER_REGISTRATION: usize = 100_000;
 /// Weights in one UPDATE_WEIGHTS.
 pub const MAX_WEIGHTS_PER_CALL: usize = 10_000;
 
+/// Machines in one maintenance schedule.
+pub const MAX_MACHINES_PER_SCHEDULE: usize = 100_000;
+
+/// How long a framework that answered an inverse offer is not asked again at least.
+pub const MIN_INVERSE_OFFER_PAUSE: Duration = Duration::from_secs(1);
+
 /// Characters of another's text that are repeated in a message.
 pub const MAX_QUOTED_CHARS: usize = 1024;
 

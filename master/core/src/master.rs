@@ -14,6 +14,7 @@ use crate::{
     events::{ConnectionId, Event},
     frameworks::Frameworks,
     ids::Ids,
+    maintenance::{InverseOffers, Maintenance},
     offers::Offers,
     record::Recovered,
     timers::{Timer, Timers},
@@ -64,6 +65,8 @@ pub struct Master {
     pub(crate) frameworks: Frameworks,
     pub(crate) offers: Offers,
     pub(crate) weights: BTreeMap<Role, Quantity>,
+    pub(crate) maintenance: Maintenance,
+    pub(crate) inverse_offers: InverseOffers,
     pub(crate) connections: BTreeMap<ConnectionId, Peer>,
 }
 
@@ -82,6 +85,8 @@ impl Master {
             frameworks: Frameworks::new(),
             offers: Offers::default(),
             weights: BTreeMap::new(),
+            maintenance: Maintenance::default(),
+            inverse_offers: InverseOffers::default(),
             connections: BTreeMap::new(),
             config,
         };
@@ -101,6 +106,7 @@ impl Master {
             self.patient_until = self.now + AFTER_SLEEP;
         }
         self.expire_offers(effects);
+        let may_change_holders = !matches!(event, Event::Wake);
         match event {
             Event::Call { connection, call } => self.call(connection, call, effects),
             Event::FrameworkDisconnected { connection } => {
@@ -129,6 +135,9 @@ impl Master {
             Event::Wake => self.run_timers(effects),
         }
         self.settle_drains(effects);
+        if may_change_holders {
+            self.arm_inverse_offers();
+        }
         self.arm_allocation();
     }
 
@@ -162,6 +171,7 @@ impl Master {
         for agent in recovered.gone {
             self.agents.gone.insert(agent);
         }
+        self.maintenance = Maintenance::new(recovered.maintenance);
         self.agents.deactivated = recovered.deactivated.into_iter().collect();
         for agent in recovered.agents {
             if let Some(id) = agent.info.id.clone() {
@@ -226,7 +236,11 @@ impl Master {
                 Timer::RecoveredAgents => self.lose_recovered_agents(effects),
                 Timer::FrameworkDeadline(key) => self.framework_timed_out(key, effects),
                 Timer::RegistryGc => self.clear_registry(effects),
-                Timer::Allocation => self.allocate(effects),
+                Timer::Allocation => {
+                    self.allocate(effects);
+                    self.arm_inverse_offers();
+                }
+                Timer::InverseOffers => self.send_inverse_offers(effects),
             }
         }
     }

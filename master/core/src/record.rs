@@ -8,7 +8,7 @@ use prost::Message;
 use tepui_model::{AgentId, AgentInfo, FrameworkId, FrameworkInfo, Quantity, Role, Time};
 use tepui_proto::v1;
 
-use crate::agents::Deactivation;
+use crate::{agents::Deactivation, maintenance::Schedule};
 
 /// A change of the registry.
 #[derive(Clone, Debug)]
@@ -40,11 +40,13 @@ pub enum RecordKind {
     Weight,
     /// Agents that operators took out of the offers.
     Deactivated,
+    /// The maintenance schedule.
+    Maintenance,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Agent,
         Self::Unreachable,
         Self::Gone,
@@ -52,6 +54,7 @@ impl RecordKind {
         Self::RemovedFramework,
         Self::Weight,
         Self::Deactivated,
+        Self::Maintenance,
     ];
 
     /// The name of the kind in a store.
@@ -65,6 +68,7 @@ impl RecordKind {
             Self::RemovedFramework => "removed-frameworks",
             Self::Weight => "weights",
             Self::Deactivated => "deactivated-agents",
+            Self::Maintenance => "maintenance",
         }
     }
 }
@@ -101,6 +105,8 @@ pub enum Record {
         /// How.
         deactivation: Deactivation,
     },
+    /// The one maintenance schedule (Mesos: MNT-01).
+    Maintenance(Schedule),
 }
 
 /// An admitted agent.
@@ -202,6 +208,7 @@ impl Record {
             Self::RemovedFramework { .. } => RecordKind::RemovedFramework,
             Self::Weight { .. } => RecordKind::Weight,
             Self::Deactivated { .. } => RecordKind::Deactivated,
+            Self::Maintenance(_) => RecordKind::Maintenance,
         }
     }
 
@@ -215,6 +222,7 @@ impl Record {
             Self::RemovedFramework { id, .. } => id.to_string(),
             Self::Weight { role, .. } => role.to_string(),
             Self::Deactivated { id, .. } => id.to_string(),
+            Self::Maintenance(_) => operators::SCHEDULE.to_owned(),
         }
     }
 
@@ -247,7 +255,8 @@ impl Record {
                 thousandths: weight.millis(),
             }
             .encode_to_vec(),
-            Self::Deactivated { deactivation, .. } => operators::encode(deactivation),
+            Self::Deactivated { deactivation, .. } => operators::encode_deactivation(deactivation),
+            Self::Maintenance(schedule) => operators::encode_schedule(schedule),
         }
     }
 
@@ -283,8 +292,9 @@ fn read(kind: RecordKind, key: &str, bytes: &[u8]) -> Result<Record, String> {
         },
         RecordKind::Deactivated => Record::Deactivated {
             id: AgentId::new(key).map_err(explain)?,
-            deactivation: operators::decode(bytes)?,
+            deactivation: operators::decode_deactivation(bytes)?,
         },
+        RecordKind::Maintenance => Record::Maintenance(operators::decode_schedule(key, bytes)?),
     })
 }
 
@@ -352,6 +362,8 @@ pub struct Recovered {
     pub weights: Vec<(Role, Quantity)>,
     /// Agents that operators took out of the offers.
     pub deactivated: Vec<(AgentId, Deactivation)>,
+    /// The maintenance schedule.
+    pub maintenance: Schedule,
 }
 
 impl Recovered {
@@ -365,6 +377,7 @@ impl Recovered {
             Record::RemovedFramework { id, since } => self.removed_frameworks.push((id, since)),
             Record::Weight { role, weight } => self.weights.push((role, weight)),
             Record::Deactivated { id, deactivation } => self.deactivated.push((id, deactivation)),
+            Record::Maintenance(schedule) => self.maintenance = schedule,
         }
     }
 }

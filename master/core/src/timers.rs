@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     RegistryGc,
     /// Resources are allocated.
     Allocation,
+    /// Frameworks may have to be asked to leave agents that will be away.
+    InverseOffers,
 }
 
 impl Timer {
@@ -50,6 +52,11 @@ impl Timers {
         if let Some(at) = self.due.remove(&timer) {
             self.queue.remove(&(at, timer));
         }
+    }
+
+    /// When that timer is due.
+    pub(crate) fn due(&self, timer: Timer) -> Option<Time> {
+        self.due.get(&timer).copied()
     }
 
     pub(crate) fn is_set(&self, timer: Timer) -> bool {

@@ -1,5 +1,7 @@
 //! The link of each agent: one stream, opened by the agent.
 
+use std::net::IpAddr;
+
 use tepui_master_core::{ConnectionId, Event, wire::AgentReport};
 use tepui_proto::services::{AgentMessage, MasterMessage, agent_link_server::AgentLink};
 use tonic::{Request, Response, Status, Streaming};
@@ -24,10 +26,7 @@ impl AgentLink for Service {
         &self,
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::OpenStream>, Status> {
-        Ok(Response::new(serve::<Agents>(
-            &self.front,
-            request.into_inner(),
-        )))
+        Ok(Response::new(serve::<Agents>(&self.front, request)))
     }
 }
 
@@ -38,8 +37,15 @@ impl Protocol for Agents {
     type Answer = MasterMessage;
     const FIRST: &'static str = "Register";
 
-    fn event(connection: ConnectionId, message: AgentMessage) -> Result<Event, String> {
-        let report = AgentReport::try_from(message).map_err(|error| error.to_string())?;
+    fn event(
+        connection: ConnectionId,
+        origin: Option<IpAddr>,
+        message: AgentMessage,
+    ) -> Result<Event, String> {
+        let mut report = AgentReport::try_from(message).map_err(|error| error.to_string())?;
+        if let AgentReport::Register(registration) = &mut report {
+            registration.ip = origin.map(|ip| ip.to_canonical().to_string());
+        }
         Ok(report.into_event(connection))
     }
 

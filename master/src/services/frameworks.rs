@@ -1,5 +1,7 @@
 //! The scheduler API: one stream per framework.
 
+use std::net::IpAddr;
+
 use tepui_master_core::{Action, ConnectionId, Event, SchedulerCall, wire};
 use tepui_proto::{services::scheduler_server::Scheduler, v1::scheduler};
 use tonic::{Request, Response, Status, Streaming};
@@ -25,7 +27,7 @@ impl Scheduler for Service {
         &self,
         request: Request<Streaming<scheduler::Call>>,
     ) -> Result<Response<Self::OpenStream>, Status> {
-        let events = serve::<Frameworks>(&self.front, request.into_inner());
+        let events = serve::<Frameworks>(&self.front, request);
         Ok(Response::new(
             events.with_heartbeat(limits::HEARTBEAT, wire::heartbeat_event),
         ))
@@ -39,7 +41,11 @@ impl Protocol for Frameworks {
     type Answer = scheduler::Event;
     const FIRST: &'static str = "SUBSCRIBE";
 
-    fn event(connection: ConnectionId, call: scheduler::Call) -> Result<Event, String> {
+    fn event(
+        connection: ConnectionId,
+        _: Option<IpAddr>,
+        call: scheduler::Call,
+    ) -> Result<Event, String> {
         let call = SchedulerCall::try_from(call).map_err(|error| error.to_string())?;
         Ok(Event::Call { connection, call })
     }

@@ -1,12 +1,12 @@
 //! What the streams of frameworks and of agents share: a first message that opens them, events
 //! while they last, and one event when they are over.
 
-use std::pin::pin;
+use std::{net::IpAddr, pin::pin};
 
 use prost::Message;
 use tepui_master_core::{ConnectionId, Event};
 use tokio::time::timeout;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 
 use crate::{
     dispatch::Peer,
@@ -25,8 +25,12 @@ pub(super) trait Protocol: 'static {
     /// What must come first, by its name in the API.
     const FIRST: &'static str;
 
-    /// The event that a message is, or why it is none.
-    fn event(connection: ConnectionId, message: Self::Message) -> Result<Event, String>;
+    /// The event that a message is, from a peer at that address, or why it is none.
+    fn event(
+        connection: ConnectionId,
+        origin: Option<IpAddr>,
+        message: Self::Message,
+    ) -> Result<Event, String>;
     /// Whether the event may be the first.
     fn opens(event: &Event) -> bool;
     /// The event that the stream is over.
@@ -39,16 +43,27 @@ pub(super) trait Protocol: 'static {
 /// message, since clients may send none before they have the response.
 pub(super) fn serve<P: Protocol>(
     front: &Front,
-    messages: Streaming<P::Message>,
+    request: Request<Streaming<P::Message>>,
 ) -> Outgoing<P::Answer> {
     let (outbox, outgoing) = outbox();
-    tokio::spawn(read::<P>(front.clone(), messages, outbox));
+    let origin = request.remote_addr().map(|address| address.ip());
+    let stream = Incoming {
+        origin,
+        messages: request.into_inner(),
+    };
+    tokio::spawn(read::<P>(front.clone(), stream, outbox));
     outgoing
+}
+
+/// What a peer says, and from where.
+struct Incoming<M> {
+    origin: Option<IpAddr>,
+    messages: Streaming<M>,
 }
 
 async fn read<P: Protocol>(
     front: Front,
-    mut messages: Streaming<P::Message>,
+    mut messages: Incoming<P::Message>,
     outbox: Outbox<P::Answer>,
 ) {
     let connection = front.connection();
@@ -77,13 +92,13 @@ async fn read<P: Protocol>(
 async fn open<P: Protocol>(
     front: &Front,
     connection: ConnectionId,
-    messages: &mut Streaming<P::Message>,
+    incoming: &mut Incoming<P::Message>,
     outbox: &Outbox<P::Answer>,
 ) -> Result<bool, Status> {
     let first = async {
         tokio::select! {
             () = outbox.ended() => Ok(None),
-            message = messages.message() => message,
+            message = incoming.messages.message() => message,
         }
     };
     let late = |_| {
@@ -97,7 +112,7 @@ async fn open<P: Protocol>(
     else {
         return Ok(false);
     };
-    let event = P::event(connection, message).map_err(Status::invalid_argument)?;
+    let event = P::event(connection, incoming.origin, message).map_err(Status::invalid_argument)?;
     if !P::opens(&event) {
         let text = format!("the first message of a stream must be {}", P::FIRST);
         return Err(Status::failed_precondition(text));
@@ -116,19 +131,20 @@ async fn open<P: Protocol>(
 async fn follow<P: Protocol>(
     front: &Front,
     connection: ConnectionId,
-    messages: &mut Streaming<P::Message>,
+    incoming: &mut Incoming<P::Message>,
     outbox: &Outbox<P::Answer>,
 ) -> Result<(), Status> {
     let mut ended = pin!(outbox.ended());
     loop {
         let message = tokio::select! {
             () = &mut ended => return Ok(()),
-            message = messages.message() => message.map_err(explain)?,
+            message = incoming.messages.message() => message.map_err(explain)?,
         };
         let Some(message) = message else {
             return Ok(());
         };
-        let event = P::event(connection, message).map_err(Status::invalid_argument)?;
+        let event =
+            P::event(connection, incoming.origin, message).map_err(Status::invalid_argument)?;
         front.send(Input::Event(event)).await?;
     }
 }

@@ -59,6 +59,7 @@ impl Master {
         self.timers.set(Timer::AgentDeadline(key), deadline);
         self.allocator.set_agent_active(key, false);
         self.rescind_offers_of_agent(key, effects);
+        self.forget_inverse_offers_of_agent(key, effects);
     }
 
     pub(crate) fn unregister_agent(&mut self, connection: ConnectionId, effects: &mut Effects) {

@@ -12,7 +12,7 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkKey, TaskId, Time};
+use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkKey, TaskId, Time, Unavailability};
 use tepui_proto::v1;
 
 pub(crate) use self::lost::LostAgents;
@@ -44,6 +44,10 @@ pub(crate) struct Agent {
     /// A new agent has registered at its address since it last registered. If it falls silent, it
     /// is because it lost its id.
     pub(crate) is_superseded: bool,
+    /// The address that its stream comes from.
+    pub(crate) ip: Option<String>,
+    /// When its machine will be away (Mesos: MNT-01).
+    pub(crate) unavailability: Option<Unavailability>,
     pub(crate) offers: BTreeSet<OfferNumber>,
     pub(crate) tasks: BTreeSet<(FrameworkKey, TaskId)>,
 }

@@ -26,6 +26,10 @@ impl Master {
             self.agent_disconnected(connection, effects);
             return effects.push(Effect::EndAgent { connection });
         }
+        let down = self.down_machine(&registration.info, registration.ip.as_deref());
+        if let Some(problem) = down {
+            return dismiss(connection, problem, effects);
+        }
         match registration.info.id.clone() {
             Some(id) => self.reregister_agent(connection, id, registration, effects),
             None => self.register_new_agent(connection, registration, effects),
@@ -91,6 +95,8 @@ impl Master {
             reregistered: None,
             unanswered_pings: 0,
             is_superseded: false,
+            ip: registration.ip,
+            unavailability: None,
             offers: BTreeSet::new(),
             tasks: BTreeSet::new(),
         });
@@ -129,6 +135,7 @@ impl Master {
             .set(Timer::Ping(key), self.now + self.config.agent_ping_timeout);
         let is_offered = !self.agents.deactivated.contains_key(&agent_id);
         self.allocator.set_agent_active(key, is_offered);
+        self.review_maintenance(key, effects);
         self.tell_drain(key, effects);
         if let Some(agent) = self.agents.get(key).filter(|_| is_news) {
             effects.publish(Notice::AgentAdded(Box::new(self.agent_view(agent))));

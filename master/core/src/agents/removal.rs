@@ -85,24 +85,31 @@ impl Master {
         }
     }
 
-    /// An operator gives up an agent that is not in the tables.
-    pub(crate) fn give_up_absent_agent(&mut self, id: &AgentId, effects: &mut Effects) {
+    /// An operator gives up an agent that is not in the tables, for good or for the time that its
+    /// machine is down.
+    pub(crate) fn give_up_absent_agent(
+        &mut self,
+        id: &AgentId,
+        verdict: Verdict,
+        message: &str,
+        effects: &mut Effects,
+    ) {
         if self.agents.recovered.remove(id).is_some() {
             effects.persist(Change::Delete(RecordKind::Agent, id.to_string()));
         }
         if self.agents.unreachable.remove(id).is_some() {
             effects.persist(Change::Delete(RecordKind::Unreachable, id.to_string()));
         }
-        let reason = Reason::AgentRemovedByOperator;
-        let why = (
-            Verdict::GoneByOperator,
-            reason,
-            "Agent has been marked gone",
-        );
+        let by_operator = verdict == Verdict::GoneByOperator;
+        let reason = match by_operator {
+            true => Reason::AgentRemovedByOperator,
+            false => Reason::AgentRemoved,
+        };
+        let why = (verdict, reason, message);
         for key in self.frameworks.keys() {
             self.conclude_unreachable(key, id, why, effects);
         }
-        self.note_gone(id.clone(), true, effects);
+        self.note_gone(id.clone(), by_operator, effects);
     }
 
     pub(super) fn note_gone(&mut self, id: AgentId, by_operator: bool, effects: &mut Effects) {
@@ -126,6 +133,8 @@ impl Master {
         effects: &mut Effects,
     ) -> Option<AgentId> {
         self.cut_off(key, effects);
+        self.maintenance.agents.remove(&key);
+        self.forget_inverse_offers_of_agent(key, effects);
         self.allocator.set_agent_active(key, false);
         self.rescind_offers_of_agent(key, effects);
         let agent = self.agents.get(key)?;

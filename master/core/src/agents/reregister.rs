@@ -115,6 +115,7 @@ impl Master {
         agent.info = info;
         agent.version = registration.version;
         agent.capabilities = registration.capabilities;
+        agent.ip = registration.ip;
         agent.reregistered = Some(now);
         if is_news {
             let profile = profile_of(&agent.info, &agent.capabilities);

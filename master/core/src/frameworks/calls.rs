@@ -60,6 +60,9 @@ impl Master {
             Action::Teardown => self.teardown(key, None, effects),
             Action::Accept(accept) => self.accept(key, accept, effects),
             Action::Decline(decline) => self.decline(key, &decline, effects),
+            Action::AnswerInverseOffers(answer) => {
+                self.answer_inverse_offers(key, &answer, effects);
+            }
             Action::Revive(roles) => self.revive(key, &roles, effects),
             Action::Suppress(roles) => self.suppress(key, &roles, effects),
             Action::Kill(kill) => self.kill(key, &kill, effects),

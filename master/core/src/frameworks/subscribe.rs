@@ -110,6 +110,7 @@ impl Master {
         for number in framework.offers.clone() {
             self.release_offer(number, OfferEnd::Rescinded, None, effects);
         }
+        self.forget_inverse_offers_of_framework(key);
     }
 
     /// Tells a framework that it is subscribed, and keeps that it is.

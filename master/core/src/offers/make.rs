@@ -58,7 +58,7 @@ impl Master {
             // Tasks run without executors of their own that others could join.
             executor_ids: Vec::new(),
             domain: agent.info.domain.clone(),
-            unavailability: None,
+            unavailability: agent.unavailability,
         });
         framework.offers.insert(number);
         agent.offers.insert(number);

@@ -4,7 +4,7 @@ use tepui_model::AgentId;
 use tepui_proto::v1;
 
 use super::{OperatorError, OperatorReply};
-use crate::{Master, effects::Effects};
+use crate::{Master, effects::Effects, tasks::Verdict};
 
 impl Master {
     pub(super) fn mark_agent_gone(
@@ -20,7 +20,8 @@ impl Master {
         if let Some(key) = self.agents.by_id.get(&id).copied() {
             self.give_up_agent(key, effects);
         } else if self.agents.recovered.contains_key(&id) || self.agents.unreachable.contains(&id) {
-            self.give_up_absent_agent(&id, effects);
+            let message = "Agent has been marked gone";
+            self.give_up_absent_agent(&id, Verdict::GoneByOperator, message, effects);
         } else {
             return Err(unknown());
         }

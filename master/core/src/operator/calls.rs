@@ -66,6 +66,21 @@ impl Master {
                 let mark = mark.ok_or_else(|| unset("mark_agent_gone"))?;
                 self.mark_agent_gone(&mark.agent_id, effects)
             }
+            call::Type::UpdateMaintenanceSchedule => {
+                let update = call.update_maintenance_schedule.as_ref();
+                let update = update.ok_or_else(|| unset("update_maintenance_schedule"))?;
+                self.update_schedule(&update.schedule, effects)
+            }
+            call::Type::StartMaintenance => {
+                let start = call.start_maintenance.as_ref();
+                let start = start.ok_or_else(|| unset("start_maintenance"))?;
+                self.start_maintenance(&start.machines, effects)
+            }
+            call::Type::StopMaintenance => {
+                let stop = call.stop_maintenance.as_ref();
+                let stop = stop.ok_or_else(|| unset("stop_maintenance"))?;
+                self.stop_maintenance(&stop.machines, effects)
+            }
             call::Type::DrainAgent => {
                 let drain = call.drain_agent.as_ref();
                 self.drain_agent(drain.ok_or_else(|| unset("drain_agent"))?, effects)
@@ -140,13 +155,36 @@ impl Master {
                 get_master: Some(self.get_master()),
                 ..kind(Type::GetMaster)
             },
+            other => return self.query_decisions(other),
+        })
+    }
+
+    /// The reads of what operators decided.
+    fn query_decisions(&self, call: call::Type) -> Result<Response, OperatorError> {
+        let schedule = || response::GetMaintenanceSchedule {
+            schedule: self.maintenance_schedule(),
+        };
+        let status = || response::GetMaintenanceStatus {
+            status: self.maintenance_status(),
+        };
+        let mut answer = Response::default();
+        let kind = match call {
+            call::Type::GetMaintenanceSchedule => {
+                answer.get_maintenance_schedule = Some(schedule());
+                response::Type::GetMaintenanceSchedule
+            }
+            call::Type::GetMaintenanceStatus => {
+                answer.get_maintenance_status = Some(status());
+                response::Type::GetMaintenanceStatus
+            }
             call::Type::Unknown => {
-                return Err(OperatorError::Invalid(
-                    "type must be a known call".to_owned(),
-                ));
+                let problem = "type must be a known call";
+                return Err(OperatorError::Invalid(problem.to_owned()));
             }
             other => return Err(OperatorError::Unsupported(other.as_str_name())),
-        })
+        };
+        answer.r#type = Some(kind.into());
+        Ok(answer)
     }
 
     fn version(&self) -> v1::VersionInfo {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use tepui_model::AgentId;
+use tepui_model::{AgentId, MachineId};
 use tepui_proto::v1::{self, agent_info::capability::Type, master::call};
 
 use super::{OperatorError, OperatorReply};
@@ -28,6 +28,12 @@ impl Master {
             && !agent.capabilities.contains(&Type::AgentDraining)
         {
             return Err(invalid("Agent is not capable of draining"));
+        }
+        if let Some(machine) = self.scheduled_machine(&id) {
+            return Err(invalid(format!(
+                "Agent is currently part of a maintenance schedule under machine '{machine}'; take \
+                 the machine out of the schedule first"
+            )));
         }
         let earlier = self.agents.deactivated.get(&id).copied();
         let earlier = earlier.filter(Deactivation::is_draining);
@@ -61,6 +67,17 @@ impl Master {
         }
         self.reactivate(&id, effects);
         Ok(OperatorReply::Done)
+    }
+
+    /// The machine of an agent, if it is in the maintenance schedule.
+    fn scheduled_machine(&self, id: &AgentId) -> Option<&MachineId> {
+        if let Some(agent) = self.agents.find(id) {
+            return self
+                .maintenance
+                .machine_of(&agent.info, agent.ip.as_deref());
+        }
+        let recovered = self.agents.recovered.get(id)?;
+        self.maintenance.machine_of(&recovered.info, None)
     }
 
     /// An agent that is there or may come back.

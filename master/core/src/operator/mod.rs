@@ -3,6 +3,7 @@
 mod agents;
 mod calls;
 mod drain;
+mod maintenance;
 mod weights;
 
 use core::time::Duration;

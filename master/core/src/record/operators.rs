@@ -1,12 +1,19 @@
-//! The records of what operators decided about agents, as bytes.
+//! The records of what operators decided, as bytes.
 
 use core::time::Duration;
 
 use prost::Message;
-use tepui_model::Time;
+use tepui_model::{MachineId, Time, Unavailability};
+use tepui_proto::v1::{self, maintenance as wire};
 
-use super::explain;
-use crate::agents::{Deactivation, Drain, DrainState};
+use super::{Change, Record, RecordKind, explain};
+use crate::{
+    agents::{Deactivation, Drain, DrainState},
+    maintenance::{Schedule, Window},
+};
+
+/// The key of the one record of [`RecordKind::Maintenance`].
+pub(super) const SCHEDULE: &str = "schedule";
 
 #[derive(Clone, PartialEq, Message)]
 struct StoredDeactivation {
@@ -26,7 +33,7 @@ struct StoredDrain {
     since: u64,
 }
 
-pub(super) fn encode(deactivation: &Deactivation) -> Vec<u8> {
+pub(super) fn encode_deactivation(deactivation: &Deactivation) -> Vec<u8> {
     let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     let drain = deactivation.drain.map(|drain| StoredDrain {
         is_drained: drain.state == DrainState::Drained,
@@ -37,7 +44,7 @@ pub(super) fn encode(deactivation: &Deactivation) -> Vec<u8> {
     StoredDeactivation { drain }.encode_to_vec()
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Deactivation, String> {
+pub(super) fn decode_deactivation(bytes: &[u8]) -> Result<Deactivation, String> {
     let stored = StoredDeactivation::decode(bytes).map_err(explain)?;
     let drain = stored.drain.map(|drain| Drain {
         state: match drain.is_drained {
@@ -49,4 +56,62 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Deactivation, String> {
         since: Time::from_micros(drain.since),
     });
     Ok(Deactivation { drain })
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredSchedule {
+    #[prost(message, optional, tag = "1")]
+    schedule: Option<wire::Schedule>,
+    #[prost(message, repeated, tag = "2")]
+    down: Vec<v1::MachineId>,
+}
+
+impl Schedule {
+    pub(crate) fn to_proto(&self) -> wire::Schedule {
+        let window = |window: &Window| wire::Window {
+            machine_ids: window.machines.iter().map(Into::into).collect(),
+            unavailability: window.unavailability.into(),
+        };
+        wire::Schedule {
+            windows: self.windows.iter().map(window).collect(),
+        }
+    }
+
+    /// What is to be written so that the registry has this schedule.
+    pub(crate) fn change(&self) -> Change {
+        if *self == Self::default() {
+            return Change::Delete(RecordKind::Maintenance, SCHEDULE.to_owned());
+        }
+        Change::Put(Record::Maintenance(self.clone()))
+    }
+}
+
+pub(super) fn encode_schedule(schedule: &Schedule) -> Vec<u8> {
+    let stored = StoredSchedule {
+        schedule: Some(schedule.to_proto()),
+        down: schedule.down.iter().map(Into::into).collect(),
+    };
+    stored.encode_to_vec()
+}
+
+pub(super) fn decode_schedule(key: &str, bytes: &[u8]) -> Result<Schedule, String> {
+    if key != SCHEDULE {
+        return Err("there is only one schedule".to_owned());
+    }
+    let stored = StoredSchedule::decode(bytes).map_err(explain)?;
+    let machines = |wire: &[v1::MachineId]| {
+        let machines = wire.iter().map(MachineId::try_from);
+        machines.collect::<Result<Vec<_>, _>>().map_err(explain)
+    };
+    let window = |window: &wire::Window| {
+        Ok(Window {
+            machines: machines(&window.machine_ids)?,
+            unavailability: Unavailability::try_from(&window.unavailability).map_err(explain)?,
+        })
+    };
+    let windows = stored.schedule.unwrap_or_default().windows;
+    Ok(Schedule {
+        windows: windows.iter().map(window).collect::<Result<_, String>>()?,
+        down: machines(&stored.down)?.into_iter().collect(),
+    })
 }

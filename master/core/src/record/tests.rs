@@ -43,7 +43,22 @@ fn every_kind() -> Vec<Record> {
                 }),
             },
         },
+        Record::Maintenance(schedule()),
     ]
+}
+
+fn schedule() -> Schedule {
+    let machine = tepui_model::MachineId::new("one", "10.0.0.1").unwrap();
+    Schedule {
+        windows: vec![crate::Window {
+            machines: vec![machine.clone()],
+            unavailability: tepui_model::Unavailability {
+                start: Time::from_micros(6),
+                duration: None,
+            },
+        }],
+        down: [machine].into(),
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ impl Master {
         for task in framework.tasks.values().filter(|task| !task.is_over()) {
             allocated.add(&task.role, &task.resources);
         }
+        let inverse = self.inverse_offers.to(framework.key);
         get_frameworks::Framework {
             framework_info: v1::FrameworkInfo::clone(&framework.info.wire),
             active: connected,
@@ -54,7 +55,7 @@ impl Master {
                 .iter()
                 .map(|held| v1::Offer::from(&*held.offer))
                 .collect(),
-            inverse_offers: Vec::new(),
+            inverse_offers: inverse.map(Into::into).collect(),
             allocated_resources: allocated.to_wire(),
             offered_resources: offered.to_wire(),
             offer_constraints: None,

@@ -127,6 +127,8 @@ impl TryFrom<services::Register> for Registration {
             frameworks: frameworks
                 .collect::<Result<_, _>>()
                 .in_field("register.frameworks")?,
+            // Only the shell knows where the stream comes from.
+            ip: None,
         })
     }
 }

@@ -12,10 +12,11 @@ use tepui_proto::v1::{
 use super::{In, InvalidMessage, grace_period};
 use crate::{
     calls::{
-        Accept, Acknowledge, Action, Decline, Kill, Operation, OperationQuery, SchedulerCall,
-        Subscribe, TaskQuery,
+        Accept, Acknowledge, Action, Decline, InverseAnswer, Kill, Operation, OperationQuery,
+        SchedulerCall, Subscribe, TaskQuery,
     },
     limits,
+    maintenance::Answer,
 };
 
 impl TryFrom<Call> for SchedulerCall {
@@ -47,6 +48,26 @@ fn action(wire: Call) -> Result<Action, InvalidMessage> {
         Some(Ok(Type::Teardown)) => Action::Teardown,
         Some(Ok(Type::Accept)) => accept(wire.accept.ok_or_else(|| unset("accept"))?)?,
         Some(Ok(Type::Decline)) => decline(wire.decline.ok_or_else(|| unset("decline"))?)?,
+        Some(Ok(Type::AcceptInverseOffers)) => {
+            let unset = || unset("accept_inverse_offers");
+            let said = wire.accept_inverse_offers.ok_or_else(unset)?;
+            let field = "accept_inverse_offers.inverse_offer_ids";
+            Action::AnswerInverseOffers(InverseAnswer {
+                offers: offer_ids(&said.inverse_offer_ids, field)?,
+                answer: Answer::Accepted,
+                filters: Filters::from(said.filters),
+            })
+        }
+        Some(Ok(Type::DeclineInverseOffers)) => {
+            let unset = || unset("decline_inverse_offers");
+            let said = wire.decline_inverse_offers.ok_or_else(unset)?;
+            let field = "decline_inverse_offers.inverse_offer_ids";
+            Action::AnswerInverseOffers(InverseAnswer {
+                offers: offer_ids(&said.inverse_offer_ids, field)?,
+                answer: Answer::Declined,
+                filters: Filters::from(said.filters),
+            })
+        }
         Some(Ok(Type::Revive)) => roles(
             "REVIVE",
             &wire.revive.unwrap_or_default().roles,
@@ -79,10 +100,7 @@ fn ignored_reason(kind: call::Type) -> &'static str {
         call::Type::Request => "REQUEST: offers come by themselves",
         call::Type::Message => "MESSAGE: there are no executors that take messages",
         call::Type::Shutdown => "SHUTDOWN: there are no executors but the tasks' own; use KILL",
-        call::Type::AcknowledgeOperationStatus => {
-            "ACKNOWLEDGE_OPERATION_STATUS: no status of an operation asks for it"
-        }
-        _ => "answers to inverse offers: none are made",
+        _ => "ACKNOWLEDGE_OPERATION_STATUS: no status of an operation asks for it",
     }
 }
 

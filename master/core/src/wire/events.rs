@@ -1,12 +1,12 @@
 //! The scheduler API's events, to the wire.
 
-use tepui_model::TaskStatus;
+use tepui_model::{OfferId, TaskStatus};
 use tepui_proto::v1::{
     self,
     scheduler::{Event, event},
 };
 
-use crate::effects::FrameworkEvent;
+use crate::{effects::FrameworkEvent, maintenance::InverseOffer};
 
 impl From<FrameworkEvent> for Event {
     fn from(event: FrameworkEvent) -> Self {
@@ -41,6 +41,8 @@ impl From<FrameworkEvent> for Event {
                 }),
                 ..Self::default()
             },
+            FrameworkEvent::InverseOffers(offers) => inverse_offers(&offers),
+            FrameworkEvent::RescindInverseOffer(id) => rescind_inverse_offer(id),
             FrameworkEvent::Update(status) => update_event(&status),
             FrameworkEvent::InvalidTask {
                 task_id,
@@ -66,6 +68,40 @@ impl From<FrameworkEvent> for Event {
                 ..Self::default()
             },
             FrameworkEvent::Error(message) => error_event(message),
+        }
+    }
+}
+
+fn inverse_offers(offers: &[InverseOffer]) -> Event {
+    Event {
+        r#type: Some(event::Type::InverseOffers.into()),
+        inverse_offers: Some(event::InverseOffers {
+            inverse_offers: offers.iter().map(Into::into).collect(),
+        }),
+        ..Event::default()
+    }
+}
+
+fn rescind_inverse_offer(id: OfferId) -> Event {
+    Event {
+        r#type: Some(event::Type::RescindInverseOffer.into()),
+        rescind_inverse_offer: Some(event::RescindInverseOffer {
+            inverse_offer_id: id.into(),
+        }),
+        ..Event::default()
+    }
+}
+
+impl From<&InverseOffer> for v1::InverseOffer {
+    /// Always about the whole agent: Mesos leaves the resources empty.
+    fn from(offer: &InverseOffer) -> Self {
+        Self {
+            id: (&offer.id).into(),
+            url: None,
+            framework_id: (&offer.framework_id).into(),
+            agent_id: Some((&offer.agent_id).into()),
+            unavailability: offer.unavailability.into(),
+            resources: Vec::new(),
         }
     }
 }

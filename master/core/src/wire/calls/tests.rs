@@ -218,12 +218,43 @@ fn what_mesos_takes_and_has_nothing_to_do_for_is_taken() {
         call::Type::Request,
         call::Type::Message,
         call::Type::Shutdown,
-        call::Type::AcceptInverseOffers,
-        call::Type::DeclineInverseOffers,
         call::Type::AcknowledgeOperationStatus,
     ] {
         let call = SchedulerCall::try_from(typed(kind)).unwrap();
         assert!(matches!(call.action, Action::Ignored(_)), "{kind:?}");
+    }
+}
+
+#[test]
+fn answers_to_inverse_offers_need_their_body_and_good_ids() {
+    let ids = |value: &str| {
+        vec![v1::OfferId {
+            value: value.to_owned(),
+        }]
+    };
+    for kind in [
+        call::Type::AcceptInverseOffers,
+        call::Type::DeclineInverseOffers,
+    ] {
+        assert!(SchedulerCall::try_from(typed(kind)).is_err(), "{kind:?}");
+        for (id, is_good) in [("m-O1", true), ("a/b", false)] {
+            let call = Call {
+                accept_inverse_offers: Some(call::AcceptInverseOffers {
+                    inverse_offer_ids: ids(id),
+                    filters: None,
+                }),
+                decline_inverse_offers: Some(call::DeclineInverseOffers {
+                    inverse_offer_ids: ids(id),
+                    filters: None,
+                }),
+                ..typed(kind)
+            };
+            assert_eq!(
+                SchedulerCall::try_from(call).is_ok(),
+                is_good,
+                "{kind:?} {id}"
+            );
+        }
     }
 }
 
