@@ -46,6 +46,21 @@ pub(crate) enum Command {
     Logs(commands::logs::Options),
     /// End a task
     Kill(commands::kill::Options),
+    /// What roles are promised, and what they may have
+    Quota(commands::quota::Quota),
+    /// How much more of the cluster one role may have than another
+    Weight(commands::weight::Weight),
+    /// Reserve resources of an agent for a role
+    Reserve(commands::reserve::Reserve),
+    /// Give reservations back
+    Unreserve(commands::reserve::Unreserve),
+    /// Make, destroy and resize persistent volumes
+    Volume(commands::volume::Volume),
+    /// List offer operations that are under way or not yet acknowledged
+    #[command(after_help = "Example: tepui operations -o wide")]
+    Operations(Read),
+    /// Say which machines will be away, and take them down and up
+    Maintenance(commands::maintenance::Maintenance),
     /// Offer an agent no more and end its tasks
     Drain(commands::drain::Options),
     /// Offer an agent no more; its tasks go on

@@ -10,12 +10,18 @@ pub(crate) mod file;
 pub(crate) mod frameworks;
 pub(crate) mod kill;
 pub(crate) mod logs;
+pub(crate) mod maintenance;
 pub(crate) mod membership;
 pub(crate) mod offers;
+pub(crate) mod operations;
 pub(crate) mod ps;
+pub(crate) mod quota;
+pub(crate) mod reserve;
 pub(crate) mod roles;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod volume;
+pub(crate) mod weight;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -43,6 +49,13 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Events(read) => components::block_on(events::run(read)),
         Command::Logs(options) => components::block_on(logs::run(options)),
         Command::Kill(options) => components::block_on(kill::run(options)),
+        Command::Quota(quota) => components::block_on(quota::run(quota)),
+        Command::Weight(weight) => components::block_on(weight::run(weight)),
+        Command::Reserve(options) => components::block_on(reserve::reserve(options)),
+        Command::Unreserve(options) => components::block_on(reserve::unreserve(options)),
+        Command::Volume(volume) => components::block_on(volume::run(volume)),
+        Command::Operations(read) => components::block_on(operations::run(read)),
+        Command::Maintenance(options) => components::block_on(maintenance::run(options)),
         Command::Drain(options) => components::block_on(drain::run(options)),
         Command::Deactivate(options) => components::block_on(membership::deactivate(options)),
         Command::Reactivate(options) => components::block_on(membership::reactivate(options)),

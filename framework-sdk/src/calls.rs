@@ -55,6 +55,29 @@ pub(crate) fn decline(offers: &[OfferId], filters: Filters) -> Call {
     }
 }
 
+pub(crate) fn answer_inverse(offers: &[OfferId], leaves: bool, filters: Filters) -> Call {
+    let inverse_offer_ids: Vec<_> = offers.iter().map(Into::into).collect();
+    let filters = Some(filters.into());
+    if leaves {
+        let accept = call::AcceptInverseOffers {
+            inverse_offer_ids,
+            filters,
+        };
+        return Call {
+            accept_inverse_offers: Some(accept),
+            ..of(Type::AcceptInverseOffers)
+        };
+    }
+    let decline = call::DeclineInverseOffers {
+        inverse_offer_ids,
+        filters,
+    };
+    Call {
+        decline_inverse_offers: Some(decline),
+        ..of(Type::DeclineInverseOffers)
+    }
+}
+
 pub(crate) fn kill(task: &TaskId, agent: Option<&AgentId>, grace: Option<Duration>) -> Call {
     let kill = call::Kill {
         task_id: task.into(),

@@ -20,6 +20,11 @@ pub(crate) enum Command {
         offers: Vec<OfferId>,
         filters: Filters,
     },
+    AnswerInverse {
+        offers: Vec<OfferId>,
+        leaves: bool,
+        filters: Filters,
+    },
     Kill {
         task: TaskId,
         grace: Option<Duration>,
@@ -114,6 +119,28 @@ impl Driver {
                 .await;
         }
         self.decline(matches.unused, filters).await;
+    }
+
+    /// Says that the framework leaves the agents of these inverse offers in time; `filters` says
+    /// for how long it is not to be asked again.
+    pub async fn accept_inverse_offers(&self, offers: Vec<OfferId>, filters: Filters) {
+        self.answer_inverse_offers(offers, true, filters).await;
+    }
+
+    /// Says that it does not.
+    pub async fn decline_inverse_offers(&self, offers: Vec<OfferId>, filters: Filters) {
+        self.answer_inverse_offers(offers, false, filters).await;
+    }
+
+    async fn answer_inverse_offers(&self, offers: Vec<OfferId>, leaves: bool, filters: Filters) {
+        if !offers.is_empty() {
+            self.tell(Command::AnswerInverse {
+                offers,
+                leaves,
+                filters,
+            })
+            .await;
+        }
     }
 
     /// Ends a task: TERM, and KILL after its own grace period. Said again until the task has ended.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tepui_model::{
     AgentId, ExecutorId, FrameworkId, Offer, OfferId, OperationId, Resources, StatusUuid,
-    TaskStatus,
+    TaskStatus, Unavailability,
 };
 use tepui_proto::v1::{self, scheduler::event::Type};
 
@@ -20,6 +20,10 @@ pub enum Event {
     Offers(Vec<Offer>),
     /// This offer is gone; accepting it would only drop the tasks.
     Rescinded(OfferId),
+    /// Agents will be away: the framework is asked to leave them in time.
+    InverseOffers(Vec<InverseOffer>),
+    /// This inverse offer is gone.
+    InverseRescinded(OfferId),
     /// A task changed, or is reported again. At least once, in order, per task.
     Update(TaskStatus),
     /// An operation that was given an id changed, or is reported again: at least once.
@@ -41,6 +45,18 @@ pub struct Subscription {
     pub master: Option<v1::MasterInfo>,
     /// How often it sends a heartbeat.
     pub heartbeat: Duration,
+}
+
+/// The framework is asked to leave an agent before it goes away. No answer changes what the master
+/// does; operators see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InverseOffer {
+    /// To be answered by.
+    pub id: OfferId,
+    /// Which agent.
+    pub agent_id: AgentId,
+    /// When it will be away.
+    pub unavailability: Unavailability,
 }
 
 /// What became of an operation that was given an id.
@@ -115,9 +131,13 @@ impl Incoming {
             Type::UpdateOperationStatus => Event::Operation(operation(event)?),
             Type::Failure => Event::Failure(failure(event)?),
             Type::Message => Event::Message(message(event)?),
-            Type::Heartbeat | Type::Unknown | Type::InverseOffers | Type::RescindInverseOffer => {
-                return Ok(Self::Quiet);
+            Type::InverseOffers => Event::InverseOffers(inverse_offers(event)?),
+            Type::RescindInverseOffer => {
+                let rescind = event.rescind_inverse_offer;
+                let rescind = rescind.ok_or("no `rescind_inverse_offer`")?;
+                Event::InverseRescinded(text(OfferId::try_from(&rescind.inverse_offer_id))?)
             }
+            Type::Heartbeat | Type::Unknown => return Ok(Self::Quiet),
         };
         Ok(Self::Deliver(delivered))
     }
@@ -155,6 +175,19 @@ fn offers(event: v1::scheduler::Event) -> Vec<Offer> {
         .into_iter()
         .filter_map(readable)
         .collect()
+}
+
+fn inverse_offers(event: v1::scheduler::Event) -> Result<Vec<InverseOffer>, String> {
+    let read = |offer: &v1::InverseOffer| {
+        let agent = offer.agent_id.as_ref().ok_or("no `agent_id`")?;
+        Ok(InverseOffer {
+            id: text(OfferId::try_from(&offer.id))?,
+            agent_id: text(AgentId::try_from(agent))?,
+            unavailability: text(Unavailability::try_from(&offer.unavailability))?,
+        })
+    };
+    let offers = event.inverse_offers.unwrap_or_default().inverse_offers;
+    offers.iter().map(read).collect()
 }
 
 fn operation(event: v1::scheduler::Event) -> Result<OperationUpdate, String> {

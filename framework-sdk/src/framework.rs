@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use tepui_model::{Offer, OfferId, TaskStatus};
 
 use crate::{
-    Driver, Error, Event, Failure, Message, OperationUpdate, Options, Subscription, connect,
+    Driver, Error, Event, Failure, InverseOffer, Message, OperationUpdate, Options, Subscription,
+    connect,
 };
 
 /// What a callback returns. An error ends the session: the update being handled stays
@@ -36,6 +37,16 @@ pub trait Framework: Send {
 
     /// This offer is gone.
     async fn rescinded(&mut self, _driver: &Driver, _offer: OfferId) -> Outcome {
+        Ok(())
+    }
+
+    /// Agents will be away: move what runs there, and answer if you like.
+    async fn inverse_offers(&mut self, _driver: &Driver, _offers: Vec<InverseOffer>) -> Outcome {
+        Ok(())
+    }
+
+    /// This inverse offer is gone.
+    async fn inverse_rescinded(&mut self, _driver: &Driver, _offer: OfferId) -> Outcome {
         Ok(())
     }
 
@@ -85,6 +96,8 @@ async fn handle(framework: &mut impl Framework, driver: &Driver, event: Event) -
         Event::Subscribed(subscription) => framework.subscribed(driver, subscription).await,
         Event::Offers(offers) => framework.offers(driver, offers).await,
         Event::Rescinded(offer) => framework.rescinded(driver, offer).await,
+        Event::InverseOffers(offers) => framework.inverse_offers(driver, offers).await,
+        Event::InverseRescinded(offer) => framework.inverse_rescinded(driver, offer).await,
         Event::Update(status) => framework.update(driver, status).await,
         Event::Operation(update) => framework.operation(driver, update).await,
         Event::Failure(failure) => framework.failure(driver, failure).await,

@@ -36,7 +36,7 @@ pub use async_trait::async_trait;
 pub use constraint::{Constraint, NoConstraint};
 pub use driver::Driver;
 pub use error::Error;
-pub use event::{Event, Failure, Message, OperationUpdate, Subscription};
+pub use event::{Event, Failure, InverseOffer, Message, OperationUpdate, Subscription};
 pub use events::{Events, connect};
 pub use framework::{Framework, Outcome, run};
 pub use masters::{Masters, dial};

@@ -316,6 +316,11 @@ impl Session {
                 calls::accept(&offers, operations, filters)
             }
             Command::Decline { offers, filters } => calls::decline(&offers, filters),
+            Command::AnswerInverse {
+                offers,
+                leaves,
+                filters,
+            } => calls::answer_inverse(&offers, leaves, filters),
             Command::Kill { task, grace } => {
                 let agent = self.tracked.kill(&task, grace, Instant::now());
                 calls::kill(&task, agent.as_ref(), grace)
