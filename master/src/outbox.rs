@@ -38,7 +38,9 @@ struct Shared<T> {
 }
 
 struct Queue<T> {
-    messages: VecDeque<(T, usize)>,
+    /// Boxed, since a queue keeps the room that it once needed: with a thousand bytes for each
+    /// message, ten thousand agents would hold half a gigabyte of nothing.
+    messages: VecDeque<(Box<T>, usize)>,
     bytes: usize,
     end: Option<End>,
 }
@@ -97,7 +99,7 @@ impl<T: prost::Message> Outbox<T> {
             self.shared.ended.send_replace(true);
         } else {
             queue.bytes += bytes;
-            queue.messages.push_back((message, bytes));
+            queue.messages.push_back((Box::new(message), bytes));
             drop(queue);
         }
         self.shared.waker.wake();
@@ -143,7 +145,7 @@ impl<T> Outgoing<T> {
         let mut queue = self.shared.lock();
         if let Some((message, bytes)) = queue.messages.pop_front() {
             queue.bytes -= bytes;
-            return Some(Some(Ok(message)));
+            return Some(Some(Ok(*message)));
         }
         match queue.end.as_mut()? {
             End::Well => Some(None),
@@ -224,6 +226,15 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+
+    #[test]
+    fn the_room_that_a_queue_keeps_for_a_message_is_small() {
+        fn room<T>(_: &VecDeque<T>) -> usize {
+            size_of::<T>()
+        }
+        let (outbox, _outgoing) = outbox::<tepui_proto::services::MasterMessage>();
+        assert_eq!(room(&outbox.shared.lock().messages), 16);
+    }
 
     #[tokio::test]
     async fn messages_arrive_in_order_and_then_the_end() {
