@@ -1,7 +1,9 @@
 //! Clusters of the real binaries, on the loopback device.
 
 pub(crate) mod command;
+mod fleet;
 mod framework;
 pub(crate) mod latency;
 pub(crate) mod many;
+pub(crate) mod scale;
 pub(crate) mod tasks;

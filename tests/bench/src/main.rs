@@ -66,6 +66,11 @@ const BENCHMARKS: &[Benchmark] = &[
         about: "allocate() when one agent in a hundred changed",
         run: allocator::incremental::run,
     },
+    Benchmark {
+        name: "scale",
+        about: "tasks accepted per second, memory and restart of a master with many agents",
+        run: cluster::scale::run,
+    },
 ];
 
 /// Runs benchmarks and prints one line a figure: `bench NAME key=value ...`.

@@ -82,16 +82,21 @@ impl Part {
         });
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When the process is not running.
+    pub fn pid(&self) -> u32 {
+        let process = self.process.as_ref();
+        process.map_or_else(|| panic!("it is not running"), Child::id)
+    }
+
     /// Sends a signal.
     ///
     /// # Panics
     /// When the process is not running.
     pub fn signal(&self, signal: Signal) {
-        let process = self
-            .process
-            .as_ref()
-            .unwrap_or_else(|| panic!("it is not running"));
-        let pid = i32::try_from(process.id()).unwrap_or_else(|error| panic!("{error}"));
+        let pid = i32::try_from(self.pid()).unwrap_or_else(|error| panic!("{error}"));
         kill(Pid::from_raw(pid), signal).unwrap_or_else(|error| panic!("{error}"));
     }
 
