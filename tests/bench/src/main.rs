@@ -57,6 +57,21 @@ const BENCHMARKS: &[Benchmark] = &[
         run: allocator::multiframework::run,
     },
     Benchmark {
+        name: "quota",
+        about: "allocate() under 3,000 roles with a guarantee",
+        run: allocator::quota::run,
+    },
+    Benchmark {
+        name: "addagents",
+        about: "agents come up one by one under as many roles with a guarantee",
+        run: allocator::addagents::run,
+    },
+    Benchmark {
+        name: "reservations",
+        about: "reserve and unreserve on an agent with 800 reservations",
+        run: allocator::reservations::run,
+    },
+    Benchmark {
         name: "suppressed",
         about: "allocate() for one framework beside 1,000 that want nothing",
         run: allocator::suppressed::run,
