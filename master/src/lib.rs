@@ -24,5 +24,5 @@ mod services;
 mod tests;
 
 pub use error::Error;
-pub use options::{Options, StoreKind, Weights};
+pub use options::{Options, PlacementKind, SorterKind, StoreKind, Weights};
 pub use server::{Server, run};

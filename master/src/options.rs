@@ -11,7 +11,7 @@ use tepui_edge::span;
 
 use crate::Error;
 
-pub use parsed::{StoreKind, Weights};
+pub use parsed::{PlacementKind, SorterKind, StoreKind, Weights};
 
 /// What can be set on a master.
 ///
@@ -79,6 +79,47 @@ pub struct Options {
     /// Whether agents with GPUs are kept for frameworks that know about GPUs
     #[arg(long, env = "TEPUI_FILTER_GPU_RESOURCES", value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     pub filter_gpu_resources: bool,
+
+    /// How roles are ordered: `drf`, the least weighted share first, or `random`, by weighted lot
+    #[arg(
+        long,
+        env = "TEPUI_ROLE_SORTER",
+        value_name = "SORTER",
+        default_value = "drf"
+    )]
+    pub role_sorter: SorterKind,
+
+    /// How the frameworks of a role are ordered: `drf` or `random`
+    #[arg(
+        long,
+        env = "TEPUI_FRAMEWORK_SORTER",
+        value_name = "SORTER",
+        default_value = "drf"
+    )]
+    pub framework_sorter: SorterKind,
+
+    /// Which agents are offered first: `spread`, others in every run, or `binpack`, the fullest
+    #[arg(
+        long,
+        env = "TEPUI_PLACEMENT",
+        value_name = "PLACEMENT",
+        default_value = "spread"
+    )]
+    pub placement: PlacementKind,
+
+    /// The part of the known agents that must be back after a restart before anything is offered,
+    /// if any quota is set
+    #[arg(
+        long,
+        env = "TEPUI_ALLOCATOR_AGENT_RECOVERY_FACTOR",
+        value_name = "FRACTION",
+        default_value_t = 0.8
+    )]
+    pub allocator_agent_recovery_factor: f64,
+
+    /// How long they are waited for
+    #[arg(long, env = "TEPUI_ALLOCATOR_RECOVERY_TIMEOUT", value_name = "DURATION", default_value = "10min", value_parser = span::parse)]
+    pub allocator_recovery_timeout: Duration,
 
     /// Weights of roles, as in `prod=2,dev=0.5`; a role without one has 1. Weights that operators
     /// set at run time win
@@ -148,6 +189,11 @@ impl Default for Options {
             min_allocatable_resources: Minimum::default(),
             fair_sharing_excluded_resource_names: Vec::new(),
             filter_gpu_resources: true,
+            role_sorter: SorterKind::default(),
+            framework_sorter: SorterKind::default(),
+            placement: PlacementKind::default(),
+            allocator_agent_recovery_factor: 0.8,
+            allocator_recovery_timeout: Duration::from_secs(600),
             weights: Weights::default(),
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
@@ -188,6 +234,16 @@ impl Options {
             "agent-reregister-timeout",
             self.agent_reregister_timeout,
             second,
+            year,
+        )?;
+        if !(0.0..=1.0).contains(&self.allocator_agent_recovery_factor) {
+            let flag = "allocator-agent-recovery-factor";
+            return Err(refuse(flag, "must be between 0 and 1"));
+        }
+        within(
+            "allocator-recovery-timeout",
+            self.allocator_recovery_timeout,
+            Duration::ZERO,
             year,
         )?;
         if self.max_agent_ping_timeouts == 0 {

@@ -42,6 +42,11 @@ pub struct Config {
     pub max_unreachable_tasks_per_framework: usize,
     /// Weights of roles, unless the registry has others (Mesos: WGT-01).
     pub weights: Vec<(Role, Quantity)>,
+    /// The part of the registry's agents that must be back after a restart before anything is
+    /// offered, if any quota is set (Mesos: ALL-09).
+    pub allocator_agent_recovery_factor: Quantity,
+    /// How long they are waited for (Mesos: ALL-09).
+    pub allocator_recovery_timeout: Duration,
     /// What is kept at most of what frameworks and agents make.
     pub limits: Limits,
     /// The settings of the allocator.
@@ -67,6 +72,8 @@ impl Config {
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
             weights: Vec::new(),
+            allocator_agent_recovery_factor: Quantity::from_millis(800),
+            allocator_recovery_timeout: Duration::from_secs(10 * 60),
             limits: Limits::default(),
             allocator: AllocatorOptions::default(),
         }

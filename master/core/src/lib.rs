@@ -24,6 +24,7 @@ mod master;
 mod notices;
 mod offers;
 mod operator;
+mod quota;
 mod reconcile;
 pub mod record;
 mod slab;

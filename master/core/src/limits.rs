@@ -33,6 +33,9 @@ pub const MAX_MACHINES_PER_SCHEDULE: usize = 100_000;
 /// How long a framework that answered an inverse offer is not asked again at least.
 pub const MIN_INVERSE_OFFER_PAUSE: Duration = Duration::from_secs(1);
 
+/// Quotas in one UPDATE_QUOTA.
+pub const MAX_QUOTAS_PER_CALL: usize = 10_000;
+
 /// Characters of another's text that are repeated in a message.
 pub const MAX_QUOTED_CHARS: usize = 1024;
 

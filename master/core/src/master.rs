@@ -16,6 +16,7 @@ use crate::{
     ids::Ids,
     maintenance::{InverseOffers, Maintenance},
     offers::Offers,
+    quota::Quotas,
     record::Recovered,
     timers::{Timer, Timers},
 };
@@ -65,6 +66,10 @@ pub struct Master {
     pub(crate) frameworks: Frameworks,
     pub(crate) offers: Offers,
     pub(crate) weights: BTreeMap<Role, Quantity>,
+    pub(crate) quotas: Quotas,
+    /// So many agents of the registry must not be back yet for allocation to begin; unset when it
+    /// has begun (Mesos: ALL-09).
+    missing_allowed: Option<usize>,
     pub(crate) maintenance: Maintenance,
     pub(crate) inverse_offers: InverseOffers,
     pub(crate) connections: BTreeMap<ConnectionId, Peer>,
@@ -85,6 +90,8 @@ impl Master {
             frameworks: Frameworks::new(),
             offers: Offers::default(),
             weights: BTreeMap::new(),
+            quotas: Quotas::new(),
+            missing_allowed: None,
             maintenance: Maintenance::default(),
             inverse_offers: InverseOffers::default(),
             connections: BTreeMap::new(),
@@ -150,7 +157,8 @@ impl Master {
         let offers = self.next_offer_timeout();
         // While a run is due anyway, filters that have ended wait for it.
         let armed = self.timers.is_set(Timer::Allocation);
-        let filters = self.allocator.next_expiry().filter(|_| !armed);
+        let waits = armed || self.missing_allowed.is_some();
+        let filters = self.allocator.next_expiry().filter(|_| !waits);
         let awaits = self.timers.has_deadline_of_others();
         let pulse = awaits.then(|| self.now + PULSE);
         [self.timers.next(), offers, filters, pulse]
@@ -178,6 +186,11 @@ impl Master {
                 self.agents.recovered.insert(id, agent);
             }
         }
+        for (role, quota) in recovered.quotas {
+            self.allocator.set_quota(&role, quota.clone());
+            self.quotas.insert(role, quota);
+        }
+        self.missing_allowed = self.agents_to_wait_for();
         for (id, since) in recovered.removed_frameworks {
             // What is forgotten for it is deleted from the registry with the next removal.
             self.frameworks.remember_removed(id, since, usize::MAX);
@@ -198,6 +211,10 @@ impl Master {
                 Timer::RecoveredAgents,
                 now + self.config.agent_reregister_timeout,
             );
+        }
+        if self.missing_allowed.is_some() {
+            let timeout = now + self.config.allocator_recovery_timeout;
+            self.timers.set(Timer::AllocationRecovery, timeout);
         }
         for key in self.frameworks.keys() {
             self.set_recovered_deadline(key, effects);
@@ -240,13 +257,33 @@ impl Master {
                     self.allocate(effects);
                     self.arm_inverse_offers();
                 }
+                Timer::AllocationRecovery => self.missing_allowed = None,
                 Timer::InverseOffers => self.send_inverse_offers(effects),
             }
         }
     }
 
+    /// Without all agents a guarantee looks unmet, and others' resources would be held back for it
+    /// or its own given away. So allocation begins when most of them are back.
+    fn agents_to_wait_for(&self) -> Option<usize> {
+        let known = self.agents.recovered.len();
+        if self.quotas.is_empty() || known == 0 {
+            return None;
+        }
+        let factor = self.config.allocator_agent_recovery_factor.millis();
+        let factor = usize::try_from(factor).unwrap_or(0).min(1000);
+        Some(known - known.saturating_mul(factor).div_ceil(1000))
+    }
+
     /// Changes that come within the window are allocated for together.
     fn arm_allocation(&mut self) {
+        if let Some(allowed) = self.missing_allowed {
+            if self.agents.recovered.len() > allowed {
+                return;
+            }
+            self.missing_allowed = None;
+            self.timers.cancel(Timer::AllocationRecovery);
+        }
         let expired = self
             .allocator
             .next_expiry()

@@ -5,7 +5,7 @@
 mod operators;
 
 use prost::Message;
-use tepui_model::{AgentId, AgentInfo, FrameworkId, FrameworkInfo, Quantity, Role, Time};
+use tepui_model::{AgentId, AgentInfo, FrameworkId, FrameworkInfo, Quantity, Quota, Role, Time};
 use tepui_proto::v1;
 
 use crate::{agents::Deactivation, maintenance::Schedule};
@@ -42,11 +42,13 @@ pub enum RecordKind {
     Deactivated,
     /// The maintenance schedule.
     Maintenance,
+    /// Quotas of roles.
+    Quota,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agent,
         Self::Unreachable,
         Self::Gone,
@@ -55,6 +57,7 @@ impl RecordKind {
         Self::Weight,
         Self::Deactivated,
         Self::Maintenance,
+        Self::Quota,
     ];
 
     /// The name of the kind in a store.
@@ -69,6 +72,7 @@ impl RecordKind {
             Self::Weight => "weights",
             Self::Deactivated => "deactivated-agents",
             Self::Maintenance => "maintenance",
+            Self::Quota => "quotas",
         }
     }
 }
@@ -107,6 +111,13 @@ pub enum Record {
     },
     /// The one maintenance schedule (Mesos: MNT-01).
     Maintenance(Schedule),
+    /// The quota of a role (Mesos: QUO-02).
+    Quota {
+        /// Which.
+        role: Role,
+        /// What it is promised, and what it may have.
+        quota: Quota,
+    },
 }
 
 /// An admitted agent.
@@ -209,6 +220,7 @@ impl Record {
             Self::Weight { .. } => RecordKind::Weight,
             Self::Deactivated { .. } => RecordKind::Deactivated,
             Self::Maintenance(_) => RecordKind::Maintenance,
+            Self::Quota { .. } => RecordKind::Quota,
         }
     }
 
@@ -220,7 +232,7 @@ impl Record {
             Self::Unreachable(agent) | Self::Gone(agent) => agent.id.to_string(),
             Self::Framework(framework) => text(framework.info.id.as_ref()),
             Self::RemovedFramework { id, .. } => id.to_string(),
-            Self::Weight { role, .. } => role.to_string(),
+            Self::Weight { role, .. } | Self::Quota { role, .. } => role.to_string(),
             Self::Deactivated { id, .. } => id.to_string(),
             Self::Maintenance(_) => operators::SCHEDULE.to_owned(),
         }
@@ -257,6 +269,7 @@ impl Record {
             .encode_to_vec(),
             Self::Deactivated { deactivation, .. } => operators::encode_deactivation(deactivation),
             Self::Maintenance(schedule) => operators::encode_schedule(schedule),
+            Self::Quota { role, quota } => quota.to_proto(role).encode_to_vec(),
         }
     }
 
@@ -295,6 +308,7 @@ fn read(kind: RecordKind, key: &str, bytes: &[u8]) -> Result<Record, String> {
             deactivation: operators::decode_deactivation(bytes)?,
         },
         RecordKind::Maintenance => Record::Maintenance(operators::decode_schedule(key, bytes)?),
+        RecordKind::Quota => operators::decode_quota(key, bytes)?,
     })
 }
 
@@ -364,6 +378,8 @@ pub struct Recovered {
     pub deactivated: Vec<(AgentId, Deactivation)>,
     /// The maintenance schedule.
     pub maintenance: Schedule,
+    /// Quotas of roles.
+    pub quotas: Vec<(Role, Quota)>,
 }
 
 impl Recovered {
@@ -378,6 +394,7 @@ impl Recovered {
             Record::Weight { role, weight } => self.weights.push((role, weight)),
             Record::Deactivated { id, deactivation } => self.deactivated.push((id, deactivation)),
             Record::Maintenance(schedule) => self.maintenance = schedule,
+            Record::Quota { role, quota } => self.quotas.push((role, quota)),
         }
     }
 }

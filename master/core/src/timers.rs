@@ -20,6 +20,8 @@ pub(crate) enum Timer {
     RegistryGc,
     /// Resources are allocated.
     Allocation,
+    /// Allocation does not wait for the agents of the registry any longer.
+    AllocationRecovery,
     /// Frameworks may have to be asked to leave agents that will be away.
     InverseOffers,
 }

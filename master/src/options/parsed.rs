@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use tepui_allocator::{Placement, Sorter};
 use tepui_model::{Quantity, Role};
 
 /// Where the registry is kept.
@@ -28,6 +29,58 @@ impl FromStr for StoreKind {
 impl fmt::Display for StoreKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("rocksdb")
+    }
+}
+
+/// In which order competitors are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SorterKind(pub Sorter);
+
+impl FromStr for SorterKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "drf" => Ok(Self(Sorter::Drf)),
+            "random" => Ok(Self(Sorter::Random)),
+            _ => Err(format!("'{text}' is no sorter: write 'drf' or 'random'")),
+        }
+    }
+}
+
+impl fmt::Display for SorterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Sorter::Drf => "drf",
+            Sorter::Random => "random",
+        })
+    }
+}
+
+/// Which agents are offered first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlacementKind(pub Placement);
+
+impl FromStr for PlacementKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "spread" => Ok(Self(Placement::Spread)),
+            "binpack" => Ok(Self(Placement::BinPack)),
+            _ => Err(format!(
+                "'{text}' is no placement: write 'spread' or 'binpack'"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for PlacementKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Placement::Spread => "spread",
+            Placement::BinPack => "binpack",
+        })
     }
 }
 

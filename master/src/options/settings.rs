@@ -3,7 +3,7 @@
 use tepui_allocator::Options as AllocatorOptions;
 use tepui_edge::span;
 use tepui_master_core::Config;
-use tepui_model::Kind;
+use tepui_model::{Kind, Quantity};
 use tepui_proto::v1;
 use uuid::Uuid;
 
@@ -18,10 +18,17 @@ impl Options {
             min_allocatable: self.min_allocatable_resources.clone(),
             fairness_excludes: excluded.iter().map(|name| Kind::new(name)).collect(),
             withhold_gpus: self.filter_gpu_resources,
+            role_sorter: self.role_sorter.0,
+            framework_sorter: self.framework_sorter.0,
+            placement: self.placement.0,
             seed: Uuid::new_v4().as_u64_pair().0,
             ..AllocatorOptions::default()
         };
+        let factor = Quantity::from_f64(self.allocator_agent_recovery_factor);
         Config {
+            // Checked when the options were.
+            allocator_agent_recovery_factor: factor.unwrap_or(Quantity::from_units(1)),
+            allocator_recovery_timeout: self.allocator_recovery_timeout,
             offer_timeout: Some(self.offer_timeout).filter(|timeout| !timeout.is_zero()),
             allocation_window: self.allocation_window,
             heartbeat_interval: limits::HEARTBEAT,
@@ -57,6 +64,17 @@ impl Options {
             (
                 "filter-gpu-resources",
                 self.filter_gpu_resources.to_string(),
+            ),
+            ("role-sorter", self.role_sorter.to_string()),
+            ("framework-sorter", self.framework_sorter.to_string()),
+            ("placement", self.placement.to_string()),
+            (
+                "allocator-agent-recovery-factor",
+                self.allocator_agent_recovery_factor.to_string(),
+            ),
+            (
+                "allocator-recovery-timeout",
+                span::format(self.allocator_recovery_timeout),
             ),
             ("weights", self.weights.to_string()),
             ("agent-ping-timeout", span::format(self.agent_ping_timeout)),

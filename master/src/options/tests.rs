@@ -45,9 +45,24 @@ fn values_are_read_as_written() {
 }
 
 #[test]
+fn the_allocator_is_set_by_name() {
+    let options = parse(&["--role-sorter", "random", "--placement", "binpack"]);
+    assert_eq!(options.role_sorter.to_string(), "random");
+    assert_eq!(options.framework_sorter.to_string(), "drf");
+    assert_eq!(options.placement.to_string(), "binpack");
+    for wrong in [["--role-sorter", "fair"], ["--placement", "best"]] {
+        let arguments = std::iter::once("master").chain(wrong);
+        assert!(Program::try_parse_from(arguments).is_err());
+    }
+}
+
+#[test]
 fn values_that_make_no_sense_are_refused_by_name() {
     type Spoil = fn(&mut Options);
-    let cases: [(&str, Spoil); 5] = [
+    let cases: [(&str, Spoil); 6] = [
+        ("--allocator-agent-recovery-factor", |o| {
+            o.allocator_agent_recovery_factor = f64::NAN
+        }),
         ("--offer-timeout", |o| {
             o.offer_timeout = Duration::from_millis(1)
         }),

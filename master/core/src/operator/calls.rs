@@ -17,6 +17,12 @@ use crate::{
     frameworks::FrameworkState,
 };
 
+/// The calls that UPDATE_QUOTA took the place of (Mesos: QUO-04).
+#[expect(deprecated, reason = "Mesos' clients still use them")]
+const OLD_SET_QUOTA: call::Type = call::Type::SetQuota;
+#[expect(deprecated, reason = "Mesos' clients still use them")]
+const OLD_REMOVE_QUOTA: call::Type = call::Type::RemoveQuota;
+
 impl Master {
     pub(crate) fn operate(
         &mut self,
@@ -66,6 +72,9 @@ impl Master {
                 let mark = mark.ok_or_else(|| unset("mark_agent_gone"))?;
                 self.mark_agent_gone(&mark.agent_id, effects)
             }
+            call::Type::UpdateQuota | OLD_SET_QUOTA | OLD_REMOVE_QUOTA => {
+                self.quota_call(call, effects)
+            }
             call::Type::UpdateMaintenanceSchedule => {
                 let update = call.update_maintenance_schedule.as_ref();
                 let update = update.ok_or_else(|| unset("update_maintenance_schedule"))?;
@@ -98,6 +107,31 @@ impl Master {
             _ => self
                 .query(call)
                 .map(|response| OperatorReply::V1(Box::new(response))),
+        }
+    }
+
+    #[expect(deprecated, reason = "Mesos' clients still use the old calls")]
+    fn quota_call(
+        &mut self,
+        call: &Call,
+        effects: &mut Effects,
+    ) -> Result<OperatorReply, OperatorError> {
+        let unset = |field: &str| OperatorError::Invalid(format!("{field} must be set"));
+        match call.r#type() {
+            call::Type::UpdateQuota => {
+                let update = call.update_quota.as_ref();
+                let update = update.ok_or_else(|| unset("update_quota"))?;
+                self.update_quota(&update.quota_configs, update.force(), effects)
+            }
+            OLD_SET_QUOTA => {
+                let set = call.set_quota.as_ref().ok_or_else(|| unset("set_quota"))?;
+                self.set_quota(&set.quota_request, effects)
+            }
+            _ => {
+                let remove = call.remove_quota.as_ref();
+                let remove = remove.ok_or_else(|| unset("remove_quota"))?;
+                self.remove_quota(&remove.role, effects)
+            }
         }
     }
 
@@ -169,6 +203,11 @@ impl Master {
         };
         let mut answer = Response::default();
         let kind = match call {
+            call::Type::GetQuota => {
+                let status = self.quota_status();
+                answer.get_quota = Some(response::GetQuota { status });
+                response::Type::GetQuota
+            }
             call::Type::GetMaintenanceSchedule => {
                 answer.get_maintenance_schedule = Some(schedule());
                 response::Type::GetMaintenanceSchedule

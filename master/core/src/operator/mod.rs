@@ -4,6 +4,7 @@ mod agents;
 mod calls;
 mod drain;
 mod maintenance;
+mod quota;
 mod weights;
 
 use core::time::Duration;

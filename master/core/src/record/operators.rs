@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use prost::Message;
-use tepui_model::{MachineId, Time, Unavailability};
-use tepui_proto::v1::{self, maintenance as wire};
+use tepui_model::{MachineId, Quota, Time, Unavailability};
+use tepui_proto::v1::{self, maintenance as wire, quota::QuotaConfig};
 
 use super::{Change, Record, RecordKind, explain};
 use crate::{
@@ -114,4 +114,13 @@ pub(super) fn decode_schedule(key: &str, bytes: &[u8]) -> Result<Schedule, Strin
         windows: windows.iter().map(window).collect::<Result<_, String>>()?,
         down: machines(&stored.down)?.into_iter().collect(),
     })
+}
+
+pub(super) fn decode_quota(key: &str, bytes: &[u8]) -> Result<Record, String> {
+    let stored = QuotaConfig::decode(bytes).map_err(explain)?;
+    let (role, quota) = Quota::from_proto(&stored).map_err(explain)?;
+    if role.as_str() != key {
+        return Err("it is about another role".to_owned());
+    }
+    Ok(Record::Quota { role, quota })
 }

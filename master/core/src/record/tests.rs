@@ -44,6 +44,15 @@ fn every_kind() -> Vec<Record> {
             },
         },
         Record::Maintenance(schedule()),
+        Record::Quota {
+            role: role("a/b"),
+            quota: Quota {
+                guarantees: crate::testing::resources("cpus:1.5").scalars(),
+                limits: [(tepui_model::Kind::new("gpus"), Quantity::ZERO)]
+                    .into_iter()
+                    .collect(),
+            },
+        },
     ]
 }
 

@@ -67,7 +67,7 @@ impl Master {
             let known = roles.entry(held.offer.role.clone()).or_default();
             known.allocated += &held.offer.resources;
         }
-        for role in self.weights.keys() {
+        for role in self.weights.keys().chain(self.quotas.keys()) {
             roles.entry(role.clone()).or_default();
         }
         for agent in self.agents.iter() {

@@ -41,7 +41,6 @@ fn every_read_is_answered_under_its_own_name() {
 fn a_call_that_is_not_supported_is_named() {
     let mut cluster = Cluster::new();
     for (kind, name) in [
-        (call::Type::UpdateQuota, "UPDATE_QUOTA"),
         (call::Type::ReserveResources, "RESERVE_RESOURCES"),
         (call::Type::Subscribe, "SUBSCRIBE"),
     ] {
