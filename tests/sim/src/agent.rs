@@ -110,6 +110,12 @@ impl AgentNode {
         self.disk.tasks()
     }
 
+    /// What is left of its containers stays.
+    #[cfg(test)]
+    pub(crate) const fn break_removal(&mut self) {
+        self.machine.removes_nothing = true;
+    }
+
     pub(crate) fn happening(&self, turn: AgentTurn) -> Happening {
         Happening::Agent(self.index, self.life, turn)
     }
@@ -238,6 +244,15 @@ impl AgentNode {
         if let MasterCommand::RunTask { task, .. } = &command {
             self.resources
                 .insert(task.id.clone(), task.resources.clone());
+        }
+        if let MasterCommand::Acknowledge {
+            framework_id,
+            task_id,
+            uuid,
+        } = &command
+        {
+            let updates = &scene.checks.updates;
+            scene.hold(updates.forgotten(framework_id, task_id, *uuid));
         }
         if matches!(command, MasterCommand::Registered { .. }) {
             self.process

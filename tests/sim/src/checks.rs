@@ -1,18 +1,26 @@
 //! The promises that every run is held to, each by a judge that sees only what others see too.
 
+mod bounds;
 mod containers;
 mod histories;
 mod offers;
 mod patience;
+mod replay;
 mod streams;
+mod sums;
+mod updates;
 mod views;
 
 pub(crate) use self::{
+    bounds::kept_within,
     containers::Containers,
     histories::Histories,
     offers::OfferBook,
     patience::Patience,
+    replay::{alike, reads_back},
     streams::Streams,
+    sums::add_up,
+    updates::Updates,
     views::{View, equal},
 };
 
@@ -48,6 +56,8 @@ pub(crate) struct Checks {
     pub(crate) patience: Patience,
     /// What masters say on their streams.
     pub(crate) streams: Streams,
+    /// What frameworks have dealt with.
+    pub(crate) updates: Updates,
 }
 
 impl Checks {

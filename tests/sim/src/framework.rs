@@ -258,6 +258,11 @@ impl FrameworkNode {
                 self.info.id, status.task_id
             ));
         }
+        let updates = &mut scene.checks.updates;
+        status
+            .uuid
+            .into_iter()
+            .for_each(|it| updates.dealt_with(it));
         if self.is_doomed {
             // It has dealt with the update, and dies before it says so.
             return self.die(scene);

@@ -16,6 +16,7 @@ use tepui_proto::{
 
 use crate::{
     batch::{Batch, Line},
+    checks::{alike, reads_back},
     network::{Peer, Side},
     scene::{Happening, Scene},
     trace::compact,
@@ -67,6 +68,10 @@ impl MasterNode {
         }
     }
 
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) const fn core(&self) -> Option<&Master> {
         self.core.as_ref()
     }
@@ -106,14 +111,19 @@ impl MasterNode {
         for ((kind, key), bytes) in &self.registry {
             let record = Record::decode(*kind, key, bytes);
             let record = record.unwrap_or_else(|error| scene.fail(error));
+            scene.hold(reads_back(&record, key, bytes));
             scene.checks.streams.durable(&record);
             recovered.insert(record);
         }
         let mut config = self.config.clone();
         config.master.id = format!("m{}", self.life);
         config.allocator.seed = u64::from(self.life);
-        let core = Master::new(config, recovered);
-        self.core = Some(core.unwrap_or_else(|error| scene.fail(error)));
+        let [core, twin] = [(); 2].map(|()| {
+            let core = Master::new(config.clone(), recovered.clone());
+            core.unwrap_or_else(|error| scene.fail(error))
+        });
+        scene.hold(alike(&core, &twin));
+        self.core = Some(core);
         scene.checks.new_master();
         scene.network.is_listening = true;
         self.plan_wake(scene);
@@ -187,10 +197,15 @@ impl MasterNode {
                 .patience
                 .sees(scene.now, &event, subscribed.as_ref());
         }
+        let stream = stream(&event);
         let mut effects = Effects::new();
         core.apply(scene.now, event, &mut effects);
         core.check()
             .unwrap_or_else(|violation| scene.fail(violation));
+        if let Some(stream) = stream {
+            let follows = |effect| scene.checks.streams.follows(stream, effect);
+            scene.hold(effects.iter().try_for_each(follows));
+        }
         let batch = sort(effects, may_launch, scene);
         self.take(batch, scene);
         self.plan_wake(scene);
@@ -232,6 +247,9 @@ impl MasterNode {
         for change in batch.changes {
             match change {
                 Change::Put(record) => {
+                    if let Record::RemovedFramework { id, .. } = &record {
+                        scene.checks.updates.removed(id);
+                    }
                     self.registry
                         .insert((record.kind(), record.key()), record.encode());
                 }
@@ -317,6 +335,14 @@ fn subscribed(event: &Event, scene: &Scene) -> Option<FrameworkId> {
         return None;
     };
     scene.checks.streams.framework(connection.0).cloned()
+}
+
+/// The stream that an event came on.
+const fn stream(event: &Event) -> Option<u64> {
+    match event {
+        Event::Call { connection, .. } => Some(connection.0),
+        _ => None,
+    }
 }
 
 /// The offers that a call accepts, and on which stream.

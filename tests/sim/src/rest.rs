@@ -1,6 +1,6 @@
 //! What must be so at rest: everyone knows the same, and nothing is left of what has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tepui_master_core::{Master, RecordKind};
 use tepui_model::{AgentId, FrameworkId, TaskId, TaskState};
@@ -8,13 +8,13 @@ use tepui_proto::v1::{
     self,
     master::{
         call::Type,
-        response::{GetAgents, GetTasks},
+        response::{GetAgents, GetFrameworks, GetTasks},
     },
 };
 
 use crate::{
     agent::AgentNode,
-    checks::{Held, View, Violation, ensure, equal},
+    checks::{Held, View, Violation, add_up, ensure, equal, kept_within},
     framework::FrameworkNode,
     master::{MasterNode, operator_call},
 };
@@ -40,7 +40,8 @@ pub(crate) fn agree(
     ensure(idle.is_none(), || {
         format!("a task does not run at rest: {idle:?}")
     })?;
-    allocated(core, &view)
+    within_limits(master, core)?;
+    sums(core)
 }
 
 /// Nothing is left: no task, no container, no record of either, no offer, no allocation.
@@ -49,6 +50,7 @@ pub(crate) fn nothing_left(master: &MasterNode, agents: &[AgentNode]) -> Held {
         .core()
         .ok_or_else(|| Violation("there is no master".to_owned()))?;
     let view = of_master(core)?;
+    within_limits(master, core)?;
     ensure(view.is_empty(), || {
         format!("the master knows tasks at the end: {view:?}")
     })?;
@@ -96,11 +98,7 @@ fn all_registered(master: &MasterNode, core: &Master, agents: &[AgentNode]) -> H
 }
 
 fn all_subscribed(master: &MasterNode, core: &Master, frameworks: &[FrameworkNode]) -> Held {
-    let view = core.query(&operator_call(Type::GetFrameworks));
-    let view = view
-        .map_err(|error| Violation(error.to_string()))?
-        .get_frameworks;
-    let view = view.unwrap_or_default();
+    let view = get_frameworks(core)?;
     let connected = view
         .frameworks
         .iter()
@@ -137,15 +135,11 @@ fn of_agents(agents: &[AgentNode]) -> View {
 }
 
 fn of_master(core: &Master) -> Result<View, Violation> {
-    let view = core.query(&operator_call(Type::GetTasks));
-    let view = view
-        .map_err(|error| Violation(error.to_string()))?
-        .get_tasks;
     let GetTasks {
         tasks,
         unreachable_tasks,
         ..
-    } = view.unwrap_or_default();
+    } = get_tasks(core)?;
     tasks.iter().chain(&unreachable_tasks).map(place).collect()
 }
 
@@ -167,19 +161,32 @@ fn get_agents(core: &Master) -> Result<GetAgents, Violation> {
         .unwrap_or_default())
 }
 
-/// What is allocated on each agent is something only where a task is.
-fn allocated(core: &Master, view: &View) -> Held {
-    let mut tasks: BTreeMap<&str, usize> = BTreeMap::new();
-    for (agent, _) in view.values() {
-        *tasks.entry(agent.as_str()).or_default() += 1;
-    }
+fn get_tasks(core: &Master) -> Result<GetTasks, Violation> {
+    let view = core.query(&operator_call(Type::GetTasks));
+    Ok(view
+        .map_err(|error| Violation(error.to_string()))?
+        .get_tasks
+        .unwrap_or_default())
+}
+
+fn get_frameworks(core: &Master) -> Result<GetFrameworks, Violation> {
+    let view = core.query(&operator_call(Type::GetFrameworks));
+    Ok(view
+        .map_err(|error| Violation(error.to_string()))?
+        .get_frameworks
+        .unwrap_or_default())
+}
+
+fn within_limits(master: &MasterNode, core: &Master) -> Held {
+    kept_within(master.config(), &get_frameworks(core)?, &get_tasks(core)?)
+}
+
+/// What is allocated on each agent is what its tasks hold.
+fn sums(core: &Master) -> Held {
+    let tasks = get_tasks(core)?.tasks;
     for agent in get_agents(core)?.agents {
-        let id = agent.agent_info.id.unwrap_or_default().value;
-        let is_idle = agent.allocated_resources.is_empty();
-        let count = tasks.get(id.as_str()).copied().unwrap_or(0);
-        ensure(is_idle == (count == 0), || {
-            format!("{count} tasks are on agent {id}, idle: {is_idle}")
-        })?;
+        let here = |task: &&v1::Task| Some(&task.agent_id) == agent.agent_info.id.as_ref();
+        add_up(&agent, tasks.iter().filter(here))?;
     }
     Ok(())
 }

@@ -326,3 +326,6 @@ impl World {
             .fail(format_args!("not done in time: {}", states.join("\n")))
     }
 }
+
+#[cfg(test)]
+mod tests;

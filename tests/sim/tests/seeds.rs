@@ -1,6 +1,6 @@
 //! Many seeds, each a cluster of its own under faults of its own.
 //!
-//! `TEPUI_SIM_SEEDS` says how many (2,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
+//! `TEPUI_SIM_SEEDS` says how many (10,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
 //! fail are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all
 //! that happens in it.
 
@@ -19,7 +19,10 @@ use std::{
 use tepui_model::TaskState;
 use tepui_sim::{Figures, Outcome, Weather, run};
 
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 10_000;
+
+/// One seed in so many is played a second time, to see that it is the same run.
+const PLAYED_AGAIN: u64 = 100;
 
 /// When so many have failed, no more are played.
 const MOST_FAILURES: usize = 20;
@@ -39,6 +42,15 @@ fn play(seed: u64, weather: Weather) -> Result<Outcome, String> {
         Ok(text) => *text,
         Err(_) => "it panicked".to_owned(),
     })
+}
+
+/// Plays one seed, and some of them a second time: the run must be the same.
+fn play_checked(seed: u64, weather: Weather) -> Result<Outcome, String> {
+    let outcome = play(seed, weather);
+    if seed.is_multiple_of(PLAYED_AGAIN) && outcome.is_ok() && play(seed, weather) != outcome {
+        return Err("played again, it is another run".to_owned());
+    }
+    outcome
 }
 
 /// What came of many seeds.
@@ -68,7 +80,7 @@ fn play_all(first: u64, count: u64, weather: Weather) -> Figures {
             if seed >= first + count {
                 return;
             }
-            let outcome = play(seed, weather);
+            let outcome = play_checked(seed, weather);
             let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
             played.add(seed, outcome);
             if played.failures.len() >= MOST_FAILURES {

@@ -47,6 +47,9 @@ pub(crate) struct Machine {
     boots: u32,
     launches: u64,
     containers: BTreeMap<ContainerId, Container>,
+    /// Broken on purpose: what is left of containers stays.
+    #[cfg(test)]
+    pub(super) removes_nothing: bool,
 }
 
 impl Machine {
@@ -56,6 +59,8 @@ impl Machine {
             boots: 0,
             launches: 0,
             containers: BTreeMap::new(),
+            #[cfg(test)]
+            removes_nothing: false,
         }
     }
 
@@ -205,6 +210,10 @@ impl Machine {
     }
 
     pub(crate) fn remove(&mut self, id: &ContainerId, scene: &Scene) {
+        #[cfg(test)]
+        if self.removes_nothing {
+            return;
+        }
         let removed = self.containers.remove(id);
         if removed.is_some_and(|container| container.state == State::Runs) {
             scene.fail(format_args!("container {id} is removed while it runs"));

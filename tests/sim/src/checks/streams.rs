@@ -78,6 +78,19 @@ impl Streams {
         self.subscribed.get(&connection)
     }
 
+    /// What follows from a message on a stream: if the stream has ended, nothing but that it is
+    /// told so again.
+    pub(crate) fn follows(&self, connection: u64, effect: &Effect) -> Held {
+        let is_stale = self.ended.contains(&connection);
+        let says_so = matches!(
+            effect,
+            Effect::EndFramework { .. } | Effect::EndAgent { .. } | Effect::Warn(_)
+        );
+        ensure(!is_stale || says_so, || {
+            format!("a message on stream {connection}, which has ended, leads to {effect:?}")
+        })
+    }
+
     fn not_ended(&self, connection: u64) -> Held {
         ensure(!self.ended.contains(&connection), || {
             format!("a word on stream {connection} after its end")
@@ -150,6 +163,17 @@ mod tests {
         )
         .unwrap();
         assert!(leave(&mut streams, &rescind()).is_err());
+    }
+
+    #[test]
+    fn a_message_from_the_past_that_changes_something_is_noticed() {
+        let mut streams = Streams::default();
+        streams.follows(CONNECTION.0, &rescind()).unwrap();
+        let connection = CONNECTION;
+        let end = Effect::EndAgent { connection };
+        leave(&mut streams, &end).unwrap();
+        streams.follows(CONNECTION.0, &end).unwrap();
+        assert!(streams.follows(CONNECTION.0, &rescind()).is_err());
     }
 
     #[test]
