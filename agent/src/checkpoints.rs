@@ -10,6 +10,9 @@ const FAMILIES: [Family; Kind::ALL.len()] = [
     Family::new(Kind::ALL[1].name()),
     Family::new(Kind::ALL[2].name()),
     Family::new(Kind::ALL[3].name()),
+    Family::new(Kind::ALL[4].name()),
+    Family::new(Kind::ALL[5].name()),
+    Family::new(Kind::ALL[6].name()),
 ];
 
 /// Opens the store, or makes it.

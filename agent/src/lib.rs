@@ -27,6 +27,7 @@ mod sandbox;
 mod server;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod work_dir;
 
 pub use error::Error;

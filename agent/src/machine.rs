@@ -6,13 +6,19 @@ use std::{fmt, future::Future, sync::Arc};
 
 use tepui_agent_core::{
     ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, OutOfMemory,
+    VolumePlace,
 };
 use tepui_containers as containers;
 use tepui_containers::{Runtime, Spec, Usage};
 use tepui_model::ContainerId;
-use tokio::{sync::Semaphore, task::spawn_blocking, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::Semaphore,
+    task::{JoinHandle, spawn_blocking},
+    time::sleep,
+};
 
-use crate::{driver::Front, limits, sandbox};
+use crate::{driver::Front, limits, sandbox, volumes};
 
 pub(crate) use spec::Users;
 
@@ -180,6 +186,48 @@ impl<C: Containers> Machine<C> {
     /// What a container uses now.
     pub(crate) async fn usage(&self, container: &ContainerId) -> Option<Usage> {
         self.containers.usage(container).await
+    }
+
+    /// Makes the folder of a volume. A task that wants it hears if that failed.
+    pub(crate) fn make_volume(&self, place: &VolumePlace) {
+        if let Err(error) = volumes::make(place) {
+            tracing::error!(folder = %place.folder.display(), %error, "cannot make the volume");
+        }
+    }
+
+    /// Sets the data of a volume aside now, then deletes it, and tells the core.
+    pub(crate) fn remove_volume(
+        &self,
+        handle: &Handle,
+        removal: String,
+        place: VolumePlace,
+    ) -> JoinHandle<()> {
+        let set_aside = volumes::set_aside(&place, &removal);
+        let front = self.front.clone();
+        handle.spawn(async move {
+            let name = removal.clone();
+            let folder = place.folder.display().to_string();
+            let delete = move || set_aside.and_then(|()| volumes::delete(&place, &name));
+            match spawn_blocking(delete).await {
+                Ok(Ok(())) => front.tell(Event::VolumeRemoved { removal }).await,
+                failed => {
+                    tracing::error!(
+                        folder,
+                        removal,
+                        ?failed,
+                        "cannot remove the data of a volume; \
+                        the next start of the agent tries again"
+                    );
+                }
+            }
+        })
+    }
+
+    /// Removes the last trace of a volume.
+    pub(crate) fn forget_volume(&self, removal: &str, place: &VolumePlace) {
+        if let Err(error) = volumes::forget(place, removal) {
+            tracing::warn!(removal, %error, "an empty folder stays in the trash");
+        }
     }
 
     async fn tell(&self, container: &ContainerId, event: ContainerEvent) {

@@ -49,6 +49,16 @@ pub struct AgentInfo {
 }
 
 impl AgentInfo {
+    /// The same with other resources, on the wire too.
+    #[must_use]
+    pub fn with_resources(mut self, resources: Resources) -> Self {
+        if self.resources != resources {
+            Arc::make_mut(&mut self.wire).resources = resources.to_proto(None);
+            self.resources = resources;
+        }
+        self
+    }
+
     /// The same with an id, on the wire too.
     #[must_use]
     pub fn with_id(mut self, id: AgentId) -> Self {

@@ -95,6 +95,7 @@ fn spec(id: &ContainerId, sandbox: std::path::PathBuf) -> Spec {
         environment: Vec::new(),
         user: None,
         hostname: Some("container".to_owned()),
+        volumes: Vec::new(),
         limits: Limits {
             cpu_shares: Quantity::from_units(1),
             cpu_limit: Some(Quantity::from_units(1)),

@@ -87,6 +87,7 @@ fn spec(id: &ContainerId, sandbox: std::path::PathBuf) -> Spec {
         environment: Vec::new(),
         user: None,
         hostname: None,
+        volumes: Vec::new(),
         limits: Limits {
             cpu_shares: Quantity::from_millis(10),
             cpu_limit: None,

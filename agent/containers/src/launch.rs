@@ -2,6 +2,7 @@
 
 mod newborn;
 mod prepare;
+mod volumes;
 
 use std::{collections::btree_map::Entry, io, sync::Arc};
 

@@ -33,4 +33,4 @@ pub use isolation::{InvalidIsolation, Isolation, Isolator};
 pub use options::{InitProgram, Options};
 pub use refusal::{CannotIsolate, Missing, Refusal};
 pub use runtime::{Recovered, RecoveredState, Runtime, Started, Usage};
-pub use spec::{Bytes, Limits, Program, Spec};
+pub use spec::{Bytes, Limits, Program, Spec, VolumeSpec};

@@ -22,6 +22,22 @@ pub struct Spec {
     pub hostname: Option<String>,
     /// How much it may use.
     pub limits: Limits,
+    /// What it sees of the machine's folders besides its sandbox.
+    pub volumes: Vec<VolumeSpec>,
+}
+
+/// A folder of the machine that a container sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeSpec {
+    /// The folder, which exists.
+    pub source: PathBuf,
+    /// Where the container sees it: an absolute path of a folder that exists, or one from the
+    /// sandbox.
+    pub target: PathBuf,
+    /// Whether it may only be read.
+    pub read_only: bool,
+    /// Whether other containers may use it at the same time.
+    pub shared: bool,
 }
 
 /// What runs in a container.

@@ -4,6 +4,7 @@ mod drain;
 mod kill;
 mod launch;
 mod link;
+mod operations;
 mod recovery;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -11,12 +12,13 @@ mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Time};
+use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Resources, Time};
 
 use crate::{
-    Change, Config, Effect, Effects, Event, LinkId, TaskKey,
+    Change, Config, Effect, Effects, Event, LinkId, OperationUuid, TaskKey, VolumePlace,
     history::History,
     names::Names,
+    operation::Operation,
     record::{self, Identity},
     task::Task,
     timers::{Timer, Timers},
@@ -39,6 +41,12 @@ pub struct Agent {
     pub(crate) containers: BTreeMap<ContainerId, TaskKey>,
     /// Containers that belong to no task, and are being killed.
     pub(crate) orphans: BTreeSet<ContainerId>,
+    /// What the agent has, with everything that was done to it.
+    resources: Resources,
+    /// The operations of which the end is not acknowledged.
+    pub(crate) operations: BTreeMap<OperationUuid, Operation>,
+    /// The data of volumes that is being removed, by the names of the removals.
+    removals: BTreeMap<String, VolumePlace>,
     pub(crate) timers: Timers,
     names: Names,
     pub(crate) history: History,
@@ -92,6 +100,7 @@ impl Agent {
             Event::Container { container, event } => {
                 self.container_event(now, container, event, fx);
             }
+            Event::VolumeRemoved { removal } => self.volume_removed(&removal, fx),
             Event::Leave => self.leave(now, fx),
             Event::Wake => {}
         }
@@ -127,6 +136,7 @@ impl Agent {
             Timer::Kill(key) => self.kill_now(now, key, fx),
             Timer::Orphan(container) => self.kill_orphan(now, container, fx),
             Timer::Completion(key) => self.completion_time_over(now, &key, fx),
+            Timer::Operation(uuid) => self.tell_operation(now, uuid, fx),
         }
     }
 

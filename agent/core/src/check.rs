@@ -116,6 +116,10 @@ impl Agent {
                 let due = |task: &Task| task.phase == Phase::Running && task.kill.is_some();
                 !self.tasks.get(key).is_some_and(due)
             }
+            Timer::Operation(uuid) => !self
+                .operations
+                .get(uuid)
+                .is_some_and(|operation| operation.retry.in_flight()),
             Timer::Completion(key) => !self.tasks.get(key).is_some_and(Task::is_live),
         });
         stray.map_or(Ok(()), |timer| {

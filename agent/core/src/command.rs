@@ -5,6 +5,8 @@ use core::time::Duration;
 use tepui_model::{AgentId, FrameworkId, FrameworkInfo, InvalidId, StatusUuid, TaskId, TaskInfo};
 use tepui_proto::{services, v1};
 
+use crate::OperationUuid;
+
 /// What a master says to an agent.
 #[derive(Clone, Debug)]
 pub enum MasterCommand {
@@ -50,6 +52,22 @@ pub enum MasterCommand {
         task_id: TaskId,
         /// The update.
         uuid: StatusUuid,
+    },
+    /// Change the nature of resources.
+    ApplyOperation {
+        /// Whose wish it is; an operator's if unset.
+        framework_id: Option<FrameworkId>,
+        /// The master's name for it.
+        uuid: OperationUuid,
+        /// What to do.
+        operation: Box<v1::offer::Operation>,
+    },
+    /// Somebody has acted on the end of an operation.
+    AcknowledgeOperation {
+        /// The operation.
+        uuid: OperationUuid,
+        /// The status that told its end.
+        status_uuid: StatusUuid,
     },
     /// The framework is gone: end its tasks, and tell nobody.
     ShutdownFramework {
@@ -129,12 +147,34 @@ impl TryFrom<services::MasterMessage> for MasterCommand {
             Message::ShutdownFramework(shutdown) => Ok(Self::ShutdownFramework {
                 framework_id: framework_id(shutdown.framework_id.as_ref())?,
             }),
+            Message::ApplyOperation(apply) => apply_operation(apply),
+            Message::AcknowledgeOperation(acknowledge) => Ok(Self::AcknowledgeOperation {
+                uuid: operation_uuid(&acknowledge.operation_uuid)?,
+                status_uuid: StatusUuid::try_from(acknowledge.status_uuid.as_slice())
+                    .map_err(|error| field("status_uuid", error))?,
+            }),
             Message::Drain(drain) => Ok(Self::Drain {
                 max_grace_period: span("max_grace_period", drain.max_grace_period.as_ref())?,
                 mark_gone: drain.mark_gone,
             }),
         }
     }
+}
+
+fn apply_operation(wire: services::ApplyOperation) -> Result<MasterCommand, InvalidCommand> {
+    let named = wire.framework_id.as_ref();
+    let framework_id = named.map(|id| framework_id(Some(id))).transpose()?;
+    // What it asks for is checked where it is done, so that its end can be told.
+    let operation = wire.info.ok_or(InvalidCommand::Missing("info"))?;
+    Ok(MasterCommand::ApplyOperation {
+        framework_id,
+        uuid: operation_uuid(&wire.operation_uuid)?,
+        operation: Box::new(operation),
+    })
+}
+
+fn operation_uuid(bytes: &[u8]) -> Result<OperationUuid, InvalidCommand> {
+    OperationUuid::try_from(bytes).map_err(|error| field("operation_uuid", error))
 }
 
 fn run_task(wire: services::RunTask) -> Result<MasterCommand, InvalidCommand> {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use tepui_model::{AgentId, ContainerId, TaskState};
 
-use crate::{AgentReport, Change, ContainerPlan, Kind, LinkId, TaskKey};
+use crate::{
+    AgentReport, Change, ContainerPlan, Kind, LinkId, OperationUuid, TaskKey, VolumePlace,
+};
 
 /// What an agent wants done.
 #[derive(Clone, Debug)]
@@ -41,6 +43,24 @@ pub enum Effect {
     Remove {
         /// The container.
         container: ContainerId,
+    },
+    /// Make the folder of a persistent volume, if it is not there, before anything that follows.
+    MakeVolume(VolumePlace),
+    /// Set the data of a persistent volume aside in the trash under this name, unless something of
+    /// that name is there already, before anything that follows. Then delete it but for the empty
+    /// folder of that name, and report [`Event::VolumeRemoved`](crate::Event::VolumeRemoved).
+    RemoveVolume {
+        /// The name.
+        removal: String,
+        /// Where the data is.
+        place: VolumePlace,
+    },
+    /// Remove the empty folder of that name.
+    ForgetVolume {
+        /// The name.
+        removal: String,
+        /// Where the data was.
+        place: VolumePlace,
     },
     /// The agent has left the cluster for good: the program ends.
     Left,
@@ -112,6 +132,8 @@ pub enum Note {
     },
     /// The master wants to start a task that is here already.
     DuplicateTask(TaskKey),
+    /// The master wants an operation that is done already.
+    DuplicateOperation(OperationUuid),
     /// The master speaks of a task that is not here.
     UnknownTask {
         /// The task.
@@ -173,6 +195,12 @@ impl fmt::Display for Note {
             }
             Self::DuplicateTask(task) => {
                 write!(formatter, "task {task} is here already: not started again")
+            }
+            Self::DuplicateOperation(uuid) => {
+                write!(
+                    formatter,
+                    "operation {uuid} is done already: not done again"
+                )
             }
             Self::UnknownTask { task, wants } => {
                 write!(formatter, "there is no task {task} to {wants}")

@@ -28,6 +28,11 @@ pub enum Event {
         /// What it said.
         command: MasterCommand,
     },
+    /// The data of a persistent volume is gone.
+    VolumeRemoved {
+        /// The name that the removal was given.
+        removal: String,
+    },
     /// Something became of a container.
     Container {
         /// The container.

@@ -6,6 +6,10 @@ use core::time::Duration;
 /// refused.
 pub const MAX_TASKS: usize = 20_000;
 
+/// Operations of which the end is not acknowledged. The end of one more is said once, and not
+/// again.
+pub const MAX_OPERATIONS: usize = 10_000;
+
 /// Updates of one task that wait in line. A life has at most RUNNING, KILLING and an end.
 pub const MAX_PENDING_UPDATES: usize = 4;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, TaskInfo};
 use tepui_proto::v1;
 
-use crate::{Config, TaskKey};
+use crate::{Config, TaskKey, VolumeMount, volumes};
 
 /// What a task's container is to be.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct ContainerPlan {
     pub hostname: Option<String>,
     /// How much it may use.
     pub limits: Limits,
+    /// The persistent volumes it sees.
+    pub volumes: Vec<VolumeMount>,
 }
 
 /// What runs in a container.
@@ -103,6 +105,8 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
             .as_ref()
             .and_then(|container| container.hostname.clone()),
         limits: limits(task)?,
+        volumes: volumes::mounts(&place.config.work_dir, &task.resources)
+            .map_err(|error| Unplannable::Invalid(error.to_string()))?,
         sandbox,
     })
 }

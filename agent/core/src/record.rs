@@ -1,4 +1,5 @@
-//! What an agent keeps on disk: its identity, its frameworks, and two records for each task.
+//! What an agent keeps on disk: its identity, its frameworks, two records for each task, and what
+//! was done to its resources.
 //!
 //! A task's description is written once, before its container starts. Its progress (the newest
 //! state, the updates that wait, the kill order) is small and written at each step.
@@ -26,11 +27,25 @@ pub enum Kind {
     Task,
     /// How far a task has come. The key is the same.
     Progress,
+    /// What was reserved and made into volumes. There is one, with the key `self`.
+    Resources,
+    /// An operation of which the end is not acknowledged. The key is its uuid.
+    Operation,
+    /// A volume whose data is being removed. The key is the name of the removal.
+    Removal,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Agent, Self::Framework, Self::Task, Self::Progress];
+    pub const ALL: [Self; 7] = [
+        Self::Agent,
+        Self::Framework,
+        Self::Task,
+        Self::Progress,
+        Self::Resources,
+        Self::Operation,
+        Self::Removal,
+    ];
 
     /// The name, which is on disk and never changes.
     #[must_use]
@@ -40,6 +55,9 @@ impl Kind {
             Self::Framework => "frameworks",
             Self::Task => "tasks",
             Self::Progress => "progress",
+            Self::Resources => "resources",
+            Self::Operation => "operations",
+            Self::Removal => "removals",
         }
     }
 }
@@ -111,7 +129,13 @@ pub struct FoundContainer {
     pub pid: Option<u32>,
 }
 
-/// The key of the one record of kind [`Kind::Agent`].
+mod operations;
+
+pub(crate) use operations::{
+    put_operation, put_removal, put_resources, read_operation, read_removal, read_resources,
+};
+
+/// The key of a kind of which there is one record.
 const SELF: &str = "self";
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,7 +1,12 @@
 //! What an agent says to its master.
 
-use tepui_model::{AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState, TaskStatus};
+use tepui_model::{
+    AgentCapabilities, AgentCapability, AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState,
+    TaskStatus,
+};
 use tepui_proto::{services, v1};
+
+use crate::OperationUuid;
 
 /// What an agent says to its master.
 #[derive(Clone, Debug)]
@@ -19,6 +24,15 @@ pub enum AgentReport {
         /// The task's newest state, which may be ahead of `status`.
         latest: TaskState,
     },
+    /// An operation has ended.
+    OperationUpdate {
+        /// Whose it was; an operator's if unset.
+        framework_id: Option<FrameworkId>,
+        /// The master's name for it.
+        uuid: OperationUuid,
+        /// How it ended, and the uuid to acknowledge that by, if it is to be acknowledged.
+        status: Box<v1::OperationStatus>,
+    },
     /// I leave for good.
     Unregister,
 }
@@ -34,6 +48,21 @@ pub struct Registration {
     pub tasks: Vec<KnownTask>,
     /// The frameworks of those tasks.
     pub frameworks: Vec<FrameworkInfo>,
+    /// Every operation of which the end is not acknowledged.
+    pub operations: Vec<KnownOperation>,
+}
+
+/// An operation of which the end is not acknowledged.
+#[derive(Clone, Debug)]
+pub struct KnownOperation {
+    /// Whose it is; an operator's if unset.
+    pub framework_id: Option<FrameworkId>,
+    /// The master's name for it.
+    pub uuid: OperationUuid,
+    /// What was asked for.
+    pub operation: v1::offer::Operation,
+    /// How it ended.
+    pub latest: v1::OperationStatus,
 }
 
 /// A task that the agent knows.
@@ -46,15 +75,6 @@ pub struct KnownTask {
     /// Its newest state.
     pub latest: TaskStatus,
 }
-
-/// What this agent can do (Mesos: AGT-08).
-const CAPABILITIES: [v1::agent_info::capability::Type; 5] = [
-    v1::agent_info::capability::Type::MultiRole,
-    v1::agent_info::capability::Type::HierarchicalRole,
-    v1::agent_info::capability::Type::ReservationRefinement,
-    v1::agent_info::capability::Type::AgentDraining,
-    v1::agent_info::capability::Type::TaskResourceLimits,
-];
 
 impl From<&AgentReport> for services::AgentMessage {
     fn from(report: &AgentReport) -> Self {
@@ -71,6 +91,16 @@ impl From<&AgentReport> for services::AgentMessage {
                 status: Some((&**status).into()),
                 latest_state: v1::TaskState::from(*latest).into(),
             }),
+            AgentReport::OperationUpdate {
+                framework_id,
+                uuid,
+                status,
+            } => Message::OperationUpdate(services::OperationUpdate {
+                framework_id: framework_id.as_ref().map(Into::into),
+                operation_uuid: uuid.0.to_vec(),
+                status: Some((**status).clone()),
+                latest: Some((**status).clone()),
+            }),
             AgentReport::Unregister => Message::Unregister(services::Unregister {}),
         };
         Self {
@@ -81,9 +111,8 @@ impl From<&AgentReport> for services::AgentMessage {
 
 impl From<&Registration> for services::Register {
     fn from(registration: &Registration) -> Self {
-        let capability = |kind| v1::agent_info::Capability {
-            r#type: Some(i32::from(kind)),
-        };
+        // Everything (Mesos: AGT-08).
+        let capabilities: AgentCapabilities = AgentCapability::ALL.into_iter().collect();
         let known = |known: &KnownTask| services::KnownTask {
             framework_id: Some((&known.framework_id).into()),
             task: Some((*known.task.wire).clone()),
@@ -93,9 +122,21 @@ impl From<&Registration> for services::Register {
         Self {
             agent: Some((&registration.info).into()),
             version: registration.version.clone(),
-            capabilities: CAPABILITIES.into_iter().map(capability).collect(),
+            capabilities: capabilities.to_proto(),
             tasks: registration.tasks.iter().map(known).collect(),
             frameworks: registration.frameworks.iter().map(framework).collect(),
+            operations: registration.operations.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&KnownOperation> for services::KnownOperation {
+    fn from(known: &KnownOperation) -> Self {
+        Self {
+            framework_id: known.framework_id.as_ref().map(Into::into),
+            info: Some(known.operation.clone()),
+            operation_uuid: known.uuid.0.to_vec(),
+            latest: Some(known.latest.clone()),
         }
     }
 }

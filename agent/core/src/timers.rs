@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{ContainerId, Time};
 
-use crate::TaskKey;
+use crate::{OperationUuid, TaskKey};
 
 /// What can be due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Orphan(ContainerId),
     /// A task's longest time to completion is over.
     Completion(TaskKey),
+    /// The end of an operation is to be told again.
+    Operation(OperationUuid),
 }
 
 /// What is due when.

@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 
 use tepui_model::{StatusUuid, TaskStatus};
 
-use crate::limits;
+use crate::{limits, retry::Retry};
 
 /// The line of a task's status updates.
 #[derive(Debug, Default)]
 pub(crate) struct Updates {
     pending: VecDeque<TaskStatus>,
-    /// The wait until the first update of the line is sent again; none while it has not been sent.
-    retry: Option<Duration>,
+    /// When the first update of the line is sent again.
+    retry: Retry,
 }
 
 impl Updates {
@@ -21,7 +21,7 @@ impl Updates {
     pub(crate) fn recover(pending: impl IntoIterator<Item = TaskStatus>) -> Self {
         Self {
             pending: pending.into_iter().collect(),
-            retry: None,
+            retry: Retry::default(),
         }
     }
 
@@ -38,22 +38,17 @@ impl Updates {
 
     /// Whether the first update has been sent on the present link.
     pub(crate) const fn in_flight(&self) -> bool {
-        self.retry.is_some()
+        self.retry.in_flight()
     }
 
     /// Notes that the first update is sent now; says how long to wait before it is sent again.
     pub(crate) fn sent(&mut self) -> Duration {
-        let wait = match self.retry {
-            None => limits::RETRY_MIN,
-            Some(last) => (last * 2).min(limits::RETRY_MAX),
-        };
-        self.retry = Some(wait);
-        wait
+        self.retry.sent()
     }
 
     /// Notes that the link is gone: what was sent may never have arrived.
     pub(crate) const fn recall(&mut self) {
-        self.retry = None;
+        self.retry.recall();
     }
 
     /// Takes the first update out of the line if this is its name, and says whether it was.
@@ -61,7 +56,7 @@ impl Updates {
         let matches = self.first().is_some_and(|first| first.uuid == Some(uuid));
         if matches {
             self.pending.pop_front();
-            self.retry = None;
+            self.retry.recall();
         }
         matches
     }
@@ -69,7 +64,7 @@ impl Updates {
     /// Forgets every update.
     pub(crate) fn clear(&mut self) {
         self.pending.clear();
-        self.retry = None;
+        self.retry.recall();
     }
 
     /// How many wait.

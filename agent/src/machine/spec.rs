@@ -1,9 +1,9 @@
 //! From the core's plan of a container to the runtime's.
 
 use nix::unistd::{User, geteuid};
-use tepui_agent_core::{ContainerPlan, Limits, Program};
+use tepui_agent_core::{ContainerPlan, Limits, Program, VolumeMount};
 use tepui_containers as containers;
-use tepui_containers::{Bytes, Spec};
+use tepui_containers::{Bytes, Spec, VolumeSpec};
 
 /// Who tasks run as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,17 @@ pub(super) fn spec(plan: ContainerPlan, users: &Users) -> Result<Spec, String> {
         user: users.for_task(plan.user)?,
         hostname: plan.hostname,
         limits: limits(&plan.limits),
+        volumes: plan.volumes.into_iter().map(volume).collect(),
     })
+}
+
+fn volume(volume: VolumeMount) -> VolumeSpec {
+    VolumeSpec {
+        source: volume.source,
+        target: volume.container_path,
+        read_only: volume.read_only,
+        shared: volume.shared,
+    }
 }
 
 fn limits(limits: &Limits) -> containers::Limits {

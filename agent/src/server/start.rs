@@ -173,6 +173,11 @@ fn actions<C: Containers>(
         Effect::Terminate { container } => machine.terminate(&container),
         Effect::Kill { container } => drop(handle.spawn(machine.clone().kill(container))),
         Effect::Remove { container } => drop(handle.spawn(machine.clone().remove(container))),
+        Effect::MakeVolume(place) => machine.make_volume(&place),
+        Effect::RemoveVolume { removal, place } => {
+            drop(machine.remove_volume(&handle, removal, place));
+        }
+        Effect::ForgetVolume { removal, place } => machine.forget_volume(&removal, &place),
         Effect::Left => drop(handle.spawn(finish(outbox.clone(), sender.take()))),
         Effect::Note(note) if note.is_warning() => tracing::warn!("{note}"),
         Effect::Note(note) => tracing::info!("{note}"),

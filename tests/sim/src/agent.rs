@@ -397,6 +397,11 @@ impl AgentNode {
             Effect::Terminate { container } => self.machine.terminate(&container, scene),
             Effect::Kill { container } => self.machine.kill(&container, scene),
             Effect::Remove { container } => self.machine.remove(&container, scene),
+            Effect::RemoveVolume { removal, .. } => {
+                self.apply(Event::VolumeRemoved { removal }, scene);
+            }
+            // No task of the simulation looks into a volume.
+            Effect::MakeVolume(_) | Effect::ForgetVolume { .. } => {}
             Effect::Left => self.gone(scene),
             Effect::Persist(_) | Effect::Note(_) => {}
         }

@@ -148,6 +148,7 @@ fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
             .make_read_only(&view.folder)
             .map_err(Failure::step(step))?;
     }
+    bind_volumes(kernel, plan)?;
     if let Some(hostname) = &plan.hostname {
         kernel
             .set_hostname(hostname)
@@ -157,6 +158,21 @@ fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
         let file = std::path::Path::new("/proc/self/oom_score_adj");
         let step = Failure::step("set the out-of-memory score");
         kernel.write(file, &adjustment.to_string()).map_err(step)?;
+    }
+    Ok(())
+}
+
+fn bind_volumes(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    for volume in &plan.volumes {
+        let (source, target) = (volume.source.display(), volume.target.display());
+        kernel
+            .bind(&volume.source, &volume.target)
+            .map_err(Failure::step(format!("mount {source} at {target}")))?;
+        if volume.read_only {
+            kernel
+                .make_read_only(&volume.target)
+                .map_err(Failure::step(format!("make {target} read-only")))?;
+        }
     }
     Ok(())
 }

@@ -64,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) mounts: Vec<MountPlan>,
     /// Where the container sees its cgroups.
     pub(crate) cgroups: Option<CgroupView>,
+    /// Folders of the machine to bind, once the mounts are there.
+    pub(crate) volumes: Vec<VolumePlan>,
     /// The host name to set.
     pub(crate) hostname: Option<String>,
     /// How gladly the kernel should take this container when memory runs out.
@@ -95,6 +97,14 @@ impl From<&UserPlan> for User {
             groups: plan.groups.clone(),
         }
     }
+}
+
+/// A folder of the machine to bind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumePlan {
+    pub(crate) source: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) read_only: bool,
 }
 
 /// A file system to mount.

@@ -93,6 +93,7 @@ fn spec(memory_limit: Option<Bytes>, pids: Option<u64>) -> Spec {
         environment: Vec::new(),
         user: None,
         hostname: Some("inside".to_owned()),
+        volumes: Vec::new(),
         limits: Limits {
             cpu_shares: Quantity::from_millis(500),
             cpu_limit: Some(Quantity::from_units(2)),

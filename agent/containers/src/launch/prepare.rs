@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 
-use super::step;
+use super::{step, volumes};
 use crate::{
     Isolator, LaunchError, Program, Spec,
     cgroups::Group,
@@ -74,6 +74,7 @@ fn prepare(
             });
         }
     }
+    plan.volumes = volumes::prepare(spec, inner.options.isolation, plan.user.as_ref())?;
     let group = make_group(inner, spec, seat.as_ref())?;
     let mut container = Preparation {
         spec,

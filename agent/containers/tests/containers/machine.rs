@@ -103,6 +103,7 @@ impl Machine {
             )],
             user: None,
             hostname: None,
+            volumes: Vec::new(),
             limits: Limits {
                 cpu_shares: Quantity::from_millis(100),
                 cpu_limit: None,

@@ -46,6 +46,7 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
         environment: Vec::new(),
         user: None,
         hostname: None,
+        volumes: Vec::new(),
         limits: Limits {
             cpu_shares: Quantity::from_units(1),
             cpu_limit: None,

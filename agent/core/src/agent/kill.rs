@@ -97,6 +97,7 @@ impl Agent {
 
     /// Ends every task of a framework that is gone. Nobody acknowledges their updates.
     pub(super) fn shutdown_framework(&mut self, now: Time, id: &FrameworkId, fx: &mut Effects) {
+        self.forget_operations(Some(id), fx);
         let Some(framework) = self.frameworks.get_mut(id) else {
             return;
         };

@@ -80,6 +80,12 @@ impl Agent {
         if framework.terminating {
             return dropped(Reason::FrameworkRemoved, "The framework is being shut down");
         }
+        if !self.resources.contains(&task.resources.checkpointed()) {
+            return dropped(
+                Reason::ResourcesUnknown,
+                "The checkpointed resources being used by the task are unknown to the agent",
+            );
+        }
         let place = Place {
             config: &self.config,
             agent,

@@ -6,8 +6,9 @@ use tepui_model::{AgentId, Time};
 
 use super::{Agent, Link, Standing};
 use crate::{
-    AgentReport, Effect, Effects, KnownTask, LinkId, MasterCommand, Note, Registration, TaskKey,
-    limits, record::Identity, task::KillCause, timers::Timer,
+    AgentReport, Effect, Effects, KnownOperation, KnownTask, LinkId, MasterCommand, Note,
+    OperationUuid, Registration, TaskKey, limits, operation::Operation, record::Identity,
+    task::KillCause, timers::Timer,
 };
 
 impl Agent {
@@ -37,6 +38,10 @@ impl Agent {
         if let Link::Registered(_, silence) = self.link {
             self.timers.set(Timer::Silence, now + silence);
         }
+        self.obey(now, link, command, fx);
+    }
+
+    fn obey(&mut self, now: Time, link: LinkId, command: MasterCommand, fx: &mut Effects) {
         match command {
             MasterCommand::Registered {
                 agent_id,
@@ -78,6 +83,14 @@ impl Agent {
             } => {
                 self.acknowledge(now, &TaskKey::new(&framework_id, &task_id), uuid, fx);
             }
+            MasterCommand::ApplyOperation {
+                framework_id,
+                uuid,
+                operation,
+            } => self.apply_operation(now, framework_id, uuid, *operation, fx),
+            MasterCommand::AcknowledgeOperation { uuid, status_uuid } => {
+                self.acknowledge_operation(uuid, status_uuid, fx);
+            }
             MasterCommand::ShutdownFramework { framework_id } => {
                 self.shutdown_framework(now, &framework_id, fx);
             }
@@ -112,6 +125,7 @@ impl Agent {
     fn drop_link(&mut self) {
         self.link = Link::Down;
         self.timers.cancel(&Timer::Silence);
+        self.recall_operations();
         for (key, task) in &mut self.tasks {
             if task.updates.in_flight() {
                 task.updates.recall();
@@ -139,6 +153,7 @@ impl Agent {
 
     fn registration(&self) -> Registration {
         let info = self.config.info.clone();
+        let info = info.with_resources(self.resources.clone());
         let info = match self.id() {
             Some(id) => info.with_id(id.clone()),
             None => info,
@@ -157,6 +172,7 @@ impl Agent {
                 .values()
                 .map(|known| known.info.clone())
                 .collect(),
+            operations: self.operations.iter().map(known_operation).collect(),
         }
     }
 
@@ -197,6 +213,7 @@ impl Agent {
         for key in waiting {
             self.send_first(now, &key, fx);
         }
+        self.tell_operations(now, fx);
     }
 
     fn refused(&mut self, link: LinkId, message: String, fx: &mut Effects) {
@@ -220,6 +237,7 @@ impl Agent {
         self.standing = Standing::Forgetting;
         identity.forgetting = true;
         fx.push(Effect::Persist(identity.put()));
+        self.forget_operations(None, fx);
         for key in self.keys() {
             self.silence(now, &key, fx);
         }
@@ -302,5 +320,14 @@ impl Agent {
 
     pub(super) fn keys(&self) -> Vec<TaskKey> {
         self.tasks.keys().cloned().collect()
+    }
+}
+
+fn known_operation((uuid, operation): (&OperationUuid, &Operation)) -> KnownOperation {
+    KnownOperation {
+        framework_id: operation.framework.clone(),
+        uuid: *uuid,
+        operation: operation.info.clone(),
+        latest: operation.status.clone(),
     }
 }

@@ -13,7 +13,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{
-    AgentId, ContainerId, FrameworkId, FrameworkInfo, Reason, Resources, TaskId, TaskState, Time,
+    AgentId, ContainerId, Conversion, FrameworkId, FrameworkInfo, Reason, Reservation, Resources,
+    TaskId, TaskState, Time, resources::ReservationKind,
 };
 use tepui_proto::v1;
 
@@ -25,6 +26,7 @@ use crate::{
     outcome::{self, Outcome},
     record::{self, Damaged, Identity},
     timers::Timers,
+    volumes,
 };
 
 /// Why no agent can be made from what an earlier one left.
@@ -41,6 +43,28 @@ pub enum RecoveryError {
         /// What the agent has.
         total: String,
     },
+    /// What was reserved or made into volumes is not there any more.
+    #[error(
+        "on this agent {needed} is reserved or in volumes, but it now has only {total}: \
+         give it at least that with --resources, or unreserve and destroy it first"
+    )]
+    Incompatible {
+        /// What is reserved or in volumes.
+        needed: String,
+        /// What the agent is configured to have.
+        total: String,
+    },
+}
+
+/// What the records say besides what becomes part of the agent at once.
+#[derive(Debug, Default)]
+struct Read {
+    /// The tasks of which the progress is known.
+    progressed: BTreeSet<TaskKey>,
+    /// What was reserved and made into volumes.
+    checkpointed: Resources,
+    /// Volumes whose data is being removed, with the names of the removals.
+    removals: Vec<(String, v1::Resource)>,
 }
 
 /// What is found out about a live task besides its records.
@@ -76,6 +100,9 @@ impl Agent {
             frameworks: BTreeMap::new(),
             tasks: BTreeMap::new(),
             containers: BTreeMap::new(),
+            resources: config.info.resources.clone(),
+            operations: BTreeMap::new(),
+            removals: BTreeMap::new(),
             orphans: BTreeSet::new(),
             timers: Timers::default(),
             names: Names::new(config.seed),
@@ -83,7 +110,13 @@ impl Agent {
             config,
         };
         let is_new = recovered.records.is_empty();
-        let progressed = agent.read(recovered.records, fx);
+        let Read {
+            progressed,
+            checkpointed,
+            removals,
+        } = agent.read(recovered.records, fx);
+        agent.restore(&checkpointed)?;
+        agent.restore_volumes(removals, fx);
         let rebooted = agent.identify(fx);
         agent.place(now, &progressed, recovered.containers, rebooted, fx);
         agent.cover()?;
@@ -101,28 +134,23 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Reads every record. One that cannot be read is noted and deleted. Returns the tasks of which
-    /// the progress is known.
-    fn read(
-        &mut self,
-        records: Vec<(Kind, String, Vec<u8>)>,
-        fx: &mut Effects,
-    ) -> BTreeSet<TaskKey> {
+    /// Reads every record. One that cannot be read is noted and deleted.
+    fn read(&mut self, records: Vec<(Kind, String, Vec<u8>)>, fx: &mut Effects) -> Read {
         let mut by_kind: BTreeMap<Kind, Vec<(String, Vec<u8>)>> = BTreeMap::new();
         for (kind, key, bytes) in records {
             by_kind.entry(kind).or_default().push((key, bytes));
         }
-        let mut progressed = BTreeSet::new();
+        let mut read = Read::default();
         // In the order of the kinds: tasks belong to frameworks, progress belongs to tasks.
         for (kind, records) in by_kind {
             for (key, bytes) in records {
-                if let Err(Damaged(message)) = self.read_one(kind, &key, &bytes, &mut progressed) {
+                if let Err(Damaged(message)) = self.read_one(kind, &key, &bytes, &mut read) {
                     fx.push(Effect::Persist(Change::delete(kind, &key)));
                     fx.note(Note::DamagedRecord { kind, key, message });
                 }
             }
         }
-        progressed
+        read
     }
 
     fn read_one(
@@ -130,7 +158,7 @@ impl Agent {
         kind: Kind,
         key: &str,
         bytes: &[u8],
-        progressed: &mut BTreeSet<TaskKey>,
+        read: &mut Read,
     ) -> Result<(), Damaged> {
         match kind {
             Kind::Agent => self.identity = Some(Identity::read(bytes)?),
@@ -159,7 +187,16 @@ impl Agent {
                 let task = self.tasks.get_mut(&task_key);
                 let task = task.ok_or_else(|| Damaged::new("it has no task"))?;
                 record::read_progress(bytes, task)?;
-                progressed.insert(task_key);
+                read.progressed.insert(task_key);
+            }
+            Kind::Resources => read.checkpointed = record::read_resources(bytes)?,
+            Kind::Operation => {
+                let (uuid, operation) = record::read_operation(bytes)?;
+                self.operations.insert(uuid, operation);
+            }
+            Kind::Removal => {
+                let volume = record::read_removal(bytes)?;
+                read.removals.push((key.to_owned(), volume));
             }
         }
         Ok(())
@@ -176,15 +213,42 @@ impl Agent {
             })
     }
 
+    /// What was reserved and made into volumes is so again, on what the agent now has.
+    fn restore(&mut self, checkpointed: &Resources) -> Result<(), RecoveryError> {
+        let is_static = |level: &Reservation| level.kind == ReservationKind::Static;
+        let configured = checkpointed.with_traits(|traits| {
+            let mut traits = traits.without_volume();
+            traits.reservations.retain(is_static);
+            traits
+        });
+        let total = self.resources.to_string();
+        let conversion = Conversion {
+            consumed: configured,
+            converted: checkpointed.clone(),
+        };
+        self.resources
+            .apply(&conversion)
+            .map_err(|_| RecoveryError::Incompatible {
+                needed: checkpointed.to_string(),
+                total,
+            })
+    }
+
+    /// Data that was being removed goes on to go; folders that were being made are made.
+    fn restore_volumes(&mut self, removals: Vec<(String, v1::Resource)>, fx: &mut Effects) {
+        for (name, volume) in removals {
+            self.remove_volume(name, &volume, fx);
+        }
+        let places = volumes::places(&self.config.work_dir, &self.resources);
+        for place in places.unwrap_or_default() {
+            fx.push(Effect::MakeVolume(place));
+        }
+    }
+
     /// Whether the resources still cover what the live tasks hold.
     fn cover(&self) -> Result<(), RecoveryError> {
-        let held = self
-            .tasks
-            .values()
-            .filter(|task| task.is_live())
-            .map(|task| &task.info.resources);
-        let needed: Resources = held.sum();
-        let total = &self.config.info.resources;
+        let needed = self.used();
+        let total = &self.resources;
         if total.contains(&needed) {
             return Ok(());
         }

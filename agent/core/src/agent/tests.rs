@@ -3,6 +3,7 @@
 mod draining;
 mod histories;
 mod node;
+mod operating;
 mod recovering;
 mod stories;
 

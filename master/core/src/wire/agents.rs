@@ -70,6 +70,8 @@ impl TryFrom<AgentMessage> for AgentReport {
             }
             Some(Message::Pong(_)) => Ok(Self::Pong),
             Some(Message::StatusUpdate(update)) => status_update(update),
+            // This master sends no operations.
+            Some(Message::OperationUpdate(_)) => Err(InvalidMessage::missing("message")),
             Some(Message::Unregister(_)) => Ok(Self::Unregister),
         }
     }

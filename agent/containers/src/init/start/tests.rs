@@ -8,7 +8,7 @@ use tepui_sys::{Reaped, fake::Recorder};
 use super::*;
 use crate::{
     Isolation,
-    init::wire::{Cause, CgroupView, Command, MountPlan, UserPlan},
+    init::wire::{Cause, CgroupView, Command, MountPlan, UserPlan, VolumePlan},
 };
 
 /// An agent that notes when it was called among the calls to the kernel.
@@ -79,6 +79,11 @@ fn plan() -> Plan {
             binds: vec![("/cg/pids/c1".into(), "/cg/pids".into())],
             folder: "/cg".into(),
         }),
+        volumes: vec![VolumePlan {
+            source: "/volumes/v".into(),
+            target: "/sandbox/data".into(),
+            read_only: true,
+        }],
         hostname: Some("inside".into()),
         oom_score_adj: Some(500),
     }
@@ -98,7 +103,7 @@ fn run_over(kernel: &Recorder, request: &InitRequest, plan: Option<Plan>) -> (u8
     (code, failures.into_inner())
 }
 
-const PREPARATION: [&str; 22] = [
+const PREPARATION: [&str; 24] = [
     "reset signals",
     "block signals",
     "set name tepui-init",
@@ -113,6 +118,8 @@ const PREPARATION: [&str; 22] = [
     "mount tmpfs on /dev/shm",
     "bind /cg/pids/c1 to /cg/pids",
     "make /cg read-only",
+    "bind /volumes/v to /sandbox/data",
+    "make /sandbox/data read-only",
     "set hostname inside",
     "write 500 to /proc/self/oom_score_adj",
     "open output stdout",

@@ -15,6 +15,7 @@ use super::{config, framework, sleeper};
 use crate::{
     Agent, AgentReport, Change, Config, ContainerEvent, ContainerPlan, Effect, Effects, Event,
     Exit, FoundContainer, Kind, LinkId, MasterCommand, Recovered, Registration, TaskKey,
+    VolumePlace,
 };
 
 /// What became of a container on the machine.
@@ -42,12 +43,19 @@ pub(super) struct Node {
     pub(super) sent: Vec<AgentReport>,
     pub(super) signals: Vec<(&'static str, ContainerId)>,
     pub(super) disconnected: Vec<String>,
+    /// What was done to the folders of volumes.
+    pub(super) volumes: Vec<String>,
+    /// The names of all removals of volumes.
+    pub(super) removals: Vec<String>,
     pub(super) left: bool,
 }
 
 impl Node {
     pub(super) fn new() -> Self {
-        let config = config();
+        Self::with(config())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
         let mut fx = Effects::new();
         let agent = Agent::new(config.clone(), Recovered::default(), Time::ZERO, &mut fx).unwrap();
         assert!(fx.is_empty());
@@ -64,6 +72,8 @@ impl Node {
             sent: Vec::new(),
             signals: Vec::new(),
             disconnected: Vec::new(),
+            volumes: Vec::new(),
+            removals: Vec::new(),
             left: false,
         }
     }
@@ -127,9 +137,20 @@ impl Node {
             Effect::Remove { container } => {
                 assert_ne!(self.containers.remove(&container), Some(Machine::Runs));
             }
+            Effect::MakeVolume(place) => self.volume("make", &place),
+            Effect::RemoveVolume { removal, place } => {
+                self.removals.push(removal);
+                self.volume("remove", &place);
+            }
+            Effect::ForgetVolume { place, .. } => self.volume("forget", &place),
             Effect::Left => self.left = true,
             _ => {}
         }
+    }
+
+    fn volume(&mut self, deed: &str, place: &VolumePlace) {
+        self.volumes
+            .push(format!("{deed} {}", place.folder.display()));
     }
 
     pub(super) fn connect(&mut self) {

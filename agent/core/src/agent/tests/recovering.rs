@@ -191,12 +191,8 @@ fn a_damaged_record_loses_only_what_it_stood_for() {
         node.start();
         node.start();
         node.sent.clear();
-        let key = node
-            .disk
-            .keys()
-            .find(|(known, _)| *known == kind)
-            .unwrap()
-            .clone();
+        let key = node.disk.keys().find(|(known, _)| *known == kind).cloned();
+        let key = key.unwrap_or_else(|| (kind, "self".to_owned()));
         node.disk.insert(key, vec![0xff; 7]);
         back(&mut node);
         assert_eq!(node.agent.id().unwrap().as_str(), "m-S0", "{kind}");
@@ -258,7 +254,9 @@ fn fewer_resources_than_the_tasks_hold_are_refused() {
     let mut config = config();
     config.info.resources = "cpus:0.5;mem:8192".parse().unwrap();
     let error = Agent::new(config, recovered, node.now, &mut Effects::new()).unwrap_err();
-    let RecoveryError::Shrunk { needed, total } = &error;
+    let RecoveryError::Shrunk { needed, total } = &error else {
+        panic!("{error}")
+    };
     assert_eq!(
         (needed.as_str(), total.as_str()),
         ("cpus:1;mem:64", "cpus:0.5;mem:8192")

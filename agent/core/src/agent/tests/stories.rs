@@ -449,7 +449,7 @@ fn a_registration_on_the_wire_has_everything() {
     let latest = register.tasks[0].latest.as_ref().unwrap();
     assert_eq!(latest.state(), v1::TaskState::TaskStaging);
     assert_eq!(register.frameworks.len(), 1);
-    assert_eq!(register.capabilities.len(), 5);
+    assert_eq!(register.capabilities.len(), 8);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn registration() -> services::Register {
         capabilities: vec![v1::agent_info::Capability { r#type: Some(1) }],
         tasks: vec![known],
         frameworks: vec![v1::FrameworkInfo::clone(&aware().with_id(framework).wire)],
+        operations: Vec::new(),
     }
 }
 

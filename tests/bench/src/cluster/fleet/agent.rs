@@ -135,6 +135,7 @@ impl Agent {
             capabilities: CAPABILITIES.map(capability).into(),
             tasks: self.tasks.clone(),
             frameworks: self.frameworks.values().cloned().collect(),
+            operations: Vec::new(),
         }
     }
 
