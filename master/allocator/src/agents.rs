@@ -7,6 +7,7 @@ mod ledger;
 mod profile;
 mod prospect;
 mod refusals;
+mod verdict;
 
 use std::borrow::Cow;
 

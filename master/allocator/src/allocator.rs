@@ -3,6 +3,7 @@
 mod agents;
 mod frameworks;
 mod holdings;
+mod requests;
 mod roles;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -17,12 +17,13 @@ use self::quota::Promises;
 pub(crate) use self::{
     clients::{Client, ClientState, Terms},
     load::{Load, open},
-    quota::{Allowance, Stage, larger},
+    quota::{Allowance, Stage, larger, smaller},
     ranking::{Ranking, Yardstick},
     roles::RoleNode,
 };
 use crate::{
     agents::AgentProfile,
+    demand::Demand,
     options::{Options, Sorter},
     slots::Slots,
     table::Slab,
@@ -47,8 +48,9 @@ pub(crate) struct Contest {
     /// The clients in play.
     live: Slots,
     live_count: usize,
-    /// Clients that have terms of their own.
+    /// Clients that have terms of their own, and those that have said what they wait for.
     with_terms: u32,
+    with_demand: u32,
     /// Clients whose standing is out of date.
     moved: Vec<u32>,
     /// What the cluster has, as far as it counts for fairness.
@@ -88,6 +90,7 @@ impl Contest {
             live: Slots::new(),
             live_count: 0,
             with_terms: 0,
+            with_demand: 0,
             moved: Vec::new(),
             total: Scalars::new(),
             capacity: Scalars::new(),
@@ -202,6 +205,7 @@ impl Contest {
             return;
         }
         self.set_terms(slot, Terms::default());
+        self.set_demand(slot, None);
         let Some(client) = self.clients.remove(slot) else {
             return;
         };
@@ -269,9 +273,37 @@ impl Contest {
         self.mark(slot);
     }
 
-    /// Whether any client has terms of its own.
+    /// Whether any client has terms of its own or has said what it waits for.
     pub(crate) const fn has_terms(&self) -> bool {
-        self.with_terms > 0
+        self.with_terms + self.with_demand > 0
+    }
+
+    /// Sets what a client waits for; nothing, if it wants whatever there is.
+    pub(crate) fn set_demand(&mut self, slot: u32, demand: Option<Demand>) {
+        let Some(client) = self.clients.get_mut(slot) else {
+            return;
+        };
+        self.with_demand += u32::from(demand.is_some());
+        self.with_demand -= u32::from(client.demand.is_some());
+        client.demand = demand;
+    }
+
+    /// An agent is gone: what was offered of it is asked for again.
+    pub(crate) fn lose_offers_of(&mut self, agent: AgentKey) {
+        if self.with_demand == 0 {
+            return;
+        }
+        for (_, client) in self.clients.iter_mut() {
+            let demand = client.demand.as_mut();
+            if demand.is_some_and(|demand| demand.lose(agent)) {
+                self.promises.reopen();
+            }
+        }
+    }
+
+    /// What a client waits for, if it has said so.
+    pub(crate) fn demand_mut(&mut self, slot: u32) -> Option<&mut Demand> {
+        self.clients.get_mut(slot)?.demand.as_mut()
     }
 
     /// Sets what a client wants to be different, and says whether that is something new.

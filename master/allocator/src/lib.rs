@@ -13,9 +13,12 @@ mod candidates;
 mod check;
 mod constraints;
 mod contest;
+mod demand;
+pub mod explain;
 pub mod limits;
 mod mix;
 mod options;
+pub mod preempt;
 mod run;
 mod slots;
 mod table;
@@ -26,6 +29,7 @@ pub use self::{
     agents::AgentProfile,
     allocator::{Allocator, FrameworkProfile},
     constraints::{Constraints, InvalidConstraints, RegexLimits},
+    demand::Ask,
     options::{Filter, InvalidMinimum, Minimum, Options, Placement, Sorter},
     run::Allocation,
     views::RoleShare,

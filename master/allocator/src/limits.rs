@@ -27,3 +27,18 @@ pub const MAX_CONSTRAINT_TEXT_BYTES: usize = 4096;
 
 /// Different asks of one framework in one role.
 pub const MAX_ASKS: usize = 1024;
+
+/// Asks, counted as often as they are made, that one offer is cut to.
+pub const MAX_COPIES: u32 = 4096;
+
+/// Agents that are looked at to explain why a framework waits.
+pub const MAX_AGENTS_EXPLAINED: usize = 10_000;
+
+/// Frameworks in roles that are explained at once.
+pub const MAX_CLIENTS_EXPLAINED: usize = 64;
+
+/// Different reasons that are counted for a framework in a role.
+pub const MAX_REASONS: usize = 32;
+
+/// Those who come before a framework that are named when its waiting is explained.
+pub const MAX_AHEAD: usize = 8;

@@ -96,6 +96,9 @@ impl Allocator {
             self.contest
                 .take(choice.client, &Load::of(&resources), first);
             self.contest.serve(choice.client);
+            if let Some(demand) = self.contest.demand_mut(choice.client) {
+                demand.show(key, &resources, choice.parts);
+            }
             self.count_available(key);
             made.push(Allocation {
                 framework,

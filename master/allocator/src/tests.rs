@@ -2,6 +2,7 @@
 
 mod constraints;
 mod drf;
+mod fairness;
 mod filters;
 mod history;
 mod ledger;

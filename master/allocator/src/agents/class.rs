@@ -84,6 +84,22 @@ impl Class {
     pub(crate) const fn admits_agent(self, needed: Self) -> bool {
         needed.0 & OF_AGENTS & !self.0 == 0
     }
+
+    /// What an agent with that barrier is that a framework of this class does not know.
+    pub(crate) fn lacks(self, barrier: Self) -> Vec<&'static str> {
+        let words = [
+            (GPUS, "kept for frameworks with GPU_RESOURCES"),
+            (
+                REMOTE,
+                "in another region, for frameworks with REGION_AWARE",
+            ),
+            (SINGLE_ROLE, "too old for frameworks with MULTI_ROLE"),
+            (FLAT_ROLE, "too old for roles below others"),
+        ];
+        let missing = barrier.0 & !self.0;
+        let lacking = words.into_iter().filter(|(bit, _)| missing & bit != 0);
+        lacking.map(|(_, word)| word).collect()
+    }
 }
 
 const fn needed_for(traits: &Traits) -> u8 {
@@ -118,6 +134,10 @@ mod tests {
     fn an_agent_with_gpus_is_for_frameworks_that_know_them() {
         let plain = Class::of(Capabilities::NONE, &Role::default());
         assert!(is_kept_back(&profile("gpus:1"), plain));
+        assert_eq!(
+            plain.lacks(Class(GPUS)),
+            ["kept for frameworks with GPU_RESOURCES"]
+        );
         assert!(!is_kept_back(
             &profile("gpus:1"),
             knows(Capability::GpuResources)

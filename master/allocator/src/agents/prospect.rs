@@ -4,7 +4,8 @@ use tepui_model::{AgentKey, Resources, Role, Time};
 
 use super::{Class, Refusals, cut::cut};
 use crate::{
-    contest::{Allowance, Client, Contest, Stage, open},
+    contest::{Allowance, Client, Contest, Stage, open, smaller},
+    demand::Parts,
     options::{Minimum, Options},
     slots::Slots,
 };
@@ -17,7 +18,9 @@ pub(crate) struct Prospect {
     needed: Class,
     /// The roles that something free is reserved to.
     reserved: Vec<Role>,
-    /// Whether ranges and sets alone are enough for an offer.
+    /// Whether everything together is enough for an offer.
+    is_enough: bool,
+    /// Whether ranges and sets alone are.
     is_rich_in_items: bool,
     /// Made when somebody first looks. One serves all clients, unless resources are reserved or
     /// need a capability.
@@ -50,6 +53,8 @@ pub(crate) struct Choice {
     pub(crate) client: u32,
     /// What it is offered; `None` if it is everything that is free.
     pub(crate) offer: Option<Resources>,
+    /// The asks that the offer covers.
+    pub(crate) parts: Parts,
 }
 
 /// What a client can be offered.
@@ -57,8 +62,8 @@ pub(crate) struct Choice {
 pub(crate) enum Possible {
     /// What that view shows.
     View(usize),
-    /// A part of it.
-    Part(Resources),
+    /// A part of it, and the asks that it covers.
+    Part(Resources, Parts),
 }
 
 /// Why a client cannot be offered anything of an agent.
@@ -74,6 +79,8 @@ pub(crate) enum Denial {
     Quota(Allowance),
     /// What it would get is too little for an offer.
     BelowMinimum,
+    /// None of its asks fits, or it has none left.
+    NoAsk,
 }
 
 /// What an agent has to give, and by which rules it is given.
@@ -109,6 +116,7 @@ impl Prospect {
         Self {
             needed,
             reserved,
+            is_enough: is_enough(supply.free, minimum),
             is_rich_in_items: !minimum.is_of_scalars() && minimum.is_met_by(&items()),
             views: Vec::new(),
             promising: false,
@@ -132,7 +140,11 @@ impl Prospect {
             return client.map(|client| Choice {
                 client,
                 offer: None,
+                parts: Parts::new(),
             });
+        }
+        if self.is_hopeless(supply) {
+            return None;
         }
         let mut order = match supply.stage {
             Stage::Guarantees => supply.contest.needy_in_order(),
@@ -145,11 +157,25 @@ impl Prospect {
         order.find_map(|client| {
             let possible = self.possible(supply, client).ok()?;
             let unseen = !self.has_seen(supply, client, &possible);
-            unseen.then(|| Choice {
-                client,
-                offer: self.offer_of(possible),
-            })
+            unseen.then(|| self.choice(client, possible))
         })
+    }
+
+    /// Whether nobody can be offered anything: even all of it, or all that guarantees leave of it,
+    /// is too little for an offer.
+    fn is_hopeless(&mut self, supply: Supply<'_>) -> bool {
+        let contest = supply.contest;
+        if contest.has_terms() || !self.is_enough {
+            return !contest.has_terms();
+        }
+        let scarce = supply.stage == Stage::Shares && contest.has_guarantees();
+        if !scarce || !supply.free.is_plain() || self.is_rich_in_items {
+            return false;
+        }
+        let most = smaller(&open(supply.free), &contest.surplus());
+        let enough = is_enough(&Resources::from(most), &supply.options.min_allocatable);
+        self.held_back |= !enough;
+        !enough
     }
 
     /// Whether who has used up its limits can be offered nothing here: there are only scalars
@@ -189,21 +215,43 @@ impl Prospect {
         let (possible, held_back) = narrow(supply, client, shown, view.worthwhile);
         self.held_back |= held_back;
         self.promising |= possible.is_ok();
-        possible.map(|part| part.map_or(Possible::View(at), Possible::Part))
+        possible.map(|part| match part {
+            None => Possible::View(at),
+            Some((offer, parts)) => Possible::Part(offer, parts),
+        })
     }
 
     fn has_seen(&self, supply: Supply<'_>, client: u32, possible: &Possible) -> bool {
         match possible {
             Possible::View(at) => self.views[*at].seen.contains(client),
-            Possible::Part(offer) => supply.refusals.covers(client, offer),
+            Possible::Part(offer, _) => supply.refusals.covers(client, offer),
         }
     }
 
-    fn offer_of(&self, possible: Possible) -> Option<Resources> {
-        match possible {
-            Possible::View(at) => self.views[at].offer.clone(),
-            Possible::Part(offer) => Some(offer),
+    fn choice(&self, client: u32, possible: Possible) -> Choice {
+        let (offer, parts) = match possible {
+            Possible::View(at) => (self.views[at].offer.clone(), Parts::new()),
+            Possible::Part(offer, parts) => (Some(offer), parts),
+        };
+        Choice {
+            client,
+            offer,
+            parts,
         }
+    }
+
+    /// What a client can be offered; `None` if it is everything that is free.
+    pub(crate) fn shown<'a>(&'a self, possible: &'a Possible) -> Option<&'a Resources> {
+        match possible {
+            Possible::View(at) => self.views[*at].offer.as_ref(),
+            Possible::Part(offer, _) => Some(offer),
+        }
+    }
+
+    /// What a client sees before quota and asks.
+    pub(crate) fn seen_by(&mut self, supply: Supply<'_>, client: &Client) -> Option<Resources> {
+        let at = self.view_of(supply, client)?;
+        Some(self.views[at].offer.as_ref().unwrap_or(supply.free).clone())
     }
 
     /// Whether the refusal of a client that could be made an offer has ended.
@@ -316,14 +364,15 @@ fn is_enough(offer: &Resources, minimum: &Minimum) -> bool {
     !offer.is_empty() && minimum.is_met_by(offer) && own()
 }
 
-/// What quota, asks and the minimum leave of what a client sees: a part, or `None` for all of it.
-/// Also whether quota or a want of asks kept anything back.
+/// What quota, the minimum and asks leave of what a client sees: a part and the asks that it
+/// covers, or `None` for all of it. Also whether it may be more another time although nothing
+/// changes on the agent.
 fn narrow(
     supply: Supply<'_>,
     client: &Client,
     shown: &Resources,
     worthwhile: bool,
-) -> (Result<Option<Resources>, Denial>, bool) {
+) -> (Result<Option<(Resources, Parts)>, Denial>, bool) {
     let mut part = None;
     let mut allowance = Allowance::All;
     if supply.contest.has_quotas() {
@@ -336,19 +385,23 @@ fn narrow(
             Allowance::Part { scalars, .. } => part = Some(cut(shown, scalars)),
         }
     }
-    let held_back = part.is_some();
+    let held_back = part.is_some() || client.demand.is_some();
     let offer = part.as_ref().unwrap_or(shown);
     let enough = match &client.terms.minimum {
         None if part.is_none() => worthwhile,
         None => is_enough(offer, &supply.options.min_allocatable),
         Some(minimum) => is_enough(offer, minimum),
     };
-    if enough {
-        return (Ok(part), held_back);
+    if !enough {
+        let denial = match allowance {
+            Allowance::All => Denial::BelowMinimum,
+            _ => Denial::Quota(allowance),
+        };
+        return (Err(denial), held_back);
     }
-    let denial = match allowance {
-        Allowance::All => Denial::BelowMinimum,
-        _ => Denial::Quota(allowance),
+    let Some(demand) = &client.demand else {
+        return (Ok(part.map(|part| (part, Parts::new()))), held_back);
     };
-    (Err(denial), held_back)
+    let fitting = demand.fit(offer).map(Some).ok_or(Denial::NoAsk);
+    (fitting, held_back)
 }

@@ -151,6 +151,13 @@ impl Refusals {
             .any(|entry| refused(entry).contains(offer))
     }
 
+    /// What a client has refused, and until when.
+    pub(crate) fn of(&self, client: u32) -> impl Iterator<Item = (&Resources, Time)> + '_ {
+        let (from, to) = self.span(client);
+        let entries = self.entries[from..to].iter();
+        entries.map(|entry| (&self.amounts[entry.amount as usize].resources, entry.until))
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

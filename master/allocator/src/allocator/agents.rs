@@ -40,6 +40,7 @@ impl Allocator {
             return;
         };
         self.candidates.forget(key, &mut agent);
+        self.contest.lose_offers_of(key);
         self.contest
             .change_available(&agent.available, &Scalars::new());
         let clients: BTreeSet<u32> = agent.ledger().iter().map(|(client, _)| client).collect();

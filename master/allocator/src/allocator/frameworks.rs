@@ -82,6 +82,7 @@ impl Allocator {
             self.change_state(client, |state| state.active = active);
             if !active {
                 self.forget_filters(client);
+                self.contest.set_demand(client, None);
             }
         }
     }
@@ -171,6 +172,7 @@ impl Allocator {
     fn leave(&mut self, client: u32) {
         self.set_state(client, ClientState::default());
         self.contest.set_terms(client, Terms::default());
+        self.contest.set_demand(client, None);
         self.forget_filters(client);
     }
 

@@ -41,6 +41,10 @@ impl Allocator {
         }
         let last = !ledger.ledger().has(client);
         self.contest.give_back(client, &Load::of(resources), last);
+        let demand = self.contest.demand_mut(client);
+        if demand.is_some_and(|demand| demand.give_back(agent, resources)) {
+            self.contest.loosen();
+        }
         let subscribed = self
             .contest
             .client(client)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tepui_model::{AgentKey, FrameworkKey, Scalars};
 
 use super::ranking::Standing;
-use crate::{agents::Class, constraints::Constraints, options::Minimum, slots::Slots};
+use crate::{
+    agents::Class, constraints::Constraints, demand::Demand, options::Minimum, slots::Slots,
+};
 
 /// One framework in one role: whom an offer is made to.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub(crate) struct Client {
     pub(crate) role: u32,
     pub(crate) state: ClientState,
     pub(crate) terms: Terms,
+    /// What it waits for, if it has said so.
+    pub(crate) demand: Option<Demand>,
     /// The scalars that it holds over all agents: offers and tasks alike.
     pub(crate) allocated: Scalars,
     /// On how many agents it holds something.
@@ -79,6 +83,7 @@ impl Client {
             role,
             state: ClientState::default(),
             terms: Terms::default(),
+            demand: None,
             allocated: Scalars::new(),
             agents: 0,
             served: 0,

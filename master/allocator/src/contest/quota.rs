@@ -50,6 +50,13 @@ pub(super) struct Promises {
     loosened: bool,
 }
 
+impl Promises {
+    /// Somebody may be given more: what it asks for is open again.
+    pub(super) const fn reopen(&mut self) {
+        self.loosened = true;
+    }
+}
+
 impl Contest {
     /// Whether any role has a quota.
     pub(crate) const fn has_quotas(&self) -> bool {
@@ -222,7 +229,7 @@ impl Contest {
 
     /// A limit has more room, or an ask is open again.
     pub(crate) const fn loosen(&mut self) {
-        self.promises.loosened = true;
+        self.promises.reopen();
     }
 
     /// Whether somebody who was held back may be given more than when agents were looked at last.

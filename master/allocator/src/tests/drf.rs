@@ -6,7 +6,7 @@ use super::*;
 
 /// Offers one after another; each framework takes one task of its size from each offer that holds
 /// it and gives the rest back. Ends when nobody takes anything. Returns the tasks of each.
-fn fill(allocator: &mut Allocator, tasks: &[&str]) -> Vec<usize> {
+pub(super) fn fill(allocator: &mut Allocator, tasks: &[&str]) -> Vec<usize> {
     let mut counts = vec![0; tasks.len()];
     for now in 0.. {
         let made = run(allocator, seconds(now));

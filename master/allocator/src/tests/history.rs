@@ -14,13 +14,18 @@ use super::{
     reference::Naive,
     *,
 };
-use crate::{Constraints, Minimum, RegexLimits};
+use crate::{
+    Ask, Constraints, Minimum, RegexLimits,
+    agents::Court,
+    contest::{ClientState, Stage},
+    explain::Reason,
+};
 
 /// How many histories are run; a hundred thousand by
 /// `TEPUI_ALLOCATOR_HISTORIES=100000 cargo test --release -p tepui-allocator history`.
 fn histories() -> u32 {
     let asked = env::var("TEPUI_ALLOCATOR_HISTORIES").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(5_000)
+    asked.and_then(|count| count.parse().ok()).unwrap_or(4_000)
 }
 
 /// One thing that happens. Numbers choose among what is there.
@@ -51,6 +56,8 @@ enum Step {
     Region(bool),
     /// A part of an offer is reserved to its role, or what is reserved of it becomes unreserved.
     Convert(usize),
+    /// A framework says what it waits for in a role, or that it wants whatever there is.
+    Request(u32, usize, usize),
     /// A part of what is free is reserved to a role.
     Reserve(u32, usize),
     Pass(u64),
@@ -69,6 +76,22 @@ const QUOTAS: [(&str, &str); 7] = [
     ("", "cpus:0;mem:0"),
     ("cpus:6;mem:300", "cpus:8"),
 ];
+
+const ASKS: [Option<&[(&str, u32)]>; 5] = [
+    None,
+    Some(&[]),
+    Some(&[("cpus:1;mem:20", 3)]),
+    Some(&[("cpus:3", 1), ("mem:60", 2)]),
+    Some(&[("cpus:2;ports:[2-3]", 1), ("cpus:1;mem:64", 1)]),
+];
+
+fn asks(index: usize) -> Option<Vec<Ask>> {
+    let ask = |(text, count): &(&str, u32)| Ask {
+        resources: parse(text),
+        count: *count,
+    };
+    ASKS[index].map(|asks| asks.iter().map(ask).collect())
+}
 
 fn quota(index: usize) -> Quota {
     let (guarantees, limits) = QUOTAS[index];
@@ -211,6 +234,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Region),
         2 => any::<usize>().prop_map(Step::Convert),
         1 => (agent(), 1..ROLES.len()).prop_map(|(agent, role)| Step::Reserve(agent, role)),
+        2 => (framework(), 0..ROLES.len(), 0..ASKS.len())
+            .prop_map(|(key, role, asks)| Step::Request(key, role, asks)),
         4 => (0..4_u64).prop_map(Step::Pass),
         15 => Just(Step::Run),
     ]
@@ -272,6 +297,14 @@ impl World {
                 self.naive.set_quota(&role(ROLES[name]), quota(index));
             }
             Step::Convert(at) => self.convert(at),
+            Step::Request(key, name, index) => {
+                let (key, name) = (FrameworkKey(key), role(ROLES[name]));
+                match asks(index) {
+                    Some(asks) => self.fast.request(key, &name, asks),
+                    None => self.fast.withdraw_request(key, &name),
+                }
+                self.naive.request(key, &name, asks(index));
+            }
             Step::Reserve(agent, name) => self.reserve(AgentKey(agent), &role(ROLES[name])),
             Step::Pass(span) => self.now += span,
             Step::Run => self.run(),
@@ -359,6 +392,9 @@ impl World {
         let Some(mut offer) = pick(&mut self.offers, at) else {
             return;
         };
+        self.fast
+            .accept(offer.framework, &offer.role, offer.agent, &offer.resources);
+        self.naive.accept(&offer);
         let half = offer.resources.filter(Traits::is_plain);
         let rest = offer.resources.checked_sub(&half).unwrap();
         if half.is_empty() || rest.is_empty() {
@@ -481,7 +517,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn the_same_history_makes_the_same_offers(history in vec(steps(), 1..120)) {
@@ -491,6 +527,48 @@ proptest! {
             let [one, two] = &worlds;
             prop_assert_eq!(&one.offers, &two.offers);
             prop_assert_eq!(one.fast.next_expiry(), two.fast.next_expiry());
+        }
+    }
+}
+
+/// Whether a client would be offered something of an agent if nobody else were in play.
+fn would_be_offered(fast: &Allocator, slot: u32, key: u32, now: Time) -> bool {
+    let mut contest = fast.contest.clone();
+    let others: Vec<u32> = contest.clients().iter().map(|(slot, _)| slot).collect();
+    for other in others.into_iter().filter(|other| *other != slot) {
+        contest.set_state(other, ClientState::default());
+    }
+    contest.settle();
+    [Stage::Guarantees, Stage::Shares].into_iter().any(|stage| {
+        let court = Court {
+            contest: &contest,
+            options: &fast.options,
+            stage,
+        };
+        let mut agent = fast.agents.get(key).unwrap().clone();
+        agent.choose(court, now).is_some()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn what_is_explained_is_what_would_be_done(history in vec(steps(), 1..80), late in 0..4_u64) {
+        let mut world = World::new();
+        history.iter().for_each(|step| world.apply(step));
+        let now = seconds(world.now + late);
+        let in_play = world.fast.contest.clients().iter();
+        let in_play = in_play.filter(|(_, client)| client.state.in_play());
+        for (slot, client) in in_play {
+            for (key, _) in world.fast.agents.iter() {
+                let reason = world.fast.reason(slot, AgentKey(key), now).unwrap();
+                let offered = would_be_offered(&world.fast, slot, key, now);
+                prop_assert_eq!(
+                    reason == Reason::NobodyElse, offered,
+                    "{} on agent {}: {}", client.framework, key, reason
+                );
+            }
         }
     }
 }

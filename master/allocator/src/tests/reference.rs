@@ -14,6 +14,7 @@ use tepui_model::{AgentKey, Conversion, FrameworkKey, Quantity, Quota, Resources
 use crate::{
     AgentProfile, Allocation, FrameworkProfile, Options,
     agents::{exclusive, subtract_what_is_there},
+    demand::{Ask, Demand},
     limits::MAX_REFUSALS_PER_CLIENT,
 };
 
@@ -50,6 +51,7 @@ struct NaiveClient {
     suppressed: bool,
     active: bool,
     served: u64,
+    demand: Option<Demand>,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,9 @@ impl Naive {
 
     pub(super) fn remove_agent(&mut self, key: AgentKey) {
         self.agents.remove(&key);
+        for client in self.clients.values_mut() {
+            client.demand.as_mut().map(|demand| demand.lose(key));
+        }
         self.tidy();
     }
 
@@ -177,6 +182,7 @@ impl Naive {
         for (name, client) in self.clients.iter_mut().filter(|(name, _)| name.0 == key) {
             client.active = active;
             if !active {
+                client.demand = None;
                 forget(&mut self.agents, name);
             }
         }
@@ -214,9 +220,12 @@ impl Naive {
         let Some(agent) = self.agents.get_mut(&offer.agent) else {
             return;
         };
-        let Some(client) = self.clients.get(&name) else {
+        let Some(client) = self.clients.get_mut(&name) else {
             return;
         };
+        if let Some(demand) = &mut client.demand {
+            demand.give_back(offer.agent, &offer.resources);
+        }
         agent.held.swap_remove(agent.place(offer));
         if let Some(until) = refuse.filter(|_| client.subscribed) {
             note(&mut agent.refused, &name, &offer.resources, until);
@@ -235,6 +244,22 @@ impl Naive {
 
     pub(super) fn set_weight(&mut self, role: &Role, weight: Quantity) {
         self.role(role).weight = Some(weight);
+    }
+
+    pub(super) fn request(&mut self, key: FrameworkKey, role: &Role, asks: Option<Vec<Ask>>) {
+        if let Some(client) = self.clients.get_mut(&(key, role.clone()))
+            && client.subscribed
+            && client.active
+        {
+            client.demand = asks.map(Demand::new);
+        }
+    }
+
+    pub(super) fn accept(&mut self, offer: &Allocation) {
+        let client = self.clients.get_mut(&(offer.framework, offer.role.clone()));
+        if let Some(demand) = client.and_then(|client| client.demand.as_mut()) {
+            demand.accept(offer.agent, &offer.resources);
+        }
     }
 
     pub(super) fn set_priority(&mut self, role: &Role, priority: i32) {

@@ -4,12 +4,12 @@ use super::*;
 
 /// Framework 0 holds most of the cluster and wants more; the others hold nothing, want nothing,
 /// and decline with filters that end at once. Counts the offers until framework 0 gets one.
-fn offers_before_the_hungry(idle: usize, life: u64) -> usize {
+fn offers_before_the_hungry(idle: usize, life: u64, roles: &[&str]) -> usize {
     let mut allocator = Allocator::new(Options::default());
     let held = vec![(FrameworkKey(0), Role::default(), parse("cpus:6;mem:600"))];
     allocator.add_agent(AgentKey(0), agent("cpus:8;mem:800"), held);
-    let roles = vec!["*"; idle + 1];
-    for (key, name) in (0..).zip(roles) {
+    let hungry = ["*"].iter();
+    for (key, name) in (0..).zip(hungry.chain(roles.iter().cycle().take(idle))) {
         allocator.add_framework(FrameworkKey(key), profile(&[name]));
     }
     for now in 0..10_000 {
@@ -29,9 +29,15 @@ fn a_hungry_framework_waits_for_one_round_of_the_others_at_most() {
     // asked again and again.
     for life in [0, 1, 3, 19, 25] {
         assert_eq!(
-            offers_before_the_hungry(20, life),
+            offers_before_the_hungry(20, life, &["*"]),
             20,
             "filters of {life} s"
+        );
+        let tree = ["a", "a/b", "a/b/c", "d", "a/e"];
+        assert_eq!(
+            offers_before_the_hungry(20, life, &tree),
+            20,
+            "filters of {life} s in a tree of roles"
         );
     }
 }

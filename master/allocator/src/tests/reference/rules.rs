@@ -34,7 +34,12 @@ impl Naive {
     }
 
     fn give(&mut self, key: AgentKey, name: &Name, resources: Resources) -> Allocation {
-        self.clients.get_mut(name).unwrap().served += 1;
+        let client = self.clients.get_mut(name).unwrap();
+        client.served += 1;
+        if let Some(demand) = &mut client.demand {
+            let (_, parts) = demand.fit(&resources).unwrap();
+            demand.show(key, &resources, parts);
+        }
         self.roles.get_mut(&name.1).unwrap().own_served += 1;
         for (role, node) in &mut self.roles {
             node.served += u64::from(is_within(&name.1, role));
@@ -107,7 +112,13 @@ impl Naive {
         let minimum = profile.minimums.get(&name.1);
         let minimum = minimum.unwrap_or(&self.options.min_allocatable);
         let exclusive = offer.filter(|traits| !traits.shared);
-        (!exclusive.is_empty() && minimum.is_met_by(&offer)).then_some(offer)
+        if exclusive.is_empty() || !minimum.is_met_by(&offer) {
+            return None;
+        }
+        match &self.clients[name].demand {
+            None => Some(offer),
+            Some(demand) => demand.fit(&offer).map(|(sum, _)| sum),
+        }
     }
 
     fn is_offered(&self, agent: &NaiveAgent) -> bool {

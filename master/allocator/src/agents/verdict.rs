@@ -1,0 +1,108 @@
+//! Why a client is not offered anything of an agent, asked of the same functions that decide.
+
+use tepui_model::{Role, Time};
+
+use super::{
+    Agent, Court,
+    prospect::{Denial, Possible, Prospect},
+};
+use crate::{
+    contest::{Allowance, Client, open},
+    explain::Reason,
+};
+
+impl Agent {
+    /// Why a client is not offered anything of this agent in that stage, as things are.
+    pub(crate) fn verdict(&self, court: Court<'_>, slot: u32, now: Time) -> Reason {
+        if !self.active {
+            return Reason::AgentInactive;
+        }
+        if !self.listed {
+            return Reason::NotListed;
+        }
+        let Some(client) = court.contest.client(slot).filter(|_| !self.free.is_empty()) else {
+            return Reason::NothingFree;
+        };
+        let supply = self.supply(court);
+        let mut prospect = Prospect::new(supply);
+        match prospect.possible(supply, slot) {
+            Ok(possible) => self.refusal(&prospect, &possible, slot, now),
+            Err(denial) => self.reason_of(denial, &mut prospect, court, client),
+        }
+    }
+
+    /// The refusal that is in the way of an offer for the longest.
+    fn refusal(&self, prospect: &Prospect, possible: &Possible, slot: u32, now: Time) -> Reason {
+        let offer = prospect.shown(possible).unwrap_or(&self.free);
+        let refusals = self.refusals.of(slot);
+        let in_the_way =
+            refusals.filter(|(refused, until)| now < *until && refused.contains(offer));
+        match in_the_way.max_by_key(|(_, until)| *until) {
+            None => Reason::NobodyElse,
+            Some((refused, until)) => Reason::Filtered {
+                until,
+                refused: refused.clone(),
+            },
+        }
+    }
+
+    fn reason_of(
+        &self,
+        denial: Denial,
+        prospect: &mut Prospect,
+        court: Court<'_>,
+        client: &Client,
+    ) -> Reason {
+        let supply = self.supply(court);
+        let seen = prospect.seen_by(supply, client).unwrap_or_default();
+        match denial {
+            Denial::Excluded => Reason::Excluded {
+                constraints: client
+                    .terms
+                    .constraints
+                    .as_ref()
+                    .map_or_else(Vec::new, |it| it.objections(&self.profile)),
+            },
+            Denial::Incapable => Reason::CapabilityMissing {
+                what: client.state.class.lacks(self.barrier),
+            },
+            Denial::Nothing => self.nothing_for(court, client),
+            Denial::BelowMinimum => Reason::BelowMinimum { left: seen },
+            Denial::NoAsk => {
+                let demand = client.demand.as_ref();
+                match demand.and_then(|demand| demand.nearest_miss(&seen)) {
+                    None => Reason::NothingAsked,
+                    Some((ask, missing)) => Reason::DoesNotFit { ask, missing },
+                }
+            }
+            Denial::Quota(allowance) => {
+                let all = open(&seen);
+                let (left, limit) = match allowance {
+                    Allowance::Part { scalars, limit } => (scalars, limit),
+                    Allowance::All | Allowance::NoClaim => (all.clone(), None),
+                };
+                let beyond = all.saturating_sub(&left);
+                match limit.and_then(|slot| court.contest.role(slot)) {
+                    Some(node) => Reason::QuotaLimit {
+                        role: node.name.clone(),
+                        beyond,
+                    },
+                    None => Reason::KeptForGuarantees { kept: beyond },
+                }
+            }
+        }
+    }
+
+    /// Why nothing of what is free is for a client.
+    fn nothing_for(&self, court: Court<'_>, client: &Client) -> Reason {
+        let own = court.contest.role(client.role).map(|node| &node.name);
+        let usable = |holder: &Role| own.is_some_and(|own| holder == own || own.is_below(holder));
+        let roles = self.free.reservation_roles().into_iter();
+        let roles: Vec<Role> = roles.filter(|holder| !usable(holder)).collect();
+        if roles.is_empty() {
+            let what = vec!["free only in resources that the framework does not understand"];
+            return Reason::CapabilityMissing { what };
+        }
+        Reason::ReservedFor { roles }
+    }
+}

@@ -1,0 +1,60 @@
+//! Frameworks say what they wait for (Mesos: OFF-18, where nobody listens).
+
+use tepui_model::{AgentKey, FrameworkKey, Resources, Role};
+
+use super::Allocator;
+use crate::demand::{Ask, Demand};
+
+impl Allocator {
+    /// A framework says what it waits for in a role that it has: offers are cut to as many asks as
+    /// fit, and what they leave is free for others. An offer that is made takes its asks along; if
+    /// it comes back whole, they are open again.
+    ///
+    /// This replaces what was said before, offers that wait for an answer included: asks that
+    /// these cover are not to be among the new ones. Without any ask, the framework is offered
+    /// nothing. What was said is forgotten when the framework disconnects or gives up the role.
+    pub fn request(&mut self, framework: FrameworkKey, role: &Role, asks: Vec<Ask>) {
+        self.change_demand(framework, role, Some(Demand::new(asks)));
+    }
+
+    /// A framework wants whatever there is again.
+    pub fn withdraw_request(&mut self, framework: FrameworkKey, role: &Role) {
+        self.change_demand(framework, role, None);
+    }
+
+    fn change_demand(&mut self, framework: FrameworkKey, role: &Role, demand: Option<Demand>) {
+        let Some(client) = self.contest.find(framework, role) else {
+            return;
+        };
+        let state = self.contest.client(client).map(|client| client.state);
+        let Some(state) = state.filter(|state| state.subscribed && state.active) else {
+            return;
+        };
+        self.contest.set_demand(client, demand);
+        if state.in_play() {
+            self.candidates.add_all();
+        }
+    }
+
+    /// An offer was accepted, whole or in part: the asks that it covered are used up.
+    pub fn accept(
+        &mut self,
+        framework: FrameworkKey,
+        role: &Role,
+        agent: AgentKey,
+        offer: &Resources,
+    ) {
+        let client = self.contest.find(framework, role);
+        if let Some(demand) = client.and_then(|client| self.contest.demand_mut(client)) {
+            demand.accept(agent, offer);
+        }
+    }
+
+    /// What a framework waits for in a role and has not been offered; nothing if it never said.
+    #[must_use]
+    pub fn open_asks(&self, framework: FrameworkKey, role: &Role) -> Option<Vec<Ask>> {
+        let client = self.contest.client(self.contest.find(framework, role)?)?;
+        let demand = client.demand.as_ref()?;
+        Some(demand.open().cloned().collect())
+    }
+}

@@ -1,0 +1,146 @@
+//! Demand: a framework says what it waits for, and its offers are cut to that.
+
+mod fit;
+
+use tepui_model::{AgentKey, Resources, Scalars};
+
+use self::fit::take;
+use crate::limits::{MAX_ASKS, MAX_COPIES};
+
+/// What a framework waits for: so many times those resources, each on one agent.
+///
+/// Quantities may come from what is reserved to the framework's role or its ancestors, or from
+/// what is unreserved; what has traits of its own is asked for as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What one task needs.
+    pub resources: Resources,
+    /// How many of them.
+    pub count: u32,
+}
+
+/// What one client waits for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Demand {
+    /// What has not been offered yet.
+    asks: Vec<Ask>,
+    /// The offers that wait for an answer.
+    shown: Vec<Shown>,
+}
+
+/// An offer that covers asks.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    agent: AgentKey,
+    resources: Resources,
+    parts: Parts,
+}
+
+/// Which asks an offer covers, by their place, and how many times.
+pub(crate) type Parts = Vec<(usize, u32)>;
+
+impl Demand {
+    /// The demand of those asks; those beyond the limit, and empty ones, are passed over.
+    pub(crate) fn new(asks: Vec<Ask>) -> Self {
+        let asks = asks.into_iter().filter(|ask| !ask.resources.is_empty());
+        Self {
+            asks: asks.take(MAX_ASKS).collect(),
+            shown: Vec::new(),
+        }
+    }
+
+    /// What has not been offered yet.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Ask> + '_ {
+        self.asks.iter().filter(|ask| ask.count > 0)
+    }
+
+    /// As many asks as fit into an offer, in the order in which they were made, and what they take
+    /// together; nothing if none fits.
+    pub(crate) fn fit(&self, offer: &Resources) -> Option<(Resources, Parts)> {
+        let mut left = offer.clone();
+        let (mut sum, mut parts) = (Resources::new(), Parts::new());
+        let mut copies = 0;
+        for (place, ask) in self.asks.iter().enumerate() {
+            let mut count = 0;
+            while count < ask.count && copies < MAX_COPIES {
+                let Some(taken) = take(&mut left, &ask.resources) else {
+                    break;
+                };
+                sum += taken;
+                count += 1;
+                copies += 1;
+            }
+            if count > 0 {
+                parts.push((place, count));
+            }
+        }
+        (!parts.is_empty()).then_some((sum, parts))
+    }
+
+    /// The scalars that are missing for the ask that comes closest to fitting into an offer.
+    pub(crate) fn nearest_miss(&self, offer: &Resources) -> Option<(Ask, Scalars)> {
+        let have = offer.scalars();
+        let missing = |ask: &Ask| ask.resources.scalars().saturating_sub(&have);
+        let misses = self.open().map(|ask| (ask.clone(), missing(ask)));
+        misses.min_by(|(one, left), (two, right)| {
+            let part =
+                |ask: &Ask, missing: &Scalars| missing.dominant_share(&ask.resources.scalars());
+            part(one, left).cmp(&part(two, right))
+        })
+    }
+
+    /// An offer was made.
+    pub(crate) fn show(&mut self, agent: AgentKey, resources: &Resources, parts: Parts) {
+        for (place, count) in &parts {
+            self.asks[*place].count -= count;
+        }
+        self.shown.push(Shown {
+            agent,
+            resources: resources.clone(),
+            parts,
+        });
+    }
+
+    /// Resources came back. If they are a whole offer that waited for an answer, its asks are open
+    /// again; this returns whether they are. If they are a part of one, the rest was accepted.
+    pub(crate) fn give_back(&mut self, agent: AgentKey, resources: &Resources) -> bool {
+        let whole = |shown: &Shown| shown.agent == agent && shown.resources == *resources;
+        if let Some(at) = self.shown.iter().position(whole) {
+            let shown = self.shown.swap_remove(at);
+            self.reopen(&shown);
+            return true;
+        }
+        let part = |shown: &Shown| shown.agent == agent && shown.resources.contains(resources);
+        if let Some(at) = self.shown.iter().position(part) {
+            self.shown.swap_remove(at);
+        }
+        false
+    }
+
+    /// An offer was accepted: what it covered is no longer asked for.
+    pub(crate) fn accept(&mut self, agent: AgentKey, resources: &Resources) {
+        let whole = |shown: &Shown| shown.agent == agent && shown.resources == *resources;
+        if let Some(at) = self.shown.iter().position(whole) {
+            self.shown.swap_remove(at);
+        }
+    }
+
+    /// An agent is gone, with whatever was offered of it. Whether asks are open again.
+    pub(crate) fn lose(&mut self, agent: AgentKey) -> bool {
+        let lost: Vec<Shown> = self
+            .shown
+            .extract_if(.., |shown| shown.agent == agent)
+            .collect();
+        lost.iter().for_each(|shown| self.reopen(shown));
+        !lost.is_empty()
+    }
+
+    fn reopen(&mut self, shown: &Shown) {
+        for (place, count) in &shown.parts {
+            self.asks[*place].count += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
