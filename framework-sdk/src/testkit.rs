@@ -23,6 +23,7 @@
 
 mod agent;
 mod cluster;
+mod operations;
 mod services;
 
 use std::io;

@@ -38,8 +38,8 @@ pub use self::{
     quantity::{InvalidQuantity, Quantity},
     quota::{InvalidQuota, Limits, Quota},
     resources::{
-        Conversion, Insufficient, Kind, Labels, ParseError, Ranges, Reservation, ResourceError,
-        Resources, Scalars, Set, Share, Traits, Value,
+        Conversion, Insufficient, Kind, Labels, ParseError, Ranges, Reservation, ReservationForm,
+        ResourceError, Resources, Scalars, Set, Share, Traits, Value,
     },
     role::{InvalidRole, Role},
     task::{

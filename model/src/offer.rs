@@ -6,8 +6,8 @@ use tepui_proto::v1;
 
 use crate::{
     AgentId, Attributes, ExecutorId, FaultDomain, FrameworkId, InvalidId, InvalidRole,
-    InvalidUnavailability, OfferId, ResourceError, Resources, Role, Unavailability,
-    limits::MAX_REFUSE_SECONDS,
+    InvalidUnavailability, OfferId, ReservationForm, ResourceError, Resources, Role,
+    Unavailability, limits::MAX_REFUSE_SECONDS,
 };
 
 /// Resources of one agent, offered to one framework for one role (Mesos: OFF-01).
@@ -70,10 +70,18 @@ pub enum InvalidOffer {
 
 impl From<&Offer> for v1::Offer {
     fn from(offer: &Offer) -> Self {
+        offer.to_proto_as(ReservationForm::Stack)
+    }
+}
+
+impl Offer {
+    /// The offer for the wire, with its reservations in that form.
+    #[must_use]
+    pub fn to_proto_as(&self, form: ReservationForm) -> v1::Offer {
         let address = v1::Address {
-            hostname: Some(offer.hostname.clone()),
+            hostname: Some(self.hostname.clone()),
             ip: None,
-            port: offer.port.into(),
+            port: self.port.into(),
         };
         let url = v1::Url {
             scheme: "http".to_owned(),
@@ -81,20 +89,20 @@ impl From<&Offer> for v1::Offer {
             ..Default::default()
         };
         let allocation = v1::resource::AllocationInfo {
-            role: Some(offer.role.as_str().to_owned()),
+            role: Some(self.role.as_str().to_owned()),
         };
-        Self {
-            id: (&offer.id).into(),
-            framework_id: (&offer.framework_id).into(),
-            agent_id: (&offer.agent_id).into(),
-            hostname: offer.hostname.clone(),
+        v1::Offer {
+            id: (&self.id).into(),
+            framework_id: (&self.framework_id).into(),
+            agent_id: (&self.agent_id).into(),
+            hostname: self.hostname.clone(),
             url: Some(url),
-            resources: offer.resources.to_proto(Some(&offer.role)),
-            attributes: offer.attributes.to_proto(),
-            executor_ids: offer.executor_ids.iter().map(Into::into).collect(),
+            resources: self.resources.to_proto_as(form, Some(&self.role)),
+            attributes: self.attributes.to_proto(),
+            executor_ids: self.executor_ids.iter().map(Into::into).collect(),
             allocation_info: Some(allocation),
-            domain: offer.domain.as_ref().map(Into::into),
-            unavailability: offer.unavailability.map(Into::into),
+            domain: self.domain.as_ref().map(Into::into),
+            unavailability: self.unavailability.map(Into::into),
         }
     }
 }

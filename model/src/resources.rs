@@ -42,6 +42,7 @@ pub use self::{
     error::{Insufficient, ParseError, ResourceError},
     kind::{Kind, PORTS},
     labels::Labels,
+    proto::ReservationForm,
     ranges::{Range, Ranges},
     scalars::{Scalars, Share},
     set::Set,

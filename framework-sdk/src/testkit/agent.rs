@@ -7,18 +7,21 @@ use std::{
 
 use tepui_master_core::{AgentCommand, ConnectionId, Event, KnownTask, Registration};
 use tepui_model::{
-    AgentId, AgentInfo, FrameworkId, FrameworkInfo, Source, StatusUuid, TaskId, TaskInfo,
-    TaskState, TaskStatus,
+    AgentCapabilities, AgentCapability, AgentId, AgentInfo, FrameworkId, FrameworkInfo, Source,
+    StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus,
 };
-use tepui_proto::v1::{self, agent_info::capability::Type as Capability};
+use tepui_proto::v1;
 use tokio::sync::mpsc;
 
+use super::operations::Operations;
+
 /// What every agent of Tepui can do.
-const CAPABILITIES: [Capability; 3] = [
-    Capability::MultiRole,
-    Capability::HierarchicalRole,
-    Capability::ReservationRefinement,
-];
+const CAPABILITIES: AgentCapabilities = AgentCapabilities::NONE
+    .with(AgentCapability::MultiRole)
+    .with(AgentCapability::HierarchicalRole)
+    .with(AgentCapability::ReservationRefinement)
+    .with(AgentCapability::ResizeVolume)
+    .with(AgentCapability::AgentOperationFeedback);
 
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -28,6 +31,7 @@ pub(super) struct Agent {
     launched: mpsc::Sender<v1::TaskInfo>,
     pub(super) connection: Option<ConnectionId>,
     tasks: BTreeMap<TaskId, Held>,
+    operations: Operations,
     updates: u64,
 }
 
@@ -49,6 +53,7 @@ impl Agent {
     ) -> Self {
         let (connection, tasks, updates) = (None, BTreeMap::new(), 0);
         Self {
+            operations: Operations::new(info.resources.clone()),
             info,
             automatic,
             launched,
@@ -82,15 +87,24 @@ impl Agent {
         });
         let registration = Registration {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            capabilities: CAPABILITIES.to_vec(),
+            capabilities: CAPABILITIES,
             tasks: self.tasks.values().map(known).collect(),
             frameworks: frameworks.collect(),
-            ..Registration::new(self.info.clone())
+            operations: self.operations.known(),
+            ..Registration::new(self.info_now())
         };
         Event::RegisterAgent {
             connection,
             registration: Box::new(registration),
         }
+    }
+
+    /// The agent with what it has by now.
+    fn info_now(&self) -> AgentInfo {
+        let mut info = self.info.clone();
+        info.resources = self.operations.total().clone();
+        Arc::make_mut(&mut info.wire).resources = info.resources.to_proto(None);
+        info
     }
 
     /// Does as the master says, and what it has to say to that.
@@ -117,6 +131,19 @@ impl Agent {
                 .collect(),
             AgentCommand::KillTask { .. } => Vec::new(),
             AgentCommand::Acknowledge { task_id, uuid, .. } => self.acknowledged(&task_id, uuid),
+            AgentCommand::ApplyOperation {
+                framework_id,
+                uuid,
+                operation,
+            } => {
+                let news = self.next_uuid();
+                self.operations.apply(framework_id, uuid, operation, news);
+                self.repeat()
+            }
+            AgentCommand::AcknowledgeOperation { uuid, status_uuid } => {
+                self.operations.acknowledged(uuid, status_uuid);
+                Vec::new()
+            }
             AgentCommand::ShutdownFramework { framework_id } => {
                 self.tasks
                     .retain(|_, held| held.framework_id != framework_id);
@@ -170,18 +197,16 @@ impl Agent {
         state: TaskState,
         message: &str,
     ) -> Option<Event> {
-        let held = self
-            .tasks
-            .get_mut(task)
+        self.tasks
+            .get(task)
             .filter(|held| held.latest.state.is_active())?;
-        self.updates += 1;
-        let mut uuid = [0; 16];
-        uuid[..8].copy_from_slice(&self.updates.to_be_bytes());
+        let uuid = self.next_uuid();
+        let held = self.tasks.get_mut(task)?;
         let status = TaskStatus {
             source: Some(Source::Executor),
             message: (!message.is_empty()).then(|| message.to_owned()),
             agent_id: self.info.id.clone(),
-            uuid: Some(StatusUuid::from_bytes(uuid)),
+            uuid: Some(uuid),
             ..TaskStatus::new(task.clone(), state)
         };
         held.latest = status.clone();
@@ -191,6 +216,13 @@ impl Agent {
         } else {
             None
         }
+    }
+
+    fn next_uuid(&mut self) -> StatusUuid {
+        self.updates += 1;
+        let mut uuid = [0; 16];
+        uuid[..8].copy_from_slice(&self.updates.to_be_bytes());
+        StatusUuid::from_bytes(uuid)
     }
 
     fn acknowledged(&mut self, task: &TaskId, uuid: StatusUuid) -> Vec<Event> {
@@ -213,10 +245,11 @@ impl Agent {
 
     /// Everything that was said and is not acknowledged.
     pub(super) fn repeat(&self) -> Vec<Event> {
-        self.tasks
-            .keys()
-            .filter_map(|task| self.say(task))
-            .collect()
+        let operations = self
+            .connection
+            .map(|connection| self.operations.say(connection));
+        let tasks = self.tasks.keys().filter_map(|task| self.say(task));
+        tasks.chain(operations.into_iter().flatten()).collect()
     }
 
     /// The first update of a task that is not acknowledged.

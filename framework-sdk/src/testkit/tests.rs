@@ -6,8 +6,12 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    Driver, Event, Events, OfferMatcher, Operator, Options, Profile, TaskBuilder, connect,
-    model::{Filters, FrameworkId, TaskId, TaskStatus},
+    Driver, Event, Events, KnownOperation, OfferMatcher, OperationUpdate, Operations, Operator,
+    Options, Profile, TaskBuilder, connect,
+    model::{
+        Filters, FrameworkId, OperationId, Reservation, Resources, Role, TaskId, TaskStatus,
+        Traits, resources::ReservationKind,
+    },
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -180,4 +184,60 @@ async fn a_framework_that_began_suppressed_gets_offers_when_it_revives() {
     assert!(quiet.is_err(), "{quiet:?}");
     driver.revive(&[]).await;
     assert!(matches!(next(&mut events).await, Event::Offers(_)));
+}
+
+/// What became of the next operation that was given a name.
+async fn operation(events: &mut Events) -> OperationUpdate {
+    loop {
+        if let Event::Operation(update) = next(events).await {
+            return update;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_framework_makes_a_volume_and_hears_what_became_of_it() {
+    let cluster = TestMaster::start().await.unwrap();
+    let agent = cluster.agent("cpus:2;mem:256;disk:100", "").await.unwrap();
+    let role = Role::new("web").unwrap();
+    let options = Options::new(cluster.address(), profile().role(&role)).unwrap();
+    let (driver, mut events) = connect(options);
+    let offer = loop {
+        if let Event::Offers(mut offers) = next(&mut events).await {
+            break offers.remove(0);
+        }
+    };
+    let disk: Resources = "disk:60".parse().unwrap();
+    let reservation = Reservation {
+        kind: ReservationKind::Dynamic,
+        ..Reservation::fixed(role)
+    };
+    let reserved = disk.with_traits(|traits| Traits {
+        reservations: vec![reservation.clone()],
+        ..traits.clone()
+    });
+    let name = |name: &str| OperationId::new(name).unwrap();
+    let operations = Operations::new()
+        .reserve(&reserved)
+        .with_id(name("reserve"))
+        .unreserve(&disk)
+        .with_id(name("nonsense"));
+    driver
+        .accept_operations(vec![offer.id], operations, Filters::NONE)
+        .await;
+    let refused = operation(&mut events).await;
+    assert_eq!(refused.operation_id, name("nonsense"));
+    assert_eq!(refused.state, v1::OperationState::OperationError);
+    let done = operation(&mut events).await;
+    assert_eq!(done.operation_id, name("reserve"));
+    assert_eq!(done.state, v1::OperationState::OperationFinished);
+    assert_eq!(done.agent_id.as_ref(), Some(agent.id()));
+    let known = KnownOperation {
+        operation_id: name("reserve"),
+        agent_id: done.agent_id,
+    };
+    // Acknowledged by now, and so forgotten.
+    driver.reconcile_operations(vec![known]).await;
+    let unknown = operation(&mut events).await;
+    assert_eq!(unknown.state, v1::OperationState::OperationUnknown);
 }

@@ -52,7 +52,9 @@ pub enum Action {
     Acknowledge(Acknowledge),
     /// Ask for the state of these tasks; none means all (Mesos: REC-01, REC-02).
     Reconcile(Vec<TaskQuery>),
-    /// Ask for the state of these operations (Mesos: REC-04).
+    /// News of an operation have been dealt with (Mesos: OPF-01).
+    AcknowledgeOperation(AcknowledgeOperation),
+    /// Ask for the state of these operations; none means all (Mesos: REC-04).
     ReconcileOperations(Vec<OperationQuery>),
     /// Change what the framework said of itself (Mesos: FWK-07).
     UpdateFramework(Box<Subscribe>),
@@ -139,6 +141,17 @@ pub struct Acknowledge {
     /// Of which task.
     pub task_id: TaskId,
     /// Which one.
+    pub uuid: StatusUuid,
+}
+
+/// News of an operation that have been dealt with.
+#[derive(Clone, Debug)]
+pub struct AcknowledgeOperation {
+    /// Where the framework believes it to be.
+    pub agent_id: Option<AgentId>,
+    /// Of which operation.
+    pub operation_id: OperationId,
+    /// Which news.
     pub uuid: StatusUuid,
 }
 

@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::{sync::Arc, vec};
 
 use tepui_model::{
-    AgentId, ExecutorId, FrameworkId, Offer, OfferId, StatusUuid, TaskId, TaskStatus,
+    AgentId, ExecutorId, FrameworkId, Offer, OfferId, ReservationForm, StatusUuid, TaskId,
+    TaskStatus,
 };
 use tepui_proto::v1;
 
@@ -12,6 +13,7 @@ use crate::{
     events::{ConnectionId, RequestId},
     maintenance::InverseOffer,
     notices::Notice,
+    operations::{OperationStatus, OperationUuid},
     operator::{OperatorError, OperatorReply},
     record::Change,
 };
@@ -84,7 +86,12 @@ pub enum FrameworkEvent {
         master: Arc<v1::MasterInfo>,
     },
     /// New offers.
-    Offers(Vec<Arc<Offer>>),
+    Offers {
+        /// These.
+        offers: Vec<Arc<Offer>>,
+        /// With reservations as the framework understands them.
+        form: ReservationForm,
+    },
     /// An offer that stands no longer.
     Rescind(OfferId),
     /// Agents will be away: the framework may leave them in time (Mesos: OFF-13).
@@ -103,7 +110,7 @@ pub enum FrameworkEvent {
         message: String,
     },
     /// The state of an operation.
-    OperationUpdate(Box<v1::OperationStatus>),
+    OperationUpdate(Box<OperationStatus>),
     /// An agent is lost, or an executor ended.
     Failure {
         /// Which agent.
@@ -164,6 +171,22 @@ pub enum AgentCommand {
         task_id: TaskId,
         /// This one.
         uuid: StatusUuid,
+    },
+    /// Change the nature of resources.
+    ApplyOperation {
+        /// For this framework; for an operator when unset.
+        framework_id: Option<FrameworkId>,
+        /// Under this name.
+        uuid: OperationUuid,
+        /// In this way; with the framework's name for it, if it gave one.
+        operation: Box<v1::offer::Operation>,
+    },
+    /// News of an operation have been dealt with.
+    AcknowledgeOperation {
+        /// This one.
+        uuid: OperationUuid,
+        /// These news.
+        status_uuid: StatusUuid,
     },
     /// End every task of a framework and forget it.
     ShutdownFramework {

@@ -1,9 +1,16 @@
 //! What can happen to the cluster.
 
-use tepui_model::{AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState, TaskStatus};
+use tepui_model::{
+    AgentCapabilities, AgentCapability, AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState,
+    TaskStatus,
+};
 use tepui_proto::v1;
 
-use crate::{calls::SchedulerCall, operator::OperatorCall};
+use crate::{
+    calls::SchedulerCall,
+    operations::{OperationStatus, OperationUuid},
+    operator::OperatorCall,
+};
 
 /// A stream of a framework or of an agent. The shell numbers them all from one row and never uses
 /// a number twice.
@@ -53,6 +60,15 @@ pub enum Event {
         /// The newest state, which is ahead of `status` while updates wait in line.
         latest_state: TaskState,
     },
+    /// What became of an operation, for the first time or again because nobody acknowledged it.
+    AgentOperation {
+        /// On this stream.
+        connection: ConnectionId,
+        /// Which.
+        uuid: OperationUuid,
+        /// The news, with the uuid to acknowledge if the agent wants that.
+        status: Box<OperationStatus>,
+    },
     /// An agent stops for good and takes its tasks with it.
     AgentUnregister {
         /// On this stream.
@@ -77,12 +93,13 @@ pub enum Event {
 /// What an agent says of itself when it registers.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// The agent; with an id it registers again.
+    /// The agent; with an id it registers again. Its resources are what it has after all the
+    /// operations that it has done.
     pub info: AgentInfo,
     /// The version of its program.
     pub version: String,
     /// What it can do.
-    pub capabilities: Vec<v1::agent_info::capability::Type>,
+    pub capabilities: AgentCapabilities,
     /// Every task it knows and whose terminal update is not yet acknowledged.
     pub tasks: Vec<KnownTask>,
     /// The frameworks of those tasks, each with its id.
@@ -90,6 +107,8 @@ pub struct Registration {
     /// The address that the agent's stream comes from; machines under maintenance may be named by
     /// it.
     pub ip: Option<String>,
+    /// Every operation that it is at, or whose end is not yet acknowledged.
+    pub operations: Vec<KnownOperation>,
 }
 
 impl Registration {
@@ -99,14 +118,14 @@ impl Registration {
         Self {
             info,
             version: String::new(),
-            capabilities: vec![
-                v1::agent_info::capability::Type::MultiRole,
-                v1::agent_info::capability::Type::HierarchicalRole,
-                v1::agent_info::capability::Type::ReservationRefinement,
-            ],
+            capabilities: AgentCapabilities::NONE
+                .with(AgentCapability::MultiRole)
+                .with(AgentCapability::HierarchicalRole)
+                .with(AgentCapability::ReservationRefinement),
             tasks: Vec::new(),
             frameworks: Vec::new(),
             ip: None,
+            operations: Vec::new(),
         }
     }
 }
@@ -120,4 +139,17 @@ pub struct KnownTask {
     pub task: TaskInfo,
     /// Its newest state.
     pub latest: TaskStatus,
+}
+
+/// An operation as its agent knows it.
+#[derive(Clone, Debug)]
+pub struct KnownOperation {
+    /// Whose it is; an operator's when unset.
+    pub framework_id: Option<FrameworkId>,
+    /// Which.
+    pub uuid: OperationUuid,
+    /// What it is.
+    pub operation: Box<v1::offer::Operation>,
+    /// The newest news of it.
+    pub latest: OperationStatus,
 }

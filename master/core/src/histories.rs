@@ -4,6 +4,8 @@
 
 mod agent;
 mod framework;
+mod machine;
+mod operate;
 mod world;
 
 use std::collections::BTreeSet;

@@ -2,6 +2,8 @@
 
 use tepui_model::{AgentId, FrameworkId, OfferId};
 
+use crate::operations::OperationUuid;
+
 /// The number inside an offer's id. Offers are kept under it, in the order they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct OfferNumber(pub(crate) u64);
@@ -13,6 +15,7 @@ pub(crate) struct Ids {
     frameworks: u64,
     agents: u64,
     offers: u64,
+    operations: u64,
 }
 
 impl Ids {
@@ -25,6 +28,7 @@ impl Ids {
             frameworks: 0,
             agents: 0,
             offers: 0,
+            operations: 0,
         })
     }
 
@@ -49,6 +53,19 @@ impl Ids {
         )
     }
 
+    /// The name of an operation among all of all masters: what is of the master's id, then a
+    /// number, in the form of a UUID of version 8 (RFC 9562). Names of later operations are
+    /// greater.
+    pub(crate) fn next_operation(&mut self) -> OperationUuid {
+        let number = self.operations;
+        self.operations += 1;
+        let version = |half: u64| (half & !0xf000) | 0x8000;
+        let variant = |half: u64| (half & (u64::MAX >> 2)) | (1 << 63);
+        let halves = [version(fingerprint(&self.master)), variant(number)];
+        let whole = (u128::from(halves[0]) << 64) | u128::from(halves[1]);
+        OperationUuid::from_bytes(whole.to_be_bytes())
+    }
+
     /// The number of an offer that this master has made; `None` for any other id.
     pub(crate) fn offer_number(&self, id: &OfferId) -> Option<OfferNumber> {
         let digits = id.as_str().strip_prefix(&self.master)?.strip_prefix("-O")?;
@@ -63,6 +80,12 @@ impl Ids {
             .filter(|number| *number < self.offers)
             .map(OfferNumber)
     }
+}
+
+/// FNV-1a of 64 bits.
+fn fingerprint(text: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 #[expect(
@@ -103,6 +126,17 @@ mod tests {
                 "{foreign}"
             );
         }
+    }
+
+    #[test]
+    fn operations_of_a_master_are_named_in_their_order_and_apart_from_anothers() {
+        let (mut one, mut other) = (Ids::new("m").unwrap(), Ids::new("n").unwrap());
+        let names: Vec<_> = (0..300).map(|_| one.next_operation()).collect();
+        assert!(names.is_sorted_by(|left, right| left < right));
+        assert!(!names.contains(&other.next_operation()));
+        let text = names[1].to_string();
+        assert_eq!(&text[14..15], "8", "{text}");
+        assert_eq!(&text[19..], "8000-000000000001", "{text}");
     }
 
     #[test]

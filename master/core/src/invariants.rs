@@ -1,5 +1,7 @@
 //! What must hold after every event. Slow: for tests, the simulator and samples.
 
+mod operations;
+
 use std::collections::BTreeMap;
 
 use tepui_model::{AgentKey, FrameworkKey, Resources, Role};
@@ -54,7 +56,9 @@ impl Master {
         for agent in self.agents.iter() {
             self.check_taken(agent)?;
             self.check_agent_tables(agent)?;
+            self.check_total(agent)?;
         }
+        self.check_operations()?;
         for framework in self.frameworks.iter() {
             self.check_framework_tables(framework)?;
         }

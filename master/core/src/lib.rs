@@ -23,6 +23,7 @@ mod maintenance;
 mod master;
 mod notices;
 mod offers;
+mod operations;
 mod operator;
 mod quota;
 mod reconcile;
@@ -40,12 +41,16 @@ pub use self::{
     calls::{Action, SchedulerCall},
     config::Config,
     effects::{AgentCommand, Effect, Effects, Ending, FrameworkEvent},
-    events::{ConnectionId, Event, KnownTask, Registration, RequestId},
+    events::{ConnectionId, Event, KnownOperation, KnownTask, Registration, RequestId},
     frameworks::{FrameworkState, FrameworkStep, IllegalFrameworkStep},
     invariants::Violation,
     maintenance::{Answer, InverseOffer, Schedule, Window},
     master::{InvalidConfig, Master},
     notices::{Notice, OfferEnd},
+    operations::{
+        IllegalOperationStep, InvalidOperationStatus, OperationState, OperationStatus,
+        OperationStep, OperationUuid,
+    },
     operator::{OperatorCall, OperatorError, OperatorReply},
     record::{Change, Record, RecordKind, Recovered},
 };

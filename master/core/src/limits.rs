@@ -21,6 +21,16 @@ pub const MAX_TASKS_PER_ACCEPT: usize = 100_000;
 /// Tasks in one explicit reconciliation.
 pub const MAX_TASKS_PER_RECONCILIATION: usize = 1_000_000;
 
+/// Operations in one explicit reconciliation.
+pub const MAX_OPERATIONS_PER_RECONCILIATION: usize = 1_000_000;
+
+/// Operations in one registration of an agent.
+pub const MAX_OPERATIONS_PER_REGISTRATION: usize = 100_000;
+
+/// How long after a restart of the master a framework that nobody knows may come back for the
+/// operations that agents keep for it (Mesos: FWK-11).
+pub const ORPHAN_ADOPTION: Duration = Duration::from_secs(10 * 60);
+
 /// Tasks in one registration of an agent.
 pub const MAX_TASKS_PER_REGISTRATION: usize = 100_000;
 
@@ -52,6 +62,8 @@ pub struct Limits {
     pub agents: usize,
     /// Tasks of one framework that have not ended, or whose end is not acknowledged.
     pub tasks_per_framework: usize,
+    /// Operations of one agent that have not ended, or whose end is not acknowledged.
+    pub operations_per_agent: usize,
     /// Ids of removed frameworks kept in the registry, so that the tasks of one are ended even
     /// when they come back after a restart of the master. What is older is adopted when it comes
     /// back, and times out anew.
@@ -64,6 +76,7 @@ impl Default for Limits {
             frameworks: 100_000,
             agents: 200_000,
             tasks_per_framework: 1_000_000,
+            operations_per_agent: 10_000,
             removed_frameworks: 100_000,
         }
     }

@@ -134,6 +134,11 @@ impl Master {
             } => {
                 self.agent_update(connection, &framework_id, *status, latest_state, effects);
             }
+            Event::AgentOperation {
+                connection,
+                uuid,
+                status,
+            } => self.operation_reported(connection, uuid, *status, effects),
             Event::AgentUnregister { connection } => self.unregister_agent(connection, effects),
             Event::AgentDisconnected { connection } => {
                 self.agent_disconnected(connection, effects);

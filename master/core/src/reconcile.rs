@@ -1,11 +1,10 @@
-//! RECONCILE: what the master knows of tasks, told again (Mesos: REC-01, REC-02, REC-04).
+//! RECONCILE: what the master knows of tasks, told again (Mesos: REC-01, REC-02).
 
 use tepui_model::{FrameworkKey, Reason, TaskId, TaskState, TaskStatus, Time};
-use tepui_proto::v1;
 
 use crate::{
     Master,
-    calls::{OperationQuery, TaskQuery},
+    calls::TaskQuery,
     effects::{Effects, FrameworkEvent},
     frameworks::Framework,
     tasks::{Task, Verdict, from_master},
@@ -126,39 +125,6 @@ impl Master {
         let mut status = from_master(self.now, id.clone(), agent, state, reason, message);
         status.unreachable_time = since;
         status
-    }
-
-    /// No operation is ever under way: what is asked for is unknown, or its agent's fate says more
-    /// (Mesos: REC-04).
-    pub(crate) fn reconcile_operations(
-        &self,
-        key: FrameworkKey,
-        queries: &[OperationQuery],
-        effects: &mut Effects,
-    ) {
-        for query in queries {
-            let agent = query.agent_id.as_ref();
-            let state = if agent.is_some_and(|agent| self.agents.recovered.contains_key(agent)) {
-                v1::OperationState::OperationRecovering
-            } else if agent.is_some_and(|agent| self.agents.unreachable.contains(agent)) {
-                v1::OperationState::OperationUnreachable
-            } else if agent.is_some_and(|agent| self.agents.gone.contains(agent)) {
-                v1::OperationState::OperationGoneByOperator
-            } else {
-                v1::OperationState::OperationUnknown
-            };
-            let status = v1::OperationStatus {
-                operation_id: Some((&query.operation_id).into()),
-                state: state.into(),
-                agent_id: agent.map(Into::into),
-                ..v1::OperationStatus::default()
-            };
-            self.tell(
-                key,
-                FrameworkEvent::OperationUpdate(Box::new(status)),
-                effects,
-            );
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! invariants after every event.
 
 mod infos;
+pub(crate) mod operations;
 
 use core::time::Duration;
 use std::{
@@ -24,8 +25,8 @@ use crate::{
 };
 
 pub(crate) use self::infos::{
-    agent_info, aware, config, known_task, names, of_roles, resources, role, seconds, short, task,
-    task_info, unaware, with_timeout,
+    able, agent_info, aware, config, known_task, names, of_roles, refining, resources, role,
+    seconds, short, task, task_info, unaware, with_timeout,
 };
 
 /// A framework of a test.
@@ -210,7 +211,7 @@ impl Cluster {
     /// Registers a new agent on a new stream.
     pub(crate) fn register(&mut self, hostname: &str, resources: &str) -> Node {
         let info = agent_info(hostname, resources);
-        let connection = self.try_register(Registration::new(info.clone()));
+        let connection = self.try_register(able(info.clone()));
         let commands = self.commands(connection);
         let id = commands.into_iter().find_map(|command| match command {
             AgentCommand::Registered { agent_id, .. } => Some(agent_id),
@@ -264,7 +265,7 @@ impl Cluster {
         tasks: &[(&str, &str, TaskState)],
         uuid: Option<StatusUuid>,
     ) {
-        let mut registration = Registration::new(node.info.clone());
+        let mut registration = able(node.info.clone());
         if let Some((id, info)) = framework {
             registration.frameworks = vec![info.with_id(id.clone())];
             let known = |(task, resources, state): &(&str, &str, TaskState)| KnownTask {
@@ -294,7 +295,7 @@ impl Cluster {
     pub(crate) fn offers(&mut self, scheduler: &Scheduler) -> Vec<Arc<Offer>> {
         let events = self.events(scheduler.connection).into_iter();
         let offers = events.filter_map(|event| match event {
-            FrameworkEvent::Offers(offers) => Some(offers),
+            FrameworkEvent::Offers { offers, .. } => Some(offers),
             _ => None,
         });
         offers.flatten().collect()

@@ -2,6 +2,8 @@
 
 mod write;
 
+pub use self::write::ReservationForm;
+
 use std::{collections::BTreeMap, mem, sync::Arc};
 
 use tepui_proto::v1::{

@@ -4,7 +4,6 @@ mod agreement;
 mod deactivation;
 mod liveness;
 mod lost;
-mod profile;
 mod register;
 mod removal;
 mod reregister;
@@ -12,8 +11,11 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkKey, TaskId, Time, Unavailability};
-use tepui_proto::v1;
+use tepui_allocator::AgentProfile;
+use tepui_model::{
+    AgentCapabilities, AgentId, AgentInfo, AgentKey, FrameworkKey, Resources, TaskId, Time,
+    Unavailability,
+};
 
 pub(crate) use self::lost::LostAgents;
 pub use self::{
@@ -23,6 +25,7 @@ pub use self::{
 use crate::{
     events::ConnectionId,
     ids::OfferNumber,
+    operations::{Ledger, Operation, OperationUuid},
     record::{AgentRecord, Change, Record},
     slab::Slab,
 };
@@ -34,7 +37,7 @@ pub(crate) struct Agent {
     pub(crate) id: AgentId,
     pub(crate) info: AgentInfo,
     pub(crate) version: String,
-    pub(crate) capabilities: Vec<v1::agent_info::capability::Type>,
+    pub(crate) capabilities: AgentCapabilities,
     pub(crate) state: AgentState,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) registered: Time,
@@ -50,6 +53,9 @@ pub(crate) struct Agent {
     pub(crate) unavailability: Option<Unavailability>,
     pub(crate) offers: BTreeSet<OfferNumber>,
     pub(crate) tasks: BTreeSet<(FrameworkKey, TaskId)>,
+    /// Those that have not ended, or whose end is not acknowledged, in the order they were sent.
+    pub(crate) operations: BTreeMap<OperationUuid, Operation>,
+    pub(crate) ledger: Ledger,
 }
 
 impl Agent {
@@ -61,13 +67,24 @@ impl Agent {
         }))
     }
 
+    /// The agent as the allocator sees it, with what it has now.
+    pub(crate) fn profile(&self, total: Resources) -> AgentProfile {
+        AgentProfile {
+            total,
+            hostname: self.info.hostname.as_str().into(),
+            attributes: self.info.attributes.clone(),
+            domain: self.info.domain.clone(),
+            capabilities: self.capabilities,
+        }
+    }
+
     pub(crate) fn address(&self) -> Address {
         Address::of(&self.info)
     }
 
     /// Whether nothing is left that a drain waits for.
     pub(crate) fn is_idle(&self) -> bool {
-        self.tasks.is_empty()
+        self.tasks.is_empty() && self.operations.is_empty()
     }
 }
 

@@ -1,16 +1,20 @@
 //! An agent registers for the first time (Mesos: AGT-01).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tepui_model::{AgentId, AgentKey};
 
-use super::{Address, Agent, AgentState, profile::profile_of, removal::SUPERSEDED};
+use super::{Address, Agent, AgentState, removal::SUPERSEDED};
 use crate::{
     Master,
     effects::{AgentCommand, Effect, Effects},
     events::{ConnectionId, Registration},
     master::Peer,
     notices::Notice,
+    operations::Ledger,
     timers::Timer,
 };
 
@@ -42,8 +46,8 @@ impl Master {
         registration: Registration,
         effects: &mut Effects,
     ) {
-        if !registration.tasks.is_empty() {
-            let problem = "an agent without an id cannot have tasks";
+        if !registration.tasks.is_empty() || !registration.operations.is_empty() {
+            let problem = "an agent without an id cannot have tasks or operations";
             return refuse(connection, problem.to_owned(), false, effects);
         }
         self.replace_agent_at(&Address::of(&registration.info), effects);
@@ -82,7 +86,7 @@ impl Master {
     pub(super) fn add_agent(&mut self, id: AgentId, registration: Registration) -> AgentKey {
         let now = self.now;
         let info = registration.info.with_id(id.clone());
-        let profile = profile_of(&info, &registration.capabilities);
+        let total = info.resources.clone();
         let key = self.agents.insert_with(|key| Agent {
             key,
             id,
@@ -99,8 +103,13 @@ impl Master {
             unavailability: None,
             offers: BTreeSet::new(),
             tasks: BTreeSet::new(),
+            operations: BTreeMap::new(),
+            ledger: Ledger::new(total.clone()),
         });
-        self.allocator.add_agent(key, profile, Vec::new());
+        if let Some(agent) = self.agents.get(key) {
+            self.allocator
+                .add_agent(key, agent.profile(total), Vec::new());
+        }
         key
     }
 

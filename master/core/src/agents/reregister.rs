@@ -6,7 +6,6 @@ use tepui_model::{AgentId, AgentInfo, AgentKey, FrameworkId, FrameworkInfo};
 
 use super::{
     Address,
-    profile::profile_of,
     register::{dismiss, refuse},
 };
 use crate::{
@@ -51,6 +50,7 @@ impl Master {
         }
         let tasks = core::mem::take(&mut registration.tasks);
         let frameworks = core::mem::take(&mut registration.frameworks);
+        let operations = core::mem::take(&mut registration.operations);
         let (key, is_news) = match origin {
             Origin::Present(key) => (key, self.meet_again(key, registration, effects)),
             _ => (self.bring_back(id, registration, effects), true),
@@ -58,6 +58,7 @@ impl Master {
         self.admit(key, connection, is_news, effects);
         self.learn_frameworks(&tasks, frameworks, effects);
         self.agree_on_tasks(key, origin, tasks, effects);
+        self.agree_on_operations(key, operations, effects);
     }
 
     fn origin(&self, id: &AgentId) -> Origin {
@@ -112,15 +113,13 @@ impl Master {
         let is_news = agent.info.wire != info.wire
             || agent.version != registration.version
             || agent.capabilities != registration.capabilities;
+        let total = info.resources.clone();
         agent.info = info;
         agent.version = registration.version;
         agent.capabilities = registration.capabilities;
         agent.ip = registration.ip;
         agent.reregistered = Some(now);
-        if is_news {
-            let profile = profile_of(&agent.info, &agent.capabilities);
-            self.allocator.update_agent(key, profile);
-        }
+        self.restart_ledger(key, total);
         is_news
     }
 
@@ -165,6 +164,7 @@ impl Master {
             }
             let state = FrameworkState::Recovered;
             let key = self.add_framework(id, info, state, Default::default());
+            self.claim_operations(key);
             self.set_recovered_deadline(key, effects);
             if let Some(framework) = self.frameworks.get(key) {
                 let view = Box::new(self.framework_view(framework));

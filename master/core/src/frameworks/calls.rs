@@ -68,6 +68,9 @@ impl Master {
             Action::Kill(kill) => self.kill(key, &kill, effects),
             Action::Acknowledge(acknowledge) => self.acknowledge(key, &acknowledge, effects),
             Action::Reconcile(tasks) => self.reconcile(key, &tasks, effects),
+            Action::AcknowledgeOperation(acknowledge) => {
+                self.acknowledge_operation(key, &acknowledge, effects);
+            }
             Action::ReconcileOperations(operations) => {
                 self.reconcile_operations(key, &operations, effects);
             }

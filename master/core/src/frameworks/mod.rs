@@ -13,13 +13,17 @@ use std::{
     sync::Arc,
 };
 
-use tepui_model::{Capability, FrameworkId, FrameworkInfo, FrameworkKey, Role, TaskId, Time};
+use tepui_model::{
+    AgentKey, Capability, FrameworkId, FrameworkInfo, FrameworkKey, OperationId, ReservationForm,
+    Role, TaskId, Time,
+};
 use tepui_proto::v1;
 
 pub use self::state::{FrameworkState, FrameworkStep, IllegalFrameworkStep};
 use crate::{
     events::ConnectionId,
     ids::OfferNumber,
+    operations::OperationUuid,
     record::{Change, FrameworkRecord, Record},
     slab::Slab,
     tasks::{Task, UnreachableTasks},
@@ -40,6 +44,8 @@ pub(crate) struct Framework {
     pub(crate) deadline: Option<Time>,
     pub(crate) offers: BTreeSet<OfferNumber>,
     pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// Where the operations are that it has named.
+    pub(crate) operations: BTreeMap<OperationId, (AgentKey, OperationUuid)>,
     pub(crate) unreachable: UnreachableTasks,
     /// Tasks that have ended, the oldest first.
     pub(crate) completed: VecDeque<Task>,
@@ -48,6 +54,15 @@ pub(crate) struct Framework {
 impl Framework {
     pub(crate) fn is_partition_aware(&self) -> bool {
         self.info.has(Capability::PartitionAware)
+    }
+
+    /// How it understands reservations (Mesos: RES-05).
+    pub(crate) fn reservation_form(&self) -> ReservationForm {
+        if self.info.has(Capability::ReservationRefinement) {
+            ReservationForm::Stack
+        } else {
+            ReservationForm::Legacy
+        }
     }
 
     pub(crate) fn record(&self) -> Change {
@@ -99,6 +114,14 @@ impl Frameworks {
 
     pub(crate) fn get_mut(&mut self, key: FrameworkKey) -> Option<&mut Framework> {
         self.slab.get_mut(key)
+    }
+
+    pub(crate) fn find(&self, id: &FrameworkId) -> Option<&Framework> {
+        self.get(*self.by_id.get(id)?)
+    }
+
+    pub(crate) fn find_mut(&mut self, id: &FrameworkId) -> Option<&mut Framework> {
+        self.slab.get_mut(*self.by_id.get(id)?)
     }
 
     /// All in the table, those that are being ended too, in the order of their keys.

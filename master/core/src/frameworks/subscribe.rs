@@ -59,6 +59,7 @@ impl Master {
         } = subscribe;
         let suppressed = suppressed_roles.into_iter().collect();
         let key = self.add_framework(id, info, FrameworkState::Connected, suppressed);
+        self.claim_operations(key);
         self.welcome(key, connection, effects);
         if let Some(framework) = self.frameworks.get(key) {
             effects.publish(Notice::FrameworkAdded(Box::new(
@@ -173,6 +174,7 @@ impl Master {
             deadline: None,
             offers: BTreeSet::new(),
             tasks: Default::default(),
+            operations: Default::default(),
             unreachable: UnreachableTasks::default(),
             completed: Default::default(),
         });

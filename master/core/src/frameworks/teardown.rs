@@ -88,6 +88,7 @@ impl Master {
         self.allocator.set_framework_active(key, false);
         self.forget_offers(key, effects);
         self.forget_unreachable_tasks(key);
+        self.hear_out_operations(key, effects);
         self.end_tasks(key, effects);
     }
 

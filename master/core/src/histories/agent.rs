@@ -8,8 +8,9 @@ use tepui_model::{
 };
 
 use crate::{
-    AgentCommand, ConnectionId, Event, KnownTask, Registration,
-    testing::{Cluster, agent_info},
+    AgentCommand, ConnectionId, Event, KnownTask,
+    histories::machine::Machine,
+    testing::{Cluster, able, agent_info},
 };
 
 /// A task on the agent, with the updates that nobody has acknowledged.
@@ -29,12 +30,16 @@ pub(super) struct FakeAgent {
     pub(super) connection: Option<ConnectionId>,
     pub(super) tasks: BTreeMap<(FrameworkId, TaskId), FakeTask>,
     updates: u64,
+    pub(super) operations: Machine,
 }
 
 impl FakeAgent {
     pub(super) fn new(number: usize) -> Self {
+        let all = "cpus:4;mem:1024;disk:1000;ports:[1-9]";
+        let info = agent_info(&format!("host-{number}"), all);
         Self {
-            info: agent_info(&format!("host-{number}"), "cpus:4;mem:1024;ports:[1-9]"),
+            operations: Machine::new(number, info.resources.clone()),
+            info,
             id: None,
             connection: None,
             tasks: BTreeMap::new(),
@@ -43,11 +48,14 @@ impl FakeAgent {
     }
 
     pub(super) fn connect(&mut self, cluster: &mut Cluster) {
-        let info = match &self.id {
-            Some(id) => self.info.clone().with_id(id.clone()),
-            None => self.info.clone(),
-        };
-        let mut registration = Registration::new(info);
+        let mut wire = tepui_proto::v1::AgentInfo::clone(&self.info.wire);
+        wire.resources = self.operations.total().to_proto(None);
+        let info = AgentInfo::try_from(wire).unwrap();
+        let mut registration = able(match &self.id {
+            Some(id) => info.with_id(id.clone()),
+            None => info,
+        });
+        registration.operations = self.operations.known();
         for ((framework_id, id), task) in &self.tasks {
             registration.tasks.push(KnownTask {
                 framework_id: framework_id.clone(),
@@ -93,6 +101,7 @@ impl FakeAgent {
             } => {
                 self.id = None;
                 self.tasks.clear();
+                self.operations.forget();
             }
             AgentCommand::Refused { message, .. } => panic!("refused: {message}"),
             AgentCommand::Ping => cluster.apply(Event::AgentPong { connection }),
@@ -115,6 +124,14 @@ impl FakeAgent {
                 for id in self.tasks.keys().cloned().collect::<Vec<_>>() {
                     self.become_state(&id, TaskState::Killed);
                 }
+            }
+            AgentCommand::ApplyOperation {
+                framework_id,
+                uuid,
+                operation,
+            } => self.operations.apply(framework_id, uuid, operation),
+            AgentCommand::AcknowledgeOperation { uuid, status_uuid } => {
+                self.operations.acknowledged(uuid, status_uuid);
             }
             AgentCommand::ShutdownFramework { framework_id } => {
                 self.tasks
@@ -139,8 +156,15 @@ impl FakeAgent {
             uuid: StatusUuid::from_bytes([0; 16]),
             pending: VecDeque::new(),
         };
+        // What a task is to use may have been made by an operation that failed.
+        let there = self.operations.total().contains(&task.info.resources);
         self.tasks.insert(key.clone(), task);
-        self.become_state(&key, TaskState::Running);
+        let state = if there {
+            TaskState::Running
+        } else {
+            TaskState::Failed
+        };
+        self.become_state(&key, state);
     }
 
     pub(super) fn become_state(&mut self, key: &(FrameworkId, TaskId), state: TaskState) {
@@ -177,6 +201,7 @@ impl FakeAgent {
         let Some(connection) = self.connection else {
             return;
         };
+        self.operations.tell(connection, cluster);
         for ((framework_id, id), task) in &self.tasks {
             let Some((state, uuid)) = task.pending.front() else {
                 continue;

@@ -6,12 +6,13 @@ use std::{
 };
 
 use tepui_model::{
-    AgentId, Filters, FrameworkId, FrameworkInfo, Offer, OfferId, StatusUuid, TaskId, TaskState,
+    AgentId, Filters, FrameworkId, FrameworkInfo, Offer, OfferId, OperationId, StatusUuid, TaskId,
+    TaskState,
 };
 
 use crate::{
-    Action, ConnectionId, Event, FrameworkEvent,
-    calls::{Acknowledge, Decline, TaskQuery},
+    Action, ConnectionId, Event, FrameworkEvent, OperationState, OperationStatus,
+    calls::{Acknowledge, AcknowledgeOperation, Decline, OperationQuery, TaskQuery},
     testing::{Cluster, Scheduler},
 };
 
@@ -33,6 +34,9 @@ pub(super) struct FakeFramework {
     /// Every state that it was told of any task.
     pub(super) told: BTreeSet<TaskState>,
     unacknowledged: Vec<(AgentId, TaskId, StatusUuid)>,
+    /// The operations that it named, and what it was told last of each.
+    pub(super) operations: BTreeMap<OperationId, Option<OperationState>>,
+    ended: Vec<(OperationId, StatusUuid)>,
 }
 
 impl FakeFramework {
@@ -46,6 +50,8 @@ impl FakeFramework {
             tasks: BTreeMap::new(),
             told: BTreeSet::new(),
             unacknowledged: Vec::new(),
+            operations: BTreeMap::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -90,7 +96,7 @@ impl FakeFramework {
     fn hear(&mut self, event: FrameworkEvent) {
         match event {
             FrameworkEvent::Subscribed { framework_id, .. } => self.id = Some(framework_id),
-            FrameworkEvent::Offers(offers) => {
+            FrameworkEvent::Offers { offers, .. } => {
                 let named = offers.into_iter().map(|offer| (offer.id.clone(), offer));
                 self.offers.extend(named);
             }
@@ -118,10 +124,39 @@ impl FakeFramework {
                 task.state = Some(status.state);
                 self.told.insert(status.state);
             }
+            FrameworkEvent::OperationUpdate(status) => self.hear_of_operation(*status),
             FrameworkEvent::Error(text) => {
                 self.removed |= text == "Framework has been removed";
             }
             _ => {}
+        }
+    }
+
+    fn hear_of_operation(&mut self, status: OperationStatus) {
+        let id = status.id.expect("only what it named is told");
+        let before = self.operations.get_mut(&id).expect("one of its own");
+        let unheard = status.state == OperationState::Unknown;
+        if let Some(end) = before.filter(|end| end.is_terminal() && !unheard) {
+            assert_eq!(end, status.state, "{id}");
+        }
+        if !(unheard && before.is_some_and(OperationState::is_terminal)) {
+            *before = Some(status.state);
+        }
+        self.ended.extend(status.uuid.map(|uuid| (id, uuid)));
+    }
+
+    /// Asks for everything that it named.
+    pub(super) fn reconcile_operations(&mut self, cluster: &mut Cluster) {
+        let Some(connection) = self.connection else {
+            return;
+        };
+        let query = |id: &OperationId| OperationQuery {
+            operation_id: id.clone(),
+            agent_id: None,
+        };
+        let queries: Vec<_> = self.operations.keys().map(query).collect();
+        if !queries.is_empty() {
+            cluster.call(connection, Action::ReconcileOperations(queries));
         }
     }
 
@@ -136,6 +171,14 @@ impl FakeFramework {
                 uuid,
             };
             cluster.call(connection, Action::Acknowledge(acknowledge));
+        }
+        for (operation_id, uuid) in core::mem::take(&mut self.ended) {
+            let acknowledge = AcknowledgeOperation {
+                agent_id: None,
+                operation_id,
+                uuid,
+            };
+            cluster.call(connection, Action::AcknowledgeOperation(acknowledge));
         }
     }
 

@@ -10,16 +10,16 @@ use super::{
     framework::{FakeFramework, Launched},
 };
 use crate::{
-    Action,
-    testing::{Cluster, aware, of_roles, task_info, unaware, with_timeout},
+    Action, OperationState,
+    testing::{Cluster, aware, refining, task_info, unaware, with_timeout},
 };
 
 pub(super) struct World {
     pub(super) cluster: Cluster,
-    agents: Vec<FakeAgent>,
-    frameworks: Vec<FakeFramework>,
+    pub(super) agents: Vec<FakeAgent>,
+    pub(super) frameworks: Vec<FakeFramework>,
     random: u64,
-    launched: u32,
+    pub(super) launched: u32,
 }
 
 impl World {
@@ -27,7 +27,7 @@ impl World {
         let frameworks = [
             aware(),
             unaware(),
-            of_roles(&["a", "b/c"]),
+            refining(&["a", "b/c"]),
             with_timeout(0.0),
         ];
         Self {
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// SplitMix64 (Steele, Lea and Flood 2014).
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut number = self.random;
         number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -51,7 +51,7 @@ impl World {
     pub(super) fn step(&mut self) {
         let agent = self.below(self.agents.len());
         let framework = self.below(self.frameworks.len());
-        match self.below(40) {
+        match self.below(46) {
             0..=3 => self.agents[agent].connect(&mut self.cluster),
             4 => self.agents[agent].disconnect(&mut self.cluster),
             5..=8 => self.agents[agent].tell(&mut self.cluster),
@@ -74,6 +74,9 @@ impl World {
             33 if self.below(4) == 0 => self.replace(framework),
             34..=37 => self.pass(Duration::from_millis(20)),
             38 => self.pass(Duration::from_secs(7)),
+            39..=42 => self.operate(framework),
+            43 => self.order(agent),
+            44 => self.frameworks[framework].reconcile_operations(&mut self.cluster),
             _ => self.pass(Duration::from_secs(40)),
         }
         if self.below(4) != 0 {
@@ -195,6 +198,7 @@ impl World {
                 framework.acknowledge_all(&mut self.cluster);
                 if round % 20 == 19 {
                     framework.reconcile(&mut self.cluster);
+                    framework.reconcile_operations(&mut self.cluster);
                 }
                 framework.listen(&mut self.cluster);
             }
@@ -210,8 +214,31 @@ impl World {
             .flat_map(|framework| framework.told.iter().copied())
     }
 
+    /// Every operation was heard of, and master and agents know what each agent has.
+    fn agree_on_operations(&self) {
+        let seed = self.random;
+        assert_eq!(self.cluster.shown_operations(), [], "{seed}");
+        for agent in &self.agents {
+            assert!(!agent.operations.has_unheard(), "{seed}: {agent:?}");
+            let id = agent.id.as_ref().unwrap();
+            let known = self.cluster.master.agents.by_id[id];
+            let total = self.cluster.master.allocator.total(known);
+            assert_eq!(total, Some(agent.operations.total()), "{seed}: {id}");
+        }
+        let live = self
+            .frameworks
+            .iter()
+            .filter(|framework| !framework.removed);
+        for (id, state) in live.flat_map(|framework| &framework.operations) {
+            let told = state.unwrap_or_else(|| panic!("{seed}: {id} was never told of"));
+            let open = matches!(told, OperationState::Pending | OperationState::Recovering);
+            assert!(!open, "{seed}: {id} is {told:?}");
+        }
+    }
+
     /// Master, agents and frameworks know of the same tasks.
     pub(super) fn agree(&self) {
+        self.agree_on_operations();
         let seed = self.random;
         let view = self.cluster.master.get_tasks();
         assert!(

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use tepui_model::{
-    AgentKey, FrameworkKey, OfferId, OfferOperation, OperationId, Reason, Resources, Role,
-    TaskState,
+    AgentKey, FrameworkKey, OfferId, OfferOperation, Reason, Resources, Role, TaskState,
 };
 use tepui_proto::v1;
 
 use crate::{
     Master,
     calls::{Accept, Operation},
-    effects::{Effects, FrameworkEvent},
+    effects::Effects,
     ids::OfferNumber,
     notices::OfferEnd,
     tasks::Verdict,
@@ -19,18 +18,20 @@ use crate::{
 
 /// What an ACCEPT has to work with: one agent, one role, and what is left of the offers.
 #[derive(Debug)]
-pub(super) struct Grant {
-    pub(super) framework: FrameworkKey,
-    pub(super) agent: AgentKey,
-    pub(super) role: Role,
-    pub(super) left: Resources,
+pub(crate) struct Grant {
+    pub(crate) framework: FrameworkKey,
+    pub(crate) agent: AgentKey,
+    pub(crate) role: Role,
+    pub(crate) left: Resources,
+    /// What no further operation of the ACCEPT may use.
+    pub(crate) aside: Resources,
 }
 
 /// How the tasks of an operation that is not done are told.
-struct Refusal<'a> {
-    state: TaskState,
-    reason: Reason,
-    message: &'a str,
+pub(super) struct Refusal<'a> {
+    pub(super) state: TaskState,
+    pub(super) reason: Reason,
+    pub(super) message: &'a str,
 }
 
 impl Master {
@@ -57,6 +58,7 @@ impl Master {
                 agent: held.agent,
                 role: held.offer.role.clone(),
                 left: Resources::new(),
+                aside: Resources::new(),
             });
             grant.left += &held.offer.resources;
         }
@@ -64,6 +66,7 @@ impl Master {
         for operation in accept.operations {
             self.operate_on(&mut grant, operation, effects);
         }
+        grant.left += &grant.aside;
         if !grant.left.is_empty() {
             let filter = match end {
                 OfferEnd::Declined => Some(self.declined(accept.filters)),
@@ -74,6 +77,7 @@ impl Master {
                 agent,
                 role,
                 left,
+                ..
             } = grant;
             self.allocator
                 .recover(framework, &role, agent, &left, filter);
@@ -89,17 +93,16 @@ impl Master {
                     self.launch(grant, task, effects);
                 }
             }
-            OfferOperation::LaunchGroup { tasks, .. } => {
-                self.unsupported(key, "LAUNCH_GROUP", operation.id.as_ref(), tasks, effects);
+            OfferOperation::LaunchGroup { executor, tasks } => {
+                self.launch_group(grant, executor.as_deref(), tasks, effects);
             }
             OfferOperation::Resources(resources) => {
-                let name = resources.name();
-                self.unsupported(key, name, operation.id.as_ref(), Vec::new(), effects);
+                self.convert(grant, operation.id, &resources, effects);
+            }
+            OfferOperation::Invalid { reason, tasks } if tasks.is_empty() => {
+                self.refuse_operation(key, operation.id, &reason, effects);
             }
             OfferOperation::Invalid { reason, tasks } => {
-                if tasks.is_empty() {
-                    self.refuse_operation(key, operation.id.as_ref(), &reason, effects);
-                }
                 let refusal = Refusal {
                     state: TaskState::Error,
                     reason: Reason::TaskInvalid,
@@ -108,24 +111,6 @@ impl Master {
                 self.refuse_tasks(key, tasks, &refusal, effects);
             }
         }
-    }
-
-    fn unsupported(
-        &self,
-        key: FrameworkKey,
-        name: &str,
-        id: Option<&OperationId>,
-        tasks: Vec<v1::TaskInfo>,
-        effects: &mut Effects,
-    ) {
-        let message = format!("{name} is not supported by this master");
-        let refusal = Refusal {
-            state: TaskState::Error,
-            reason: Reason::TaskGroupInvalid,
-            message: &message,
-        };
-        self.refuse_tasks(key, tasks, &refusal, effects);
-        self.refuse_operation(key, id, &message, effects);
     }
 
     /// The offers' numbers, or what is wrong with them in Mesos' words and order.
@@ -222,12 +207,12 @@ impl Master {
         };
         for operation in accept.operations {
             let problem = format!("Operation attempted with invalid offers: {problem}");
-            self.refuse_operation(key, operation.id.as_ref(), &problem, effects);
+            self.refuse_operation(key, operation.id, &problem, effects);
             self.refuse_tasks(key, operation.kind.into_tasks(), &refusal, effects);
         }
     }
 
-    fn refuse_tasks(
+    pub(super) fn refuse_tasks(
         &self,
         key: FrameworkKey,
         tasks: Vec<v1::TaskInfo>,
@@ -242,29 +227,6 @@ impl Master {
             } = *refusal;
             self.tell_refusal(key, &task, (state, reason), message, effects);
         }
-    }
-
-    fn refuse_operation(
-        &self,
-        key: FrameworkKey,
-        id: Option<&OperationId>,
-        message: &str,
-        effects: &mut Effects,
-    ) {
-        let Some(id) = id else {
-            return effects.warn(format!("dropping an operation: {message}"));
-        };
-        let status = v1::OperationStatus {
-            operation_id: Some(id.into()),
-            state: v1::OperationState::OperationError.into(),
-            message: Some(message.to_owned()),
-            ..v1::OperationStatus::default()
-        };
-        self.tell(
-            key,
-            FrameworkEvent::OperationUpdate(Box::new(status)),
-            effects,
-        );
     }
 }
 

@@ -30,15 +30,7 @@ impl Master {
     fn check_task(&self, grant: &Grant, wire: &v1::TaskInfo) -> Result<TaskInfo, String> {
         let text = |error: &dyn ToString| error.to_string();
         let task = TaskInfo::try_from(wire).map_err(|error| text(&error))?;
-        self.check_unique(grant.framework, &task.id)?;
-        let expected = self.agents.get(grant.agent).map(|agent| &agent.id);
-        if expected != Some(&task.agent_id) {
-            let expected = expected.map_or("", AgentId::as_str);
-            let uses = &task.agent_id;
-            return Err(format!(
-                "Task uses invalid agent {uses} while agent {expected} is expected"
-            ));
-        }
+        self.check_place(grant, &task)?;
         task.validate().map_err(|error| text(&error))?;
         if wire.executor.is_some() {
             let problem = "Custom executors are not supported by this master; set `command`";
@@ -63,6 +55,20 @@ impl Master {
             ));
         }
         Ok(allocated(task, grant))
+    }
+
+    /// Whether the task is new, and goes where the offer is.
+    pub(super) fn check_place(&self, grant: &Grant, task: &TaskInfo) -> Result<(), String> {
+        self.check_unique(grant.framework, &task.id)?;
+        let expected = self.agents.get(grant.agent).map(|agent| &agent.id);
+        if expected == Some(&task.agent_id) {
+            return Ok(());
+        }
+        let expected = expected.map_or("", AgentId::as_str);
+        let uses = &task.agent_id;
+        Err(format!(
+            "Task uses invalid agent {uses} while agent {expected} is expected"
+        ))
     }
 
     /// Mesos: TSK-08.
@@ -139,7 +145,7 @@ impl Master {
 }
 
 /// A text that others can make long, cut so that many small tasks do not make many large messages.
-fn quoted(what: &impl ToString) -> String {
+pub(super) fn quoted(what: &impl ToString) -> String {
     let mut text = what.to_string();
     if let Some((end, _)) = text.char_indices().nth(MAX_QUOTED_CHARS) {
         text.truncate(end);

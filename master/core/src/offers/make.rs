@@ -27,11 +27,14 @@ impl Master {
         }
         for (key, offers) in offers {
             let framework = self.frameworks.get(key);
-            let Some(connection) = framework.and_then(|framework| framework.connection) else {
+            let Some((connection, form)) = framework
+                .and_then(|framework| Some((framework.connection?, framework.reservation_form())))
+            else {
                 continue;
             };
             for part in offers.chunks(MAX_OFFERS_PER_EVENT) {
-                effects.tell_framework(connection, FrameworkEvent::Offers(part.to_vec()));
+                let offers = part.to_vec();
+                effects.tell_framework(connection, FrameworkEvent::Offers { offers, form });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Offers: resources that are held for a framework until it answers (Mesos: OFF-02).
 
 mod accept;
+mod group;
 mod launch;
 mod make;
 mod release;
@@ -9,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tepui_model::{AgentKey, FrameworkKey, Offer, Time};
 
+pub(crate) use self::accept::Grant;
 use crate::ids::OfferNumber;
 
 /// An outstanding offer.

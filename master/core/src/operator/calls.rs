@@ -8,7 +8,7 @@ use tepui_proto::v1::{
     master::{Call, Response, call, response},
 };
 
-use super::{OperatorCall, OperatorError, OperatorReply};
+use super::{OperatorCall, OperatorError, OperatorReply, resources::order};
 use crate::{
     Master,
     calls::Kill,
@@ -57,6 +57,9 @@ impl Master {
         effects: &mut Effects,
     ) -> Result<OperatorReply, OperatorError> {
         let unset = |field: &str| OperatorError::Invalid(format!("{field} must be set"));
+        if let Some(order) = order(call) {
+            return self.operate_on_resources(order?, effects);
+        }
         match call.r#type() {
             call::Type::Teardown => {
                 let teardown = call.teardown.as_ref().ok_or_else(|| unset("teardown"))?;
@@ -174,7 +177,7 @@ impl Master {
                 ..kind(Type::GetExecutors)
             },
             call::Type::GetOperations => Response {
-                get_operations: Some(response::GetOperations::default()),
+                get_operations: Some(self.get_operations()),
                 ..kind(Type::GetOperations)
             },
             call::Type::GetRoles => Response {

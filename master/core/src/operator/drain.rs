@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use tepui_model::{AgentId, MachineId};
-use tepui_proto::v1::{self, agent_info::capability::Type, master::call};
+use tepui_model::{AgentCapability, AgentId, MachineId};
+use tepui_proto::v1::{self, master::call};
 
 use super::{OperatorError, OperatorReply};
 use crate::{
@@ -25,7 +25,7 @@ impl Master {
         let max_grace_period = grace(wire)?;
         let id = self.agent_to_change(&wire.agent_id)?;
         if let Some(agent) = self.agents.find(&id)
-            && !agent.capabilities.contains(&Type::AgentDraining)
+            && !agent.capabilities.has(AgentCapability::AgentDraining)
         {
             return Err(invalid("Agent is not capable of draining"));
         }

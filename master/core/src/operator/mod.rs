@@ -5,6 +5,7 @@ mod calls;
 mod drain;
 mod maintenance;
 mod quota;
+mod resources;
 mod weights;
 
 use core::time::Duration;

@@ -1,11 +1,10 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::{AgentId, OperationId, Reason, TaskId, TaskState, TaskStatus};
-use tepui_proto::v1;
+use tepui_model::{AgentId, Reason, TaskId, TaskState, TaskStatus};
 
 use crate::{
-    Action, FrameworkEvent,
-    calls::{OperationQuery, TaskQuery},
+    Action,
+    calls::TaskQuery,
     testing::{Cluster, Node, Scheduler, aware, seconds, short, unaware},
 };
 
@@ -188,24 +187,4 @@ fn a_frameworks_tasks_are_its_own() {
     let other = cluster.subscribe(aware());
     let status = ask(&mut cluster, &other, "t", Some(&node.id));
     assert_eq!(status.state, TaskState::Gone);
-}
-
-#[test]
-fn an_operation_is_unknown() {
-    let (mut cluster, scheduler, node) = running(aware());
-    cluster.events(scheduler.connection);
-    let operation_id = OperationId::new("o").unwrap();
-    let query = OperationQuery {
-        operation_id,
-        agent_id: Some(node.id),
-    };
-    cluster.call(
-        scheduler.connection,
-        Action::ReconcileOperations(vec![query]),
-    );
-    let events = cluster.events(scheduler.connection);
-    let [FrameworkEvent::OperationUpdate(status)] = &events[..] else {
-        panic!("{events:?}")
-    };
-    assert_eq!(status.state(), v1::OperationState::OperationUnknown);
 }

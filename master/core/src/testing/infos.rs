@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use tepui_model::{
-    AgentId, AgentInfo, Capabilities, Capability, FrameworkId, FrameworkInfo, Reason, Resources,
-    Role, TaskId, TaskInfo, TaskState, TaskStatus,
+    AgentCapability, AgentId, AgentInfo, Capabilities, Capability, FrameworkId, FrameworkInfo,
+    Reason, Resources, Role, TaskId, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::v1;
 
-use crate::{AgentCommand, Config, KnownTask, tasks::Task};
+use crate::{AgentCommand, Config, KnownTask, Registration, tasks::Task};
 
 pub(crate) fn config() -> Config {
     Config::new(v1::MasterInfo {
@@ -64,6 +64,18 @@ pub(crate) fn of_roles(roles: &[&str]) -> FrameworkInfo {
     FrameworkInfo::try_from(wire).unwrap()
 }
 
+/// A framework of these roles that understands reservations in several layers.
+pub(crate) fn refining(roles: &[&str]) -> FrameworkInfo {
+    let mut wire = v1::FrameworkInfo::clone(&of_roles(roles).wire);
+    let more = [
+        Capability::ReservationRefinement,
+        Capability::SharedResources,
+    ];
+    wire.capabilities
+        .extend(more.into_iter().collect::<Capabilities>().to_proto());
+    FrameworkInfo::try_from(wire).unwrap()
+}
+
 /// A framework that may be away for so many seconds.
 pub(crate) fn with_timeout(seconds: f64) -> FrameworkInfo {
     let mut wire = v1::FrameworkInfo::clone(&aware().wire);
@@ -78,6 +90,14 @@ pub(crate) fn agent_info(hostname: &str, resources: &str) -> AgentInfo {
         ..v1::AgentInfo::default()
     };
     AgentInfo::try_from(wire).unwrap()
+}
+
+/// The registration of an agent that can do everything.
+pub(crate) fn able(info: AgentInfo) -> Registration {
+    Registration {
+        capabilities: AgentCapability::ALL.into_iter().collect(),
+        ..Registration::new(info)
+    }
 }
 
 /// A task of `true` for that agent.
@@ -136,6 +156,10 @@ pub(crate) fn names(commands: &[AgentCommand]) -> Vec<String> {
         AgentCommand::RunTask { task, .. } => format!("run {}", task.task_id.value),
         AgentCommand::KillTask { task_id, .. } => format!("kill {task_id}"),
         AgentCommand::Acknowledge { task_id, .. } => format!("acknowledge {task_id}"),
+        AgentCommand::ApplyOperation { operation, .. } => {
+            format!("apply {}", operation.r#type().as_str_name())
+        }
+        AgentCommand::AcknowledgeOperation { .. } => "acknowledge an operation".to_owned(),
         AgentCommand::ShutdownFramework { framework_id } => format!("shutdown {framework_id}"),
         AgentCommand::Drain { .. } => "drain".to_owned(),
     };

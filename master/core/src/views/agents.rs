@@ -30,11 +30,9 @@ impl Master {
     }
 
     pub(crate) fn agent_view(&self, agent: &Agent) -> get_agents::Agent {
-        let capability = |kind: &v1::agent_info::capability::Type| v1::agent_info::Capability {
-            r#type: Some((*kind).into()),
-        };
         let deactivation = self.agents.deactivated.get(&agent.id);
         let drain = deactivation.and_then(|deactivation| deactivation.drain);
+        let total = self.allocator.total(agent.key);
         get_agents::Agent {
             agent_info: v1::AgentInfo::clone(&agent.info.wire),
             active: agent.state == AgentState::Connected && deactivation.is_none(),
@@ -43,10 +41,10 @@ impl Master {
             pid: None,
             registered_time: Some(agent.registered.into()),
             reregistered_time: agent.reregistered.map(Into::into),
-            total_resources: agent.info.resources.to_proto(None),
+            total_resources: total.map(|total| total.to_proto(None)).unwrap_or_default(),
             allocated_resources: self.allocated_on(agent).to_wire(),
             offered_resources: self.offered_on(agent).to_wire(),
-            capabilities: agent.capabilities.iter().map(capability).collect(),
+            capabilities: agent.capabilities.to_proto(),
             resource_providers: Vec::new(),
             drain_info: drain.map(drain_info),
             estimated_drain_start_time: drain.map(|drain| drain.since.into()),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod frameworks;
+mod operations;
 mod roles;
 mod tasks;
 

@@ -70,8 +70,9 @@ impl Master {
         for role in self.weights.keys().chain(self.quotas.keys()) {
             roles.entry(role.clone()).or_default();
         }
-        for agent in self.agents.iter() {
-            for role in agent.info.resources.reservation_roles() {
+        let totals = self.agents.iter();
+        for total in totals.filter_map(|agent| self.allocator.total(agent.key)) {
+            for role in total.reservation_roles() {
                 roles.entry(role).or_default();
             }
         }

@@ -1,16 +1,20 @@
 //! The link of an agent: its messages from the wire, and the master's to it.
 
-use tepui_model::{AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState, TaskStatus};
+use tepui_model::{
+    AgentCapabilities, AgentInfo, FrameworkId, FrameworkInfo, StatusUuid, TaskInfo, TaskState,
+    TaskStatus,
+};
 use tepui_proto::{
     services::{self, AgentMessage, MasterMessage, agent_message, master_message},
     v1,
 };
 
-use super::{In, InvalidMessage, duration_info};
+use super::{In, InvalidMessage, at_most, duration_info};
 use crate::{
     effects::AgentCommand,
-    events::{ConnectionId, Event, KnownTask, Registration},
+    events::{ConnectionId, Event, KnownOperation, KnownTask, Registration},
     limits,
+    operations::{OperationStatus, OperationUuid},
 };
 
 /// What an agent says.
@@ -28,6 +32,13 @@ pub enum AgentReport {
         status: Box<TaskStatus>,
         /// The newest state.
         latest_state: TaskState,
+    },
+    /// What became of an operation.
+    Operation {
+        /// Which.
+        uuid: OperationUuid,
+        /// The news.
+        status: Box<OperationStatus>,
     },
     /// It stops for good.
     Unregister,
@@ -53,6 +64,11 @@ impl AgentReport {
                 status,
                 latest_state,
             },
+            Self::Operation { uuid, status } => Event::AgentOperation {
+                connection,
+                uuid,
+                status,
+            },
             Self::Unregister => Event::AgentUnregister { connection },
         }
     }
@@ -70,8 +86,7 @@ impl TryFrom<AgentMessage> for AgentReport {
             }
             Some(Message::Pong(_)) => Ok(Self::Pong),
             Some(Message::StatusUpdate(update)) => status_update(update),
-            // This master sends no operations.
-            Some(Message::OperationUpdate(_)) => Err(InvalidMessage::missing("message")),
+            Some(Message::OperationUpdate(update)) => operation_update(&update),
             Some(Message::Unregister(_)) => Ok(Self::Unregister),
         }
     }
@@ -89,6 +104,17 @@ fn status_update(wire: services::StatusUpdate) -> Result<AgentReport, InvalidMes
     })
 }
 
+fn operation_update(wire: &services::OperationUpdate) -> Result<AgentReport, InvalidMessage> {
+    const STATUS: &str = "operation_update.status";
+    let status = wire.status.as_ref();
+    let status = status.ok_or_else(|| InvalidMessage::missing(STATUS))?;
+    let uuid = OperationUuid::try_from(wire.operation_uuid.as_slice());
+    Ok(AgentReport::Operation {
+        uuid: uuid.in_field("operation_update.operation_uuid")?,
+        status: Box::new(OperationStatus::try_from(status).in_field(STATUS)?),
+    })
+}
+
 fn framework_id(
     wire: Option<&v1::FrameworkId>,
     field: &str,
@@ -101,26 +127,21 @@ impl TryFrom<services::Register> for Registration {
     type Error = InvalidMessage;
 
     fn try_from(wire: services::Register) -> Result<Self, InvalidMessage> {
-        let count = wire.tasks.len();
-        if count > limits::MAX_TASKS_PER_REGISTRATION {
-            let problem = format!(
-                "has {count} items, {} are allowed",
-                limits::MAX_TASKS_PER_REGISTRATION
-            );
-            return Err(InvalidMessage::new("register.tasks", problem));
-        }
+        let (tasks, operations) = (wire.tasks.len(), wire.operations.len());
+        at_most(tasks, limits::MAX_TASKS_PER_REGISTRATION, "register.tasks")?;
+        at_most(
+            operations,
+            limits::MAX_OPERATIONS_PER_REGISTRATION,
+            "register.operations",
+        )?;
         let info = wire
             .agent
             .ok_or_else(|| InvalidMessage::missing("register.agent"))?;
         let frameworks = wire.frameworks.into_iter().map(FrameworkInfo::try_from);
-        let capabilities = wire
-            .capabilities
-            .iter()
-            .map(v1::agent_info::Capability::r#type);
         Ok(Self {
             info: AgentInfo::try_from(info).in_field("register.agent")?,
             version: wire.version,
-            capabilities: capabilities.collect(),
+            capabilities: AgentCapabilities::from(wire.capabilities.as_slice()),
             tasks: wire
                 .tasks
                 .into_iter()
@@ -131,6 +152,11 @@ impl TryFrom<services::Register> for Registration {
                 .in_field("register.frameworks")?,
             // Only the shell knows where the stream comes from.
             ip: None,
+            operations: wire
+                .operations
+                .into_iter()
+                .map(known_operation)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
@@ -144,6 +170,23 @@ fn known_task(wire: services::KnownTask) -> Result<KnownTask, InvalidMessage> {
         framework_id: framework_id(wire.framework_id.as_ref(), "register.tasks.framework_id")?,
         task: TaskInfo::try_from(task).in_field(TASK)?,
         latest: TaskStatus::try_from(latest).in_field(LATEST)?,
+    })
+}
+
+fn known_operation(wire: services::KnownOperation) -> Result<KnownOperation, InvalidMessage> {
+    const INFO: &str = "register.operations.info";
+    const LATEST: &str = "register.operations.latest";
+    let info = wire.info.ok_or_else(|| InvalidMessage::missing(INFO))?;
+    let latest = wire.latest.ok_or_else(|| InvalidMessage::missing(LATEST))?;
+    let owner = wire.framework_id.as_ref().map(FrameworkId::try_from);
+    let uuid = OperationUuid::try_from(wire.operation_uuid.as_slice());
+    Ok(KnownOperation {
+        framework_id: owner
+            .transpose()
+            .in_field("register.operations.framework_id")?,
+        uuid: uuid.in_field("register.operations.operation_uuid")?,
+        operation: Box::new(info),
+        latest: OperationStatus::try_from(&latest).in_field(LATEST)?,
     })
 }
 
@@ -204,6 +247,14 @@ fn message(command: AgentCommand) -> master_message::Message {
             task_id: Some(task_id.into()),
             uuid: uuid.to_vec(),
         }),
+        AgentCommand::ApplyOperation {
+            framework_id,
+            uuid,
+            operation,
+        } => apply_operation(framework_id, uuid, *operation),
+        AgentCommand::AcknowledgeOperation { uuid, status_uuid } => {
+            acknowledge_operation(uuid, status_uuid)
+        }
         AgentCommand::ShutdownFramework { framework_id } => {
             Message::ShutdownFramework(services::ShutdownFramework {
                 framework_id: Some(framework_id.into()),
@@ -217,6 +268,25 @@ fn message(command: AgentCommand) -> master_message::Message {
             mark_gone,
         }),
     }
+}
+
+fn apply_operation(
+    framework_id: Option<FrameworkId>,
+    uuid: OperationUuid,
+    operation: v1::offer::Operation,
+) -> master_message::Message {
+    master_message::Message::ApplyOperation(services::ApplyOperation {
+        framework_id: framework_id.map(Into::into),
+        info: Some(operation),
+        operation_uuid: uuid.to_vec(),
+    })
+}
+
+fn acknowledge_operation(uuid: OperationUuid, status_uuid: StatusUuid) -> master_message::Message {
+    master_message::Message::AcknowledgeOperation(services::AcknowledgeOperation {
+        operation_uuid: uuid.to_vec(),
+        status_uuid: status_uuid.to_vec(),
+    })
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use tepui_proto::v1::{
     scheduler::{Call, call},
 };
 
-use super::{In, InvalidMessage, grace_period};
+use super::{In, InvalidMessage, at_most, grace_period};
 use crate::{
     calls::{
-        Accept, Acknowledge, Action, Decline, InverseAnswer, Kill, Operation, OperationQuery,
-        SchedulerCall, Subscribe, TaskQuery,
+        Accept, Acknowledge, AcknowledgeOperation, Action, Decline, InverseAnswer, Kill, Operation,
+        OperationQuery, SchedulerCall, Subscribe, TaskQuery,
     },
     limits,
     maintenance::Answer,
@@ -83,6 +83,12 @@ fn action(wire: Call) -> Result<Action, InvalidMessage> {
             acknowledge(&wire.acknowledge.ok_or_else(|| unset("acknowledge"))?)?
         }
         Some(Ok(Type::Reconcile)) => reconcile(&wire.reconcile.unwrap_or_default())?,
+        Some(Ok(Type::AcknowledgeOperationStatus)) => {
+            let acknowledge = wire.acknowledge_operation_status;
+            acknowledge_operation(
+                &acknowledge.ok_or_else(|| unset("acknowledge_operation_status"))?,
+            )?
+        }
         Some(Ok(Type::ReconcileOperations)) => {
             reconcile_operations(&wire.reconcile_operations.unwrap_or_default())?
         }
@@ -99,8 +105,7 @@ fn ignored_reason(kind: call::Type) -> &'static str {
     match kind {
         call::Type::Request => "REQUEST: offers come by themselves",
         call::Type::Message => "MESSAGE: there are no executors that take messages",
-        call::Type::Shutdown => "SHUTDOWN: there are no executors but the tasks' own; use KILL",
-        _ => "ACKNOWLEDGE_OPERATION_STATUS: no status of an operation asks for it",
+        _ => "SHUTDOWN: there are no executors but the tasks' own; use KILL",
     }
 }
 
@@ -159,16 +164,6 @@ fn offer_ids(wire: &[v1::OfferId], field: &str) -> Result<Vec<OfferId>, InvalidM
         .map(OfferId::try_from)
         .collect::<Result<_, _>>()
         .in_field(field)
-}
-
-fn at_most(count: usize, limit: usize, field: &str) -> Result<(), InvalidMessage> {
-    if count > limit {
-        return Err(InvalidMessage::new(
-            field,
-            format!("has {count} items, {limit} are allowed"),
-        ));
-    }
-    Ok(())
 }
 
 fn accept(wire: call::Accept) -> Result<Action, InvalidMessage> {
@@ -240,6 +235,19 @@ fn acknowledge(wire: &call::Acknowledge) -> Result<Action, InvalidMessage> {
     }))
 }
 
+fn acknowledge_operation(
+    wire: &call::AcknowledgeOperationStatus,
+) -> Result<Action, InvalidMessage> {
+    const AGENT: &str = "acknowledge_operation_status.agent_id";
+    const OPERATION: &str = "acknowledge_operation_status.operation_id";
+    const UUID: &str = "acknowledge_operation_status.uuid";
+    Ok(Action::AcknowledgeOperation(AcknowledgeOperation {
+        agent_id: agent_id(wire.agent_id.as_ref(), AGENT)?,
+        operation_id: OperationId::try_from(&wire.operation_id).in_field(OPERATION)?,
+        uuid: StatusUuid::try_from(wire.uuid.as_slice()).in_field(UUID)?,
+    }))
+}
+
 fn reconcile(wire: &call::Reconcile) -> Result<Action, InvalidMessage> {
     at_most(
         wire.tasks.len(),
@@ -261,7 +269,7 @@ fn reconcile_operations(wire: &call::ReconcileOperations) -> Result<Action, Inva
     const FIELD: &str = "reconcile_operations.operations";
     at_most(
         wire.operations.len(),
-        limits::MAX_TASKS_PER_RECONCILIATION,
+        limits::MAX_OPERATIONS_PER_RECONCILIATION,
         FIELD,
     )?;
     let query = |operation: &call::reconcile_operations::Operation| {

@@ -24,13 +24,10 @@ impl From<FrameworkEvent> for Event {
                 }),
                 ..Self::default()
             },
-            FrameworkEvent::Offers(offers) => Self {
+            FrameworkEvent::Offers { offers, form } => Self {
                 r#type: Some(event::Type::Offers.into()),
                 offers: Some(event::Offers {
-                    offers: offers
-                        .iter()
-                        .map(|offer| v1::Offer::from(&**offer))
-                        .collect(),
+                    offers: offers.iter().map(|offer| offer.to_proto_as(form)).collect(),
                 }),
                 ..Self::default()
             },
@@ -51,7 +48,9 @@ impl From<FrameworkEvent> for Event {
             } => invalid_task(task_id, agent_id, message),
             FrameworkEvent::OperationUpdate(status) => Self {
                 r#type: Some(event::Type::UpdateOperationStatus.into()),
-                update_operation_status: Some(event::UpdateOperationStatus { status: *status }),
+                update_operation_status: Some(event::UpdateOperationStatus {
+                    status: v1::OperationStatus::from(&*status),
+                }),
                 ..Self::default()
             },
             FrameworkEvent::Failure {

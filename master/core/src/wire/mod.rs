@@ -47,6 +47,17 @@ impl<T, E: ToString> In<T> for Result<T, E> {
     }
 }
 
+/// Refuses a list that is too long.
+fn at_most(count: usize, limit: usize, field: &str) -> Result<(), InvalidMessage> {
+    if count > limit {
+        return Err(InvalidMessage::new(
+            field,
+            format!("has {count} items, {limit} are allowed"),
+        ));
+    }
+    Ok(())
+}
+
 /// A grace period, which must not be negative (Mesos: SPC-06).
 pub(crate) fn grace_period(
     wire: Option<v1::DurationInfo>,

@@ -249,3 +249,36 @@ fn all_resources_are_allocated_to_one_role() {
         Err(ResourceError::Role(_))
     ));
 }
+
+#[test]
+#[allow(deprecated)] // The form is the subject.
+fn the_older_form_of_reservations_says_the_same() {
+    let level = |kind| Reservation {
+        kind,
+        principal: Some("me".into()),
+        ..Reservation::fixed(Role::new("a").unwrap())
+    };
+    let of = |stack: Vec<Reservation>| {
+        let traits = Traits {
+            reservations: stack,
+            ..Traits::plain()
+        };
+        Resources::from_item(&traits, "cpus", &Value::Scalar(Quantity::from_units(1)))
+    };
+    let fixed = Reservation::fixed(Role::new("a").unwrap());
+    let below = Reservation::fixed(Role::new("a/b").unwrap());
+    let dynamic = level(ReservationKind::Dynamic);
+    for (stack, role, has_reservation) in [
+        (Vec::new(), Some("*"), false),
+        (vec![fixed.clone()], Some("a"), false),
+        (vec![dynamic], Some("a"), true),
+        (vec![fixed, below], None, false),
+    ] {
+        let resources = of(stack);
+        let wire = resources.to_proto_as(ReservationForm::Legacy, None);
+        assert_eq!(wire[0].role.as_deref(), role);
+        assert_eq!(wire[0].reservation.is_some(), has_reservation);
+        assert_eq!(wire[0].reservations.is_empty(), role.is_some());
+        assert_eq!(Resources::from_proto(&wire), Ok((resources, None)));
+    }
+}

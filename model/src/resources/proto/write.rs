@@ -16,14 +16,38 @@ use crate::{
     },
 };
 
+/// How reservations look on the wire (Mesos: RES-05).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReservationForm {
+    /// One `role`, and a `reservation` if it was made while the agent ran: for frameworks without
+    /// RESERVATION_REFINEMENT. A stack of several has no such form and is left as it is.
+    Legacy,
+    /// The stack `reservations`.
+    #[default]
+    Stack,
+}
+
 impl Resources {
     /// The resources for the wire, in the `reservations` form; with the role they are allocated
     /// to, if they are.
     #[must_use]
     pub fn to_proto(&self, allocation: Option<&Role>) -> Vec<v1::Resource> {
+        self.to_proto_as(ReservationForm::Stack, allocation)
+    }
+
+    /// The same, in that form.
+    #[must_use]
+    pub fn to_proto_as(
+        &self,
+        form: ReservationForm,
+        allocation: Option<&Role>,
+    ) -> Vec<v1::Resource> {
         let mut wire = Vec::new();
         for (traits, amounts, count) in self.bundles() {
-            let template = template(traits, allocation);
+            let mut template = template(traits, allocation);
+            if form == ReservationForm::Legacy {
+                flatten(&mut template, &traits.reservations);
+            }
             for (name, value) in amounts.iter() {
                 let resource = fill(template.clone(), name, &value);
                 wire.extend((0..count).map(|_| resource.clone()));
@@ -85,6 +109,25 @@ fn template(traits: &Traits, allocation: Option<&Role>) -> v1::Resource {
         shared: traits.shared.then(Default::default),
         provider_id: traits.provider.as_ref().map(provider),
         ..Default::default()
+    }
+}
+
+/// Writes a reservation as it was written before there were stacks of them.
+#[allow(deprecated)] // Frameworks without RESERVATION_REFINEMENT know no other form.
+fn flatten(resource: &mut v1::Resource, stack: &[Reservation]) {
+    match stack {
+        [] => resource.role = Some("*".to_owned()),
+        [only] => {
+            resource.reservations.clear();
+            resource.role = Some(only.role.to_string());
+            let dynamic = || ReservationInfo {
+                principal: owned(&only.principal),
+                labels: labels(&only.labels),
+                ..ReservationInfo::default()
+            };
+            resource.reservation = (only.kind == ReservationKind::Dynamic).then(dynamic);
+        }
+        _ => {}
     }
 }
 

@@ -169,7 +169,7 @@ fn the_end_of_a_stream_that_failed_over_changes_nothing() {
     cluster.settle();
     let events = cluster.events(again.connection);
     let offers = events.iter().find_map(|event| match event {
-        FrameworkEvent::Offers(offers) => Some(offers.clone()),
+        FrameworkEvent::Offers { offers, .. } => Some(offers.clone()),
         _ => None,
     });
     let offer = offers.unwrap().remove(0);

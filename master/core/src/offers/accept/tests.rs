@@ -1,10 +1,9 @@
 //! Tests of the module that this one belongs to.
 
 use tepui_model::{OfferId, OfferOperation, OperationId, Reason, ResourceOperation, TaskState};
-use tepui_proto::v1;
 
 use crate::{
-    FrameworkEvent, Notice, OfferEnd,
+    FrameworkEvent, Notice, OfferEnd, OperationState,
     calls::Operation,
     testing::{
         Cluster, Scheduler, aware, names, of_roles, resources, seconds, short, task_info, unaware,
@@ -230,36 +229,42 @@ fn unreserve() -> OfferOperation {
 }
 
 #[test]
-fn an_operation_that_is_not_supported_is_an_error_when_it_has_a_name() {
+fn an_operation_that_is_refused_does_not_hinder_the_next() {
     let (mut cluster, scheduler, node) = Cluster::pair(aware());
     let offer = cluster.offer(&scheduler);
-    let reserve = unreserve();
     let group = OfferOperation::LaunchGroup {
         executor: None,
         tasks: vec![task_info("grouped", &node.id, "cpus:1")],
     };
+    let malformed = OfferOperation::Invalid {
+        reason: "Unknown offer operation".to_owned(),
+        tasks: Vec::new(),
+    };
     let launch = OfferOperation::Launch(vec![task_info("t", &node.id, "cpus:1")]);
     let operations = vec![
-        operation(reserve, Some("r")),
+        operation(unreserve(), Some("u")),
         operation(group, None),
+        operation(malformed, Some("m")),
         operation(launch, None),
     ];
     cluster.accept_with(&scheduler, &[&offer.id], operations);
     let events = cluster.events(scheduler.connection);
-    let FrameworkEvent::OperationUpdate(status) = &events[0] else {
+    let [
+        FrameworkEvent::OperationUpdate(refused),
+        FrameworkEvent::Update(grouped),
+        FrameworkEvent::OperationUpdate(malformed),
+    ] = &events[..]
+    else {
         panic!("{events:?}")
     };
-    assert_eq!(status.state(), v1::OperationState::OperationError);
+    assert_eq!(refused.state, OperationState::Error);
     assert_eq!(
-        status.message(),
-        "UNRESERVE is not supported by this master"
-    );
-    let FrameworkEvent::Update(status) = &events[1] else {
-        panic!("{events:?}")
-    };
-    assert_eq!(
-        short(status),
+        short(grouped),
         (TaskState::Error, Some(Reason::TaskGroupInvalid))
+    );
+    assert_eq!(
+        malformed.message.as_deref(),
+        Some("Unknown offer operation")
     );
     assert_eq!(
         cluster.state_of("t"),
@@ -296,14 +301,14 @@ fn a_launch_with_a_name_is_an_error_for_each_of_its_tasks() {
 fn an_operation_with_invalid_offers_is_an_error_when_it_has_a_name() {
     let (mut cluster, scheduler, _) = Cluster::pair(aware());
     cluster.events(scheduler.connection);
-    let reserve = unreserve();
-    cluster.accept_with(&scheduler, &[], vec![operation(reserve, Some("r"))]);
+    let operations = vec![operation(unreserve(), Some("r"))];
+    cluster.accept_with(&scheduler, &[], operations);
     let events = cluster.events(scheduler.connection);
     let FrameworkEvent::OperationUpdate(status) = &events[0] else {
         panic!("{events:?}")
     };
     assert_eq!(
-        status.message(),
-        "Operation attempted with invalid offers: No offers specified"
+        status.message.as_deref(),
+        Some("Operation attempted with invalid offers: No offers specified")
     );
 }

@@ -96,7 +96,7 @@ fn changes_within_the_window_make_one_event_of_offers() {
     assert_eq!(cluster.events(scheduler.connection).len(), 0);
     cluster.settle();
     let events = cluster.events(scheduler.connection);
-    let [FrameworkEvent::Offers(offers)] = &events[..] else {
+    let [FrameworkEvent::Offers { offers, .. }] = &events[..] else {
         panic!("{events:?}")
     };
     assert_eq!(offers.len(), 3);
@@ -114,7 +114,7 @@ fn a_framework_hears_of_thousands_of_offers_in_parts() {
         .events(scheduler.connection)
         .iter()
         .map(|event| match event {
-            FrameworkEvent::Offers(offers) => offers.len(),
+            FrameworkEvent::Offers { offers, .. } => offers.len(),
             _ => 0,
         })
         .collect();

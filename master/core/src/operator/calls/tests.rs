@@ -40,10 +40,7 @@ fn every_read_is_answered_under_its_own_name() {
 #[test]
 fn a_call_that_is_not_supported_is_named() {
     let mut cluster = Cluster::new();
-    for (kind, name) in [
-        (call::Type::ReserveResources, "RESERVE_RESOURCES"),
-        (call::Type::Subscribe, "SUBSCRIBE"),
-    ] {
+    for (kind, name) in [(call::Type::Subscribe, "SUBSCRIBE")] {
         let error = cluster.v1(call(kind)).unwrap_err();
         assert_eq!(error, OperatorError::Unsupported(name));
         let text = format!("the call {name} is not supported by this master");

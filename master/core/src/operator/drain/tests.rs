@@ -1,9 +1,8 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::{AgentId, TaskState};
+use tepui_model::{AgentCapabilities, AgentCapability, AgentId, TaskState};
 use tepui_proto::v1::{
     self,
-    agent_info::capability::Type as Capability,
     master::{Call, call, response::get_agents::Agent},
 };
 
@@ -49,7 +48,7 @@ fn drain_with(cluster: &mut Cluster, drain_agent: Grace) -> Result<(), OperatorE
 
 fn registration() -> Registration {
     Registration {
-        capabilities: vec![Capability::AgentDraining],
+        capabilities: AgentCapabilities::NONE.with(AgentCapability::AgentDraining),
         ..Registration::new(agent_info("one", "cpus:4;mem:1024"))
     }
 }
@@ -274,11 +273,12 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
             "{seconds} {nanos}"
         );
     }
-    let old = cluster.register("old", "cpus:1");
-    let refused = drain_with(&mut cluster, drain(&old.id, false)).unwrap_err();
+    cluster.try_register(Registration::new(agent_info("old", "cpus:1")));
+    let old = AgentId::new("m-S1").unwrap();
+    let refused = drain_with(&mut cluster, drain(&old, false)).unwrap_err();
     assert_eq!(refused.to_string(), "Agent is not capable of draining");
     cluster
         .registry
-        .remove(&(RecordKind::Agent, old.id.to_string()));
+        .remove(&(RecordKind::Agent, old.to_string()));
     assert_eq!(cluster.registry, before);
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use tepui_model::{AgentId, StatusUuid, TaskId};
+use tepui_model::{AgentCapability, AgentId, StatusUuid, TaskId};
 
 use super::*;
 use crate::testing::{agent_info, aware, task_info};
@@ -50,7 +50,7 @@ fn a_registration_is_taken_with_its_tasks_and_frameworks() {
     assert_eq!(taken.frameworks[0].id.as_ref().unwrap().as_str(), "f");
     assert_eq!(
         taken.capabilities,
-        [v1::agent_info::capability::Type::MultiRole]
+        AgentCapabilities::NONE.with(AgentCapability::MultiRole)
     );
     let event = AgentReport::Register(taken).into_event(ConnectionId(3));
     assert!(matches!(

@@ -218,7 +218,6 @@ fn what_mesos_takes_and_has_nothing_to_do_for_is_taken() {
         call::Type::Request,
         call::Type::Message,
         call::Type::Shutdown,
-        call::Type::AcknowledgeOperationStatus,
     ] {
         let call = SchedulerCall::try_from(typed(kind)).unwrap();
         assert!(matches!(call.action, Action::Ignored(_)), "{kind:?}");

@@ -7,6 +7,7 @@ use core::time::Duration;
 use tepui_model::{AgentId, FrameworkId, OfferId, TaskId, TaskState};
 
 use super::*;
+use crate::{OperationState, OperationStatus};
 
 fn kind(event: FrameworkEvent) -> (event::Type, Event) {
     let wire = Event::from(event);
@@ -44,12 +45,16 @@ fn every_event_has_its_type_and_its_body() {
     assert_eq!(error, event::Type::Error);
     assert_eq!(wire.error.unwrap().message, "e");
     assert_eq!(heartbeat_event().r#type(), event::Type::Heartbeat);
-    let operation = Box::new(v1::OperationStatus::default());
+    let operation = Box::new(OperationStatus::new(None, OperationState::Finished));
     let (operation, wire) = kind(FrameworkEvent::OperationUpdate(operation));
     assert_eq!(operation, event::Type::UpdateOperationStatus);
     assert!(wire.update_operation_status.is_some());
     assert_eq!(
-        kind(FrameworkEvent::Offers(Vec::new())).0,
+        kind(FrameworkEvent::Offers {
+            offers: Vec::new(),
+            form: tepui_model::ReservationForm::Stack
+        })
+        .0,
         event::Type::Offers
     );
 }
