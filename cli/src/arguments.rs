@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Service(commands::service::Service),
     /// Run batch jobs: map, shuffle, reduce
     Batch(commands::batch::Batch),
+    /// Try a described cluster and workload in virtual time, on the real allocator
+    Simulate(commands::simulate::Options),
     /// Print a completion script for a shell
     Completions {
         /// Which shell

@@ -20,6 +20,7 @@ pub(crate) mod reserve;
 pub(crate) mod roles;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod simulate;
 pub(crate) mod volume;
 pub(crate) mod weight;
 
@@ -62,6 +63,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Gone(options) => components::block_on(membership::gone(options)),
         Command::Service(service) => components::block_on(service::run(service)),
         Command::Batch(batch) => components::block_on(batch::run(batch)),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Completions { shell } => {
             let mut program = Program::command();
             clap_complete::generate(shell, &mut program, "tepui", &mut std::io::stdout());

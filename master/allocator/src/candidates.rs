@@ -91,6 +91,11 @@ impl Candidates {
         self.everyone || !self.changed.is_empty()
     }
 
+    /// How often they were taken.
+    pub(crate) const fn runs(&self) -> u64 {
+        self.runs
+    }
+
     /// When the next agent becomes a candidate by itself.
     pub(crate) fn next_wake(&self) -> Option<Time> {
         self.wakes.first().map(|(time, _)| *time)

@@ -116,6 +116,12 @@ impl Allocator {
         held
     }
 
+    /// How often it has run.
+    #[must_use]
+    pub const fn runs(&self) -> u64 {
+        self.candidates.runs()
+    }
+
     /// The number of refusals that are remembered, ended ones included.
     #[must_use]
     pub fn refusals(&self) -> usize {

@@ -172,6 +172,12 @@ impl Master {
             .min()
     }
 
+    /// How often resources were allocated, so that the time that it takes can be told apart.
+    #[must_use]
+    pub const fn allocation_runs(&self) -> u64 {
+        self.allocator.runs()
+    }
+
     fn recover(&mut self, recovered: Recovered) {
         let weights = self.config.weights.iter().cloned().chain(recovered.weights);
         self.weights = weights.collect();

@@ -18,6 +18,11 @@ impl Dice {
         self.0.random_bool(probability)
     }
 
+    /// A number from 0 up to but not including 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        self.0.random()
+    }
+
     /// A number from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         self.0.random_range(low..=high)

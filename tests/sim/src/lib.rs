@@ -6,6 +6,9 @@
 //! A run has three parts. While faults go on, frameworks try to get their work done. Then the
 //! faults stop, and all work must be done, and everyone must agree on what runs. At last the
 //! frameworks end what runs, and nothing may be left anywhere.
+//!
+//! Beside that, [`scenario`] runs the master alone, over a cluster and a workload that a file
+//! describes: not to find faults but to show who gets what, when, and at what cost.
 
 mod agent;
 mod batch;
@@ -17,7 +20,9 @@ mod framework;
 mod master;
 mod network;
 mod plan;
+pub mod report;
 mod rest;
+pub mod scenario;
 mod scene;
 mod trace;
 mod world;

@@ -1,0 +1,131 @@
+//! What frameworks ask the master for. A call is made when it arrives, so that a million tasks on
+//! their way take little memory.
+
+use core::{ops::Range, time::Duration};
+
+use tepui_master_core::{
+    Action, ConnectionId, Event, SchedulerCall,
+    calls::{Accept, Acknowledge, Decline, Kill, Operation, Subscribe},
+};
+use tepui_model::{AgentId, Filters, InvalidId, OfferId, OfferOperation, StatusUuid};
+
+use crate::scenario::{master::Kind, queue::Turn, tasks, world::World};
+
+/// How long a framework waits before it tries to subscribe again.
+pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// A call in short.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// To be subscribed.
+    Subscribe,
+    /// To launch these tasks.
+    Launch {
+        offer: OfferId,
+        agent: AgentId,
+        tasks: Range<u32>,
+        filters: Filters,
+    },
+    /// Not these.
+    Decline {
+        offers: Vec<OfferId>,
+        filters: Filters,
+    },
+    /// That an update was heard.
+    Acknowledge {
+        agent: AgentId,
+        task: u32,
+        uuid: StatusUuid,
+    },
+    /// That a task ends.
+    Kill(u32),
+    /// No offers.
+    Suppress,
+    /// Offers again.
+    Revive,
+}
+
+impl World<'_> {
+    pub(super) fn subscribe(&mut self, framework: u32) {
+        self.want(framework, Wanted::Subscribe);
+    }
+
+    pub(super) fn want(&mut self, framework: u32, wanted: Wanted) {
+        let due = self.now + self.latency();
+        let node = &mut self.frameworks[framework as usize];
+        if node.connection.is_none() {
+            return;
+        }
+        node.outbox.push_back((due, wanted));
+        if node.outbox.len() == 1 {
+            self.queue.plan(due, Turn::CallsArrive(framework));
+        }
+    }
+
+    /// The calls of a framework that have arrived at the master.
+    pub(in crate::scenario) fn calls_arrive(&mut self, framework: u32) {
+        loop {
+            let now = self.now;
+            let node = &mut self.frameworks[framework as usize];
+            let Some(connection) = node.connection else {
+                return;
+            };
+            match node.outbox.front() {
+                Some((due, _)) if *due <= now => {}
+                Some((due, _)) => {
+                    return self.queue.plan(*due, Turn::CallsArrive(framework));
+                }
+                None => return,
+            }
+            let Some((_, wanted)) = node.outbox.pop_front() else {
+                return;
+            };
+            if let Some(action) = self.action(framework, wanted) {
+                let event = Event::Call {
+                    connection: ConnectionId(connection),
+                    call: SchedulerCall::from(action),
+                };
+                self.apply(Kind::Calls, event);
+            }
+        }
+    }
+
+    fn action(&self, framework: u32, wanted: Wanted) -> Option<Action> {
+        Some(match wanted {
+            Wanted::Subscribe => {
+                let info = self.frameworks[framework as usize].info.clone()?;
+                Action::Subscribe(Box::new(Subscribe::new(info)))
+            }
+            Wanted::Launch {
+                offer,
+                agent,
+                tasks,
+                filters,
+            } => {
+                let tasks = tasks.map(|task| self.task_info(task, &agent));
+                let tasks = tasks.collect::<Result<_, InvalidId>>().ok()?;
+                Action::Accept(Accept {
+                    offers: vec![offer],
+                    operations: vec![Operation {
+                        id: None,
+                        kind: OfferOperation::Launch(tasks),
+                    }],
+                    filters,
+                })
+            }
+            Wanted::Decline { offers, filters } => Action::Decline(Decline { offers, filters }),
+            Wanted::Acknowledge { agent, task, uuid } => Action::Acknowledge(Acknowledge {
+                agent_id: agent,
+                task_id: tasks::id(task).ok()?,
+                uuid,
+            }),
+            Wanted::Kill(task) => Action::Kill(Kill {
+                task_id: tasks::id(task).ok()?,
+                agent_id: None,
+                grace: None,
+            }),
+            Wanted::Suppress => Action::Suppress(Vec::new()),
+            Wanted::Revive => Action::Revive(Vec::new()),
+        })
+    }
+}
