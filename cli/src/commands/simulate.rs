@@ -11,6 +11,7 @@ use std::{
 };
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use tepui_edge::span;
 use tepui_sim::{
     report,
     scenario::{Progress, Scenario, simulate},
@@ -90,8 +91,8 @@ impl Reporter {
         let part = progress.at.div_duration_f64(progress.duration);
         let message = format!(
             "{} of {}: {} agents, {} tasks run, {} wait, {} finished",
-            humantime::format_duration(whole(progress.at)),
-            humantime::format_duration(progress.duration),
+            span::format(whole(progress.at)),
+            span::format(progress.duration),
             HumanCount(progress.agents),
             HumanCount(progress.running),
             HumanCount(progress.pending),

@@ -57,6 +57,30 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tepui-hello", &["tepui-sdk"]),
     ("tepui-service", &["tepui-sdk"]),
     ("tepui-batch", &["tepui-sdk"]),
+    // A library as well as a test: `tepui simulate` runs its scenarios. It knows no edge.
+    (
+        "tepui-sim",
+        &[
+            "tepui-agent-core",
+            "tepui-master-core",
+            "tepui-model",
+            "tepui-proto",
+        ],
+    ),
+    // The binary puts everything together, and speaks to clusters as anybody does: by the SDK.
+    (
+        "tepui",
+        &[
+            "tepui-agent",
+            "tepui-batch",
+            "tepui-containers",
+            "tepui-edge",
+            "tepui-master",
+            "tepui-sdk",
+            "tepui-service",
+            "tepui-sim",
+        ],
+    ),
 ];
 
 /// Crates that decide and do not act, and so may not reach, even through others, for these.

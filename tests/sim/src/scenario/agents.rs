@@ -4,10 +4,11 @@
 //! again, as real agents do. What they do not have is disks, containers and executors.
 
 use core::time::Duration;
-use std::sync::Arc;
 
 use tepui_master_core::{AgentCommand, ConnectionId, Event, KnownTask, Registration};
-use tepui_model::{AgentId, AgentInfo, FrameworkInfo, Resources, TaskInfo, TaskStatus, Time};
+use tepui_model::{
+    AgentId, AgentInfo, FrameworkInfo, InvalidAgent, Resources, TaskInfo, TaskStatus, Time,
+};
 use tepui_proto::v1;
 
 use super::{
@@ -57,27 +58,20 @@ impl AgentNode {
     }
 
     /// What it says of itself.
-    fn info(&self, agent: u32, class: &AgentClass) -> AgentInfo {
+    fn info(&self, agent: u32, class: &AgentClass) -> Result<AgentInfo, InvalidAgent> {
         let places = [("rack", self.rack(class)), ("zone", self.zone(class))];
         let places = places
             .into_iter()
             .filter_map(|(name, place)| Some(attribute(name, place?)));
         let mut attributes = class.attributes.to_proto();
         attributes.extend(places);
-        let wire = v1::AgentInfo {
+        AgentInfo::try_from(v1::AgentInfo {
+            id: self.id.as_ref().map(Into::into),
             hostname: format!("agent-{agent}"),
             resources: class.resources.to_proto(None),
-            attributes: attributes.clone(),
+            attributes,
             ..v1::AgentInfo::default()
-        };
-        AgentInfo {
-            id: self.id.clone(),
-            hostname: wire.hostname.clone(),
-            port: 5051,
-            resources: class.resources.clone(),
-            attributes: attributes.as_slice().try_into().unwrap_or_default(),
-            wire: Arc::new(wire),
-        }
+        })
     }
 }
 
@@ -132,7 +126,10 @@ impl World<'_> {
         }
         let connection = self.connect(Peer::Agent(agent));
         self.agents[agent as usize].connection = Some(connection);
-        let registration = Box::new(self.registration(agent));
+        let registration = match self.registration(agent) {
+            Ok(registration) => Box::new(registration),
+            Err(problem) => return self.refused(problem.to_string()),
+        };
         let connection = ConnectionId(connection);
         self.apply(
             Kind::Others,
@@ -143,9 +140,11 @@ impl World<'_> {
         );
     }
 
-    fn registration(&self, agent: u32) -> Registration {
+    fn registration(&self, agent: u32) -> Result<Registration, InvalidAgent> {
         let node = &self.agents[agent as usize];
-        let mut registration = Registration::new(node.info(agent, self.class_of(agent)));
+        let mut registration = Registration::new(node.info(agent, self.class_of(agent))?);
+        let drains = v1::agent_info::capability::Type::AgentDraining;
+        registration.capabilities.push(drains);
         for number in &node.tasks {
             let Some(known) = self.known_task(*number) else {
                 continue;
@@ -162,7 +161,7 @@ impl World<'_> {
             }
             registration.tasks.push(known);
         }
-        registration
+        Ok(registration)
     }
 
     /// A task as its agent knows it.
@@ -224,6 +223,11 @@ impl World<'_> {
                     if self.frameworks[framework].id.as_ref() == Some(&framework_id) {
                         self.end_task(task, Phase::Killed);
                     }
+                }
+            }
+            AgentCommand::Drain { .. } => {
+                for task in self.agents[agent as usize].tasks.clone() {
+                    self.end_task(task, Phase::Killed);
                 }
             }
         }

@@ -80,9 +80,11 @@ impl From<BoundText> for Bound {
 
 impl Bound {
     fn scaled(self, scale: f64) -> Self {
+        // A job of one task has one at any scale.
+        let of = |bound: f64| (bound * scale).round().max(bound.min(1.0));
         Self {
-            min: (self.min * scale).round(),
-            max: (self.max * scale).round(),
+            min: of(self.min),
+            max: of(self.max),
         }
     }
 }
@@ -136,7 +138,9 @@ fn judge(figure: impl Into<String>, bound: Option<Bound>, found: f64) -> Option<
 
 fn judge_wait(figure: impl Into<String>, most: Option<Span>, group: &Group) -> Option<Verdict> {
     let Span(most) = most?;
-    let found = group.waits.map(|waits| Duration::from_secs_f64(waits.p99));
+    // Down to a millisecond, which is what people read.
+    let found = group.waits.map(|waits| (waits.p99 * 1e3).ceil() as u64);
+    let found = found.map(Duration::from_millis);
     Some(Verdict {
         figure: figure.into(),
         expected: format!("at most {}", humantime::format_duration(most)),

@@ -255,6 +255,19 @@ pub struct Deed {
     pub at: Duration,
     /// A role gets another weight.
     pub weight: Option<NewWeight>,
+    /// A rack is emptied, and used again later.
+    pub drain: Option<Drain>,
+}
+
+/// A rack is emptied, and used again later.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// Which rack, by the value of its attribute, such as `r3`.
+    pub rack: String,
+    /// How long until its agents are used again.
+    #[serde(rename = "for", deserialize_with = "text::span")]
+    pub lasts: Duration,
 }
 
 /// Another weight for a role.

@@ -120,10 +120,11 @@ impl<'a> World<'a> {
             broken: None,
             effects: Effects::new(),
         };
+        // The master is there before anybody looks for it.
+        world.queue.plan(START, Turn::MasterStarts);
         world.place_agents();
         world.place_frameworks();
         world.plan_mishaps();
-        world.queue.plan(START, Turn::MasterStarts);
         world
             .queue
             .plan(START + scenario.sample_interval(), Turn::Sample);
@@ -182,6 +183,7 @@ impl<'a> World<'a> {
             Turn::Submit(framework) => self.submit(framework),
             Turn::Fault(number) => self.fault(number),
             Turn::Event(number) => self.event(number),
+            Turn::EventEnds(number) => self.event_ends(number),
             Turn::Sample => {}
         }
     }
@@ -253,14 +255,17 @@ impl<'a> World<'a> {
             Effect::Publish(notice) => self.measures.hear(&notice),
             Effect::Reply { result, .. } => {
                 if let Err(error) = result {
-                    self.broken = Some(Broken::Refused {
-                        at: self.elapsed(),
-                        answer: error.to_string(),
-                    });
+                    self.refused(error.to_string());
                 }
             }
             Effect::Warn(_) => {}
         }
+    }
+
+    /// The run ends: somebody does not get what the scenario wants for him.
+    pub(super) fn refused(&mut self, answer: String) {
+        let at = self.elapsed();
+        self.broken = Some(Broken::Refused { at, answer });
     }
 
     fn peer(&self, connection: ConnectionId) -> Option<Peer> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tepui_model::{Capability, Resources, Role, Value};
 
-use super::{Behaviour, Deed, Fault, FaultKind, FrameworkGroup, Scenario, expand};
+use super::{AgentClass, Behaviour, Deed, Fault, FaultKind, FrameworkGroup, Scenario, expand};
 use crate::scenario::limits::{
     MAX_AGENTS, MAX_DURATION, MAX_FRAMEWORKS, MAX_SAMPLES, MAX_SCALE, MAX_TASKS,
 };
@@ -93,14 +93,27 @@ impl Scenario {
     }
 
     fn check_deed(&self, deed: &Deed) -> Result<(), String> {
-        let Some(weight) = &deed.weight else {
-            return Err("it says what happens: weight".to_owned());
-        };
-        Role::new(&weight.role).map_err(|error| error.to_string())?;
-        if !weight.weight.is_positive() {
-            return Err("a weight is positive".to_owned());
+        match (&deed.weight, &deed.drain) {
+            (Some(weight), None) => {
+                Role::new(&weight.role).map_err(|error| error.to_string())?;
+                let is_positive = weight.weight.is_positive();
+                is_positive
+                    .then_some(())
+                    .ok_or_else(|| "a weight is positive".to_owned())
+            }
+            (None, Some(drain)) => {
+                let rack = drain
+                    .rack
+                    .strip_prefix('r')
+                    .and_then(|rack| rack.parse().ok());
+                let has_rack = |class: &AgentClass| class.racks > rack;
+                let exists = rack.is_some() && self.agents.iter().any(has_rack);
+                exists
+                    .then_some(())
+                    .ok_or_else(|| format!("no agents are in rack {}", drain.rack))
+            }
+            _ => Err("it says one thing that happens: weight, or drain".to_owned()),
         }
-        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::scenario::{
     file::Behaviour,
     queue::Turn,
     tasks::{self, Belief, Task},
-    world::{Broken, World},
+    world::World,
 };
 
 /// What "for ever" is for a filter.
@@ -176,10 +176,7 @@ impl World<'_> {
                 self.measures.groups[group].finished += 1;
             }
             (TaskState::Error, _) => {
-                self.broken = Some(Broken::Refused {
-                    at: self.elapsed(),
-                    answer: status.message.clone().unwrap_or_default(),
-                });
+                self.refused(status.message.clone().unwrap_or_default());
             }
             (TaskState::Staging | TaskState::Starting | TaskState::Killing, _) => {}
             (_, Belief::Launched | Belief::Running) if status.state != TaskState::Running => {
