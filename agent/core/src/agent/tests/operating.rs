@@ -247,7 +247,7 @@ fn a_volume_is_made_mounted_and_kept_from_those_who_would_destroy_it() {
     let mut node = node();
     node.operate(1, &reserve(), false);
     node.operate(2, &create(), false);
-    let folder = "/work/volumes/roles/a/v";
+    let folder = "/var/lib/tepui/agent/volumes/roles/a/v";
     assert_eq!(node.volumes, [format!("make {folder}")]);
     for (name, mode) in [("rw", VolumeMode::ReadWrite), ("ro", VolumeMode::ReadOnly)] {
         node.run_for(framework("f"), user_of_volume(name, mode));
@@ -285,7 +285,7 @@ fn data_that_was_to_go_goes_whenever_the_agent_dies() {
     node.operate(1, &reserve(), false);
     node.operate(2, &create(), false);
     node.operate(3, &destroy(), false);
-    let folder = "/work/volumes/roles/a/v";
+    let folder = "/var/lib/tepui/agent/volumes/roles/a/v";
     node.volumes.clear();
     node.come_back();
     assert_eq!(node.volumes, [format!("remove {folder}")], "begun again");
