@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use tepui_master_core::{AgentCommand, ConnectionId, Event, KnownTask, Registration};
 use tepui_model::{
-    AgentId, AgentInfo, FrameworkInfo, InvalidAgent, Resources, TaskInfo, TaskStatus, Time,
+    AgentCapability, AgentId, AgentInfo, FrameworkInfo, InvalidAgent, Resources, TaskInfo,
+    TaskStatus, Time,
 };
 use tepui_proto::v1;
 
@@ -143,8 +144,10 @@ impl World<'_> {
     fn registration(&self, agent: u32) -> Result<Registration, InvalidAgent> {
         let node = &self.agents[agent as usize];
         let mut registration = Registration::new(node.info(agent, self.class_of(agent))?);
-        let drains = v1::agent_info::capability::Type::AgentDraining;
-        registration.capabilities.push(drains);
+        let drains = registration
+            .capabilities
+            .with(AgentCapability::AgentDraining);
+        registration.capabilities = drains;
         for number in &node.tasks {
             let Some(known) = self.known_task(*number) else {
                 continue;
@@ -207,6 +210,8 @@ impl World<'_> {
                     self.after(latency, Turn::TaskArrives { task, agent });
                 }
             }
+            // No framework of a scenario changes the nature of resources.
+            AgentCommand::ApplyOperation { .. } | AgentCommand::AcknowledgeOperation { .. } => {}
             AgentCommand::KillTask { task_id, .. } => {
                 if let Some(task) = tasks::number(task_id.as_str()) {
                     self.end_task(task, Phase::Killed);

@@ -64,7 +64,7 @@ impl World<'_> {
                 node.info = info.map(|info| info.with_id(framework_id.clone()));
                 node.id = Some(framework_id);
             }
-            FrameworkEvent::Offers(offers) => self.answer_offers(framework, &offers),
+            FrameworkEvent::Offers { offers, .. } => self.answer_offers(framework, &offers),
             FrameworkEvent::Update(status) => self.hear_of_task(framework, &status),
             _ => {}
         }
