@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Roles(Read),
     /// List outstanding offers
     Offers(commands::offers::Options),
+    /// Say why a framework, a role or a task waits, or why an agent is not offered
+    Explain(commands::explain::Options),
     /// Follow what happens in the cluster, until Ctrl-C
     Events(Read),
     /// Print what a task wrote

@@ -84,6 +84,33 @@ pub(crate) async fn framework_names(
     Ok(all.filter_map(|it| name(it.framework_info)).collect())
 }
 
+/// The framework of that id or name; one that is over only if there is no other.
+pub(crate) async fn find_framework(
+    operator: &Operator,
+    wanted: &str,
+) -> Result<v1::FrameworkId, Failure> {
+    let found = operator.frameworks().await?.frameworks.into_iter();
+    let named = |info: &v1::FrameworkInfo| {
+        let id = info.id.as_ref().map_or("", |id| &id.value);
+        info.name == wanted || id == wanted || id.ends_with(&format!("-{wanted}"))
+    };
+    let mut ids: Vec<_> = found
+        .map(|it| it.framework_info)
+        .filter(named)
+        .filter_map(|info| info.id)
+        .collect();
+    match (ids.pop(), ids.pop()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(Failure::Failed(format!(
+            "there is no framework '{wanted}'; see `tepui frameworks`"
+        ))),
+        (Some(one), Some(other)) => Err(Failure::Failed(format!(
+            "more than one framework is called '{wanted}': {} and {}; name one by its id",
+            other.value, one.value
+        ))),
+    }
+}
+
 /// The ids of a task, checked.
 pub(crate) fn ids_of(task: &v1::Task) -> Result<(FrameworkId, TaskId), Failure> {
     let framework = FrameworkId::new(&task.framework_id.value).map_err(Failure::failed)?;

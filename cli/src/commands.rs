@@ -6,6 +6,7 @@ pub(crate) mod components;
 pub(crate) mod dev;
 pub(crate) mod drain;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod file;
 pub(crate) mod frameworks;
 pub(crate) mod kill;
@@ -47,6 +48,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Frameworks(read) => components::block_on(frameworks::run(read)),
         Command::Roles(read) => components::block_on(roles::run(read)),
         Command::Offers(options) => components::block_on(offers::run(options)),
+        Command::Explain(options) => components::block_on(explain::run(options)),
         Command::Events(read) => components::block_on(events::run(read)),
         Command::Logs(options) => components::block_on(logs::run(options)),
         Command::Kill(options) => components::block_on(kill::run(options)),

@@ -181,6 +181,20 @@ impl Operator {
         answer.map(drop).map_err(|status| self.refusal(status))
     }
 
+    /// Why a framework, a role or a task waits, or why an agent is not offered.
+    ///
+    /// # Errors
+    /// As the master answers: there may be no such subject.
+    pub async fn explain(
+        &self,
+        request: services::ExplainRequest,
+    ) -> Result<services::Explanation, Error> {
+        let answer = self.client.clone().explain(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refusal(status))
+    }
+
     /// Every outstanding offer, then every change.
     ///
     /// # Errors

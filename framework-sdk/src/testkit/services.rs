@@ -4,8 +4,9 @@ use tepui_master_core::{OperatorCall, OperatorError, OperatorReply, SchedulerCal
 use tepui_model::{FrameworkId, TaskId};
 use tepui_proto::{
     services::{
-        KillTaskRequest, KillTaskResponse, OfferChange, WatchEventsRequest, WatchOffersRequest,
-        operator_server::Operator, scheduler_server::Scheduler,
+        ExplainRequest, Explanation, KillTaskRequest, KillTaskResponse, OfferChange,
+        WatchEventsRequest, WatchOffersRequest, operator_server::Operator,
+        scheduler_server::Scheduler,
     },
     v1::{master, scheduler},
 };
@@ -113,9 +114,18 @@ impl Operator for Services {
         let call = OperatorCall::V1(Box::new(request.into_inner()));
         match self.ask(call).await? {
             OperatorReply::V1(response) => Ok(Response::new(*response)),
-            OperatorReply::Done | OperatorReply::Offers(_) => {
-                Ok(Response::new(master::Response::default()))
-            }
+            _ => Ok(Response::new(master::Response::default())),
+        }
+    }
+
+    async fn explain(
+        &self,
+        request: Request<ExplainRequest>,
+    ) -> Result<Response<Explanation>, Status> {
+        let call = OperatorCall::Explain(Box::new(request.into_inner()));
+        match self.ask(call).await? {
+            OperatorReply::Explanation(explanation) => Ok(Response::new(*explanation)),
+            _ => Err(Status::internal("the core answered something else")),
         }
     }
 

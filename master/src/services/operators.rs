@@ -6,8 +6,8 @@ use tepui_master_core::{OperatorCall, OperatorReply};
 use tepui_model::{FrameworkId, TaskId};
 use tepui_proto::{
     services::{
-        KillTaskRequest, KillTaskResponse, OfferChange, WatchEventsRequest, WatchOffersRequest,
-        operator_server::Operator,
+        ExplainRequest, Explanation, KillTaskRequest, KillTaskResponse, OfferChange,
+        WatchEventsRequest, WatchOffersRequest, operator_server::Operator,
     },
     v1::{
         self,
@@ -41,7 +41,7 @@ impl Operator for Service {
         }
         match self.front.ask(OperatorCall::V1(Box::new(call))).await? {
             OperatorReply::V1(answer) => Ok(Response::new(*answer)),
-            OperatorReply::Done | OperatorReply::Offers(_) => Ok(Response::new(Answer::default())),
+            _ => Ok(Response::new(Answer::default())),
         }
     }
 
@@ -74,6 +74,17 @@ impl Operator for Service {
         Ok(Response::new(
             outgoing.with_heartbeat(limits::HEARTBEAT, heartbeat),
         ))
+    }
+
+    async fn explain(
+        &self,
+        request: Request<ExplainRequest>,
+    ) -> Result<Response<Explanation>, Status> {
+        let call = OperatorCall::Explain(Box::new(request.into_inner()));
+        match self.front.ask(call).await? {
+            OperatorReply::Explanation(explanation) => Ok(Response::new(*explanation)),
+            _ => Err(Status::internal("the core answered something else")),
+        }
     }
 
     async fn kill_task(

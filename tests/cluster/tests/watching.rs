@@ -147,3 +147,31 @@ fn services_are_listed_by_reflection() {
         assert!(names.contains(&expected), "{names:?}");
     }
 }
+
+#[test]
+fn a_framework_that_waits_hears_why() {
+    let cluster = Cluster::start(1);
+    let mut greedy = cluster.spawn(&["run", "--name", "greedy", "--", "sleep", "1000"]);
+    let tasks = cluster.await_running(1);
+    let agent = tasks[0]["agent_id"]["value"].as_str().unwrap();
+    let found = cluster.json(&["explain", "agent", agent]);
+    assert_eq!(
+        found["contenders"].as_array().map(Vec::len),
+        Some(1),
+        "{found}"
+    );
+    let role = cluster.tepui(&["explain", "role", "*"]).ok();
+    assert!(role.contains("SHARE"), "{role}");
+    let task = tasks[0]["task_id"]["value"].as_str().unwrap();
+    let told = cluster.tepui(&["explain", "task", task]).ok();
+    assert!(told.contains("TASK_RUNNING"), "{told}");
+    let unknown = cluster.tepui(&["explain", "framework", "nobody"]);
+    assert_eq!(unknown.code, Some(1), "{}", unknown.error);
+    assert!(
+        unknown.error.contains("tepui frameworks"),
+        "{}",
+        unknown.error
+    );
+    greedy.kill().unwrap();
+    greedy.wait().unwrap();
+}

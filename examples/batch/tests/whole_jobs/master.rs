@@ -9,7 +9,8 @@ use std::{
 
 use tepui_sdk::{
     services::{
-        KillTaskRequest, KillTaskResponse, OfferChange, WatchEventsRequest, WatchOffersRequest,
+        ExplainRequest, Explanation, KillTaskRequest, KillTaskResponse, OfferChange,
+        WatchEventsRequest, WatchOffersRequest,
         operator_server::{Operator, OperatorServer},
         scheduler_server::{Scheduler, SchedulerServer},
     },
@@ -443,6 +444,13 @@ impl Operator for Master {
             ..Default::default()
         };
         Ok(Response::new(response))
+    }
+
+    async fn explain(
+        &self,
+        _request: Request<ExplainRequest>,
+    ) -> Result<Response<Explanation>, Status> {
+        Err(Status::unimplemented("nobody here asks why"))
     }
 
     async fn kill_task(

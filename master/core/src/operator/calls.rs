@@ -47,6 +47,7 @@ impl Master {
             OperatorCall::Offers { framework_id } => {
                 Ok(OperatorReply::Offers(self.offers_to(framework_id.as_ref())))
             }
+            OperatorCall::Explain(request) => self.explain(&request),
         };
         effects.push(Effect::Reply { request, result });
     }

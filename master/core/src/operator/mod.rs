@@ -3,6 +3,7 @@
 mod agents;
 mod calls;
 mod drain;
+mod explain;
 mod maintenance;
 mod quota;
 mod resources;
@@ -12,7 +13,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use tepui_model::{FrameworkId, Offer, TaskId};
-use tepui_proto::v1;
+use tepui_proto::{services, v1};
 
 /// One call of an operator.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub enum OperatorCall {
         /// Only offers to this framework.
         framework_id: Option<FrameworkId>,
     },
+    /// Why somebody waits.
+    Explain(Box<services::ExplainRequest>),
 }
 
 /// The answer to an [`OperatorCall`].
@@ -45,6 +48,8 @@ pub enum OperatorReply {
     Done,
     /// The outstanding offers.
     Offers(Vec<Arc<Offer>>),
+    /// Why somebody waits.
+    Explanation(Box<services::Explanation>),
 }
 
 /// Why an operator's call cannot be done.

@@ -1,0 +1,224 @@
+//! Explain: what the allocator says of who waits, with names in place of keys.
+
+use std::collections::BTreeSet;
+
+use tepui_allocator::explain::{Count, Explanation, Idle, Query, Reason, Waiting};
+use tepui_model::{AgentId, FrameworkId, FrameworkKey, Resources, Role, Scalars, TaskId, Time};
+use tepui_proto::{
+    services::{self, ExplainRequest, explain_request::Subject},
+    v1,
+};
+
+use super::{OperatorError, OperatorReply};
+use crate::{Master, frameworks::Framework};
+
+impl Master {
+    pub(super) fn explain(&self, request: &ExplainRequest) -> Result<OperatorReply, OperatorError> {
+        let query = match &request.subject {
+            Some(Subject::FrameworkId(id)) => self.query_framework(&id.value)?,
+            Some(Subject::Role(name)) => self.query_role(name)?,
+            Some(Subject::AgentId(id)) => self.query_agent(&id.value)?,
+            Some(Subject::TaskId(id)) => return self.explain_task(&id.value),
+            None => return Err(OperatorError::Invalid("subject must be set".to_owned())),
+        };
+        let explanation = self.told(&self.allocator.explain(&query, self.now));
+        Ok(OperatorReply::Explanation(Box::new(explanation)))
+    }
+
+    fn query_framework(&self, id: &str) -> Result<Query, OperatorError> {
+        let unknown = || OperatorError::NotFound(format!("No framework found with ID {id}"));
+        let key = self.frameworks.by_id.get(id).copied().ok_or_else(unknown)?;
+        Ok(Query::Framework(key))
+    }
+
+    fn query_role(&self, name: &str) -> Result<Query, OperatorError> {
+        let role = Role::new(name).map_err(|error| OperatorError::Invalid(error.to_string()))?;
+        let inside = |name: &Role| *name == role || name.is_below(&role);
+        let shares = self.allocator.role_shares();
+        if shares.iter().any(|share| inside(&share.role)) {
+            return Ok(Query::Role(role));
+        }
+        let problem = format!("nothing is known of the role '{role}'");
+        Err(OperatorError::NotFound(problem))
+    }
+
+    fn query_agent(&self, id: &str) -> Result<Query, OperatorError> {
+        let unknown = || OperatorError::NotFound(format!("No agent found with ID {id}"));
+        let id = AgentId::new(id).map_err(|_| unknown())?;
+        let key = self.agents.by_id.get(&id).copied().ok_or_else(unknown)?;
+        Ok(Query::Agent(key))
+    }
+
+    /// Where a task is and how it is. Why one was never launched only its framework knows.
+    fn explain_task(&self, id: &str) -> Result<OperatorReply, OperatorError> {
+        let unknown = || {
+            OperatorError::NotFound(format!(
+                "no framework has launched a task {id}; to see why its framework waits for \
+                 offers, explain the framework"
+            ))
+        };
+        let id = TaskId::new(id).map_err(|_| unknown())?;
+        let owners = self.frameworks.iter();
+        let mut known = owners.filter_map(|owner| self.words_on_task(owner, &id));
+        let explanation = services::Explanation {
+            summary: known.next().ok_or_else(unknown)?,
+            ..Default::default()
+        };
+        Ok(OperatorReply::Explanation(Box::new(explanation)))
+    }
+
+    /// What is known of a framework's task; nothing if it has no such task.
+    fn words_on_task(&self, owner: &Framework, id: &TaskId) -> Option<String> {
+        let unreachable = owner.unreachable.get(id);
+        let task = owner.tasks.get(id).or(unreachable.map(|lost| &lost.task))?;
+        let agent = self.agents.find(task.agent_id());
+        let host = agent.map_or("an agent that is away", |agent| &agent.info.hostname);
+        let (name, role, state) = (&owner.info.name, &task.role, task.state);
+        let mut text = format!("the task of {name} in role {role} is {state} on {host}");
+        let last = task.statuses.last();
+        let message = last.and_then(|last| last.message.as_deref());
+        if let Some(message) = message.filter(|message| !message.is_empty()) {
+            text.push_str(": ");
+            text.push_str(message);
+        }
+        Some(text)
+    }
+
+    fn told(&self, explanation: &Explanation) -> services::Explanation {
+        let waiting = &explanation.waiting;
+        let roles: BTreeSet<&Role> = waiting.iter().map(|it| &it.role).collect();
+        let findings = waiting.iter().flat_map(|waiting| {
+            let counts = waiting.reasons.iter();
+            counts.map(|count| self.finding(waiting, count))
+        });
+        services::Explanation {
+            summary: summary(explanation),
+            findings: findings.collect(),
+            contenders: waiting.iter().map(|it| self.contender(it)).collect(),
+            roles: self.standings(&roles),
+            left_out: explanation.left_out as u64,
+        }
+    }
+
+    fn finding(&self, waiting: &Waiting, count: &Count) -> services::Finding {
+        let agent = self.agents.get(count.agent).map(|agent| &agent.id);
+        services::Finding {
+            framework_id: self.framework_id(waiting.framework).map(Into::into),
+            role: waiting.role.to_string(),
+            agents: count.agents as u64,
+            text: words(&count.reason, self.now),
+            agent_id: agent.map(Into::into),
+        }
+    }
+
+    fn contender(&self, waiting: &Waiting) -> services::Contender {
+        let name = |key: &FrameworkKey| {
+            let framework = self.frameworks.get(*key);
+            framework.map_or_else(String::new, |it| it.info.name.clone())
+        };
+        let idle = match waiting.idle {
+            None => "",
+            Some(Idle::NotSubscribed) => "left the role",
+            Some(Idle::Disconnected) => "disconnected",
+            Some(Idle::Suppressed) => "suppressed",
+        };
+        services::Contender {
+            framework_id: self.framework_id(waiting.framework).map(Into::into),
+            name: name(&waiting.framework),
+            role: waiting.role.to_string(),
+            idle: idle.to_owned(),
+            ahead: waiting.ahead_count as u64,
+            ahead_names: waiting.ahead.iter().map(|(key, _)| name(key)).collect(),
+            examined: waiting.looked_at as u64,
+            agents: waiting.agents as u64,
+        }
+    }
+
+    fn standings(&self, roles: &BTreeSet<&Role>) -> Vec<services::RoleStanding> {
+        let shares = self.allocator.role_shares().into_iter();
+        let named = shares.filter(|share| roles.contains(&share.role));
+        let standing = |share: tepui_allocator::RoleShare| {
+            let quota = self
+                .allocator
+                .quotas()
+                .find(|(role, _)| **role == share.role);
+            let (guarantees, limits) = quota.map_or_else(Default::default, |(_, quota)| {
+                let limits = quota.limits.iter();
+                let limits = limits.map(|(kind, limit)| scalar(kind.name(), limit.as_f64()));
+                (resources(&quota.guarantees), limits.collect())
+            });
+            services::RoleStanding {
+                role: share.role.to_string(),
+                weight: share.weight.as_f64(),
+                share: share.share,
+                guarantees,
+                limits,
+                consumed: resources(&self.allocator.consumption(&share.role)),
+            }
+        };
+        named.map(standing).collect()
+    }
+
+    fn framework_id(&self, key: FrameworkKey) -> Option<&FrameworkId> {
+        self.frameworks.get(key).map(|framework| &framework.id)
+    }
+}
+
+/// A reason as people read it: with spans in place of times.
+fn words(reason: &Reason, now: Time) -> String {
+    match reason {
+        Reason::Filtered { until, refused } if *until == Time::MAX => {
+            format!("refused '{refused}' for good")
+        }
+        Reason::Filtered { until, refused } => {
+            let left = until.since(now).as_secs_f64();
+            format!("refused '{refused}' for another {left:.1} s")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The whole in a sentence.
+fn summary(explanation: &Explanation) -> String {
+    let waiting = &explanation.waiting;
+    if waiting.is_empty() {
+        return "no framework competes here".to_owned();
+    }
+    let counts = || waiting.iter().flat_map(|waiting| &waiting.reasons);
+    let free = counts().filter(|count| count.reason == Reason::NobodyElse);
+    let free: usize = free.map(|count| count.agents).sum();
+    if free > 0 {
+        return format!("nothing is in the way in {free} cases: the next offers are theirs");
+    }
+    match counts().max_by_key(|count| count.agents) {
+        Some(count) => {
+            let agents = count.agents;
+            let text = words(&count.reason, Time::ZERO);
+            match count.reason {
+                Reason::Filtered { .. } => format!("mostly, on {agents} agents: it was refused"),
+                _ => format!("mostly, on {agents} agents: {text}"),
+            }
+        }
+        None if waiting.iter().all(|waiting| waiting.idle.is_some()) => {
+            "nobody here takes offers at present".to_owned()
+        }
+        None => "there are no agents".to_owned(),
+    }
+}
+
+fn resources(scalars: &Scalars) -> Vec<v1::Resource> {
+    Resources::from(scalars.clone()).to_proto(None)
+}
+
+/// A limit may be zero, which resources cannot be.
+fn scalar(name: &str, value: f64) -> v1::Resource {
+    v1::Resource {
+        name: name.to_owned(),
+        r#type: v1::value::Type::Scalar.into(),
+        scalar: Some(v1::value::Scalar { value }),
+        ..v1::Resource::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;
