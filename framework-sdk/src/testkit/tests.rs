@@ -236,8 +236,12 @@ async fn a_framework_makes_a_volume_and_hears_what_became_of_it() {
         operation_id: name("reserve"),
         agent_id: done.agent_id,
     };
-    // Acknowledged by now, and so forgotten.
+    // What is said while an event is handled goes out before its acknowledgement.
+    driver.reconcile_operations(vec![known.clone()]).await;
+    let still = operation(&mut events).await;
+    assert_eq!(still.state, v1::OperationState::OperationFinished);
+    assert_eq!(still.uuid, None);
     driver.reconcile_operations(vec![known]).await;
-    let unknown = operation(&mut events).await;
-    assert_eq!(unknown.state, v1::OperationState::OperationUnknown);
+    let forgotten = operation(&mut events).await;
+    assert_eq!(forgotten.state, v1::OperationState::OperationUnknown);
 }

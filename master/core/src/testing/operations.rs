@@ -24,7 +24,7 @@ pub(crate) fn reserved(text: &str, role_name: &str) -> Resources {
         labels: Labels::new(),
     };
     resources(text).with_traits(|traits| Traits {
-        reservations: [&traits.reservations[..], &[reservation.clone()]].concat(),
+        reservations: [&traits.reservations[..], std::slice::from_ref(&reservation)].concat(),
         ..traits.clone()
     })
 }

@@ -1,5 +1,7 @@
 //! The link of an agent: its messages from the wire, and the master's to it.
 
+use core::time::Duration;
+
 use tepui_model::{
     AgentCapabilities, AgentInfo, FrameworkId, FrameworkInfo, StatusUuid, TaskInfo, TaskState,
     TaskStatus,
@@ -228,16 +230,11 @@ fn message(command: AgentCommand) -> master_message::Message {
             framework_id,
             task_id,
             grace,
-        } => {
-            let grace_period = grace.map(duration_info);
-            Message::KillTask(services::KillTask {
-                framework_id: Some(framework_id.into()),
-                task_id: Some(task_id.into()),
-                kill_policy: grace_period.map(|grace| v1::KillPolicy {
-                    grace_period: Some(grace),
-                }),
-            })
-        }
+        } => Message::KillTask(services::KillTask {
+            framework_id: Some(framework_id.into()),
+            task_id: Some(task_id.into()),
+            kill_policy: grace.map(kill_policy),
+        }),
         AgentCommand::Acknowledge {
             framework_id,
             task_id,
@@ -267,6 +264,12 @@ fn message(command: AgentCommand) -> master_message::Message {
             max_grace_period: max_grace_period.map(duration_info),
             mark_gone,
         }),
+    }
+}
+
+fn kill_policy(grace: Duration) -> v1::KillPolicy {
+    v1::KillPolicy {
+        grace_period: Some(duration_info(grace)),
     }
 }
 

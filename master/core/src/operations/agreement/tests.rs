@@ -61,13 +61,13 @@ fn an_operation_that_the_agent_has_done_stays_and_is_told() {
     let (mut cluster, scheduler, mut node, uuid) = reserving();
     cluster.disconnect_agent(&node);
     let total = resources("cpus:3;mem:1024;disk:1000;ports:[1-9]") + &reserved("cpus:1", "web");
-    let news = Some(StatusUuid::from_bytes([1; 16]));
-    let done = known(&scheduler.id, uuid, Finished, news);
+    let news = StatusUuid::from_bytes([1; 16]);
+    let done = known(&scheduler.id, uuid, Finished, Some(news));
     cluster.return_with(&mut node, &total, vec![done]);
     assert_eq!(cluster.total(&node), total);
     let updates = cluster.operation_updates(&scheduler);
-    assert_eq!((updates[0].state, updates[0].uuid), (Finished, news));
-    cluster.acknowledge_operation(&scheduler, "r", news.unwrap());
+    assert_eq!((updates[0].state, updates[0].uuid), (Finished, Some(news)));
+    cluster.acknowledge_operation(&scheduler, "r", news);
     assert_eq!(cluster.shown_operations(), []);
 }
 

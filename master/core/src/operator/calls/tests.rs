@@ -40,12 +40,10 @@ fn every_read_is_answered_under_its_own_name() {
 #[test]
 fn a_call_that_is_not_supported_is_named() {
     let mut cluster = Cluster::new();
-    for (kind, name) in [(call::Type::Subscribe, "SUBSCRIBE")] {
-        let error = cluster.v1(call(kind)).unwrap_err();
-        assert_eq!(error, OperatorError::Unsupported(name));
-        let text = format!("the call {name} is not supported by this master");
-        assert_eq!(error.to_string(), text);
-    }
+    let error = cluster.v1(call(call::Type::Subscribe)).unwrap_err();
+    assert_eq!(error, OperatorError::Unsupported("SUBSCRIBE"));
+    let text = "the call SUBSCRIBE is not supported by this master";
+    assert_eq!(error.to_string(), text);
 }
 
 #[test]

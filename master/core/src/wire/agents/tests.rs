@@ -1,6 +1,5 @@
 //! Tests of the module that this one belongs to.
 
-use core::time::Duration;
 use std::sync::Arc;
 
 use tepui_model::{AgentCapability, AgentId, StatusUuid, TaskId};
