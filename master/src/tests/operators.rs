@@ -59,7 +59,7 @@ async fn the_state_is_told_and_unknown_calls_are_refused() {
     let unknown = operator.call(Call::default()).await.unwrap_err();
     assert_eq!(unknown.code(), Code::InvalidArgument, "{unknown}");
     let missing = operator
-        .call(clients::ask(call::Type::GetQuota))
+        .call(clients::ask(call::Type::ListFiles))
         .await
         .unwrap_err();
     assert_eq!(missing.code(), Code::Unimplemented, "{missing}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tepui_model::{AgentKey, FrameworkKey, Reason, TaskId, TaskStatus, Time};
+use tepui_model::{AgentKey, FrameworkKey, Reason, TaskId, TaskState, TaskStatus, Time};
 
 use super::{Task, from_master};
 use crate::{
@@ -44,12 +44,15 @@ impl Master {
         task.state = latest.state;
         task.keep(latest);
         let lost = framework.unreachable.remove(&info.id);
-        task.kill = lost.and_then(|lost| lost.kill);
+        task.kill = lost.as_ref().and_then(|lost| lost.kill);
+        // Never ahead of the agent's own updates, which may still be on their way.
+        let told = lost.and_then(|lost| lost.told);
+        let shown = told.map_or(task.state, |told| told.state);
         if !task.is_over() {
             self.allocator
                 .charge(key, &role, agent_key, &info.resources);
         }
-        let (state, update) = (task.state, back(self.now, &task));
+        let (state, update) = (task.state, back(self.now, &task, shown));
         agent.tasks.insert((key, info.id.clone()));
         framework.tasks.insert(info.id.clone(), task);
         let framework_id = framework.id.clone();
@@ -84,11 +87,11 @@ impl Master {
 }
 
 /// That a task is back with its agent.
-fn back(now: Time, task: &Task) -> TaskStatus {
+fn back(now: Time, task: &Task, shown: TaskState) -> TaskStatus {
     let reason = Reason::AgentReregistered;
     let message = "Unreachable agent re-registered";
     let agent = Some(task.agent_id().clone());
-    let mut status = from_master(now, task.id().clone(), agent, task.state, reason, message);
+    let mut status = from_master(now, task.id().clone(), agent, shown, reason, message);
     if let Some(latest) = task.statuses.last() {
         status.healthy = latest.healthy;
         status.passengers = latest.passengers.clone();

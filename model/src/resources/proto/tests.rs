@@ -266,7 +266,10 @@ fn the_older_form_of_reservations_says_the_same() {
         Resources::from_item(&traits, "cpus", &Value::Scalar(Quantity::from_units(1)))
     };
     let fixed = Reservation::fixed(Role::new("a").unwrap());
-    let below = Reservation::fixed(Role::new("a/b").unwrap());
+    let below = Reservation {
+        kind: ReservationKind::Dynamic,
+        ..Reservation::fixed(Role::new("a/b").unwrap())
+    };
     let dynamic = level(ReservationKind::Dynamic);
     for (stack, role, has_reservation) in [
         (Vec::new(), Some("*"), false),

@@ -294,7 +294,7 @@ fn star() -> String {
 }
 
 impl Scenario {
-    /// Reads a scenario; what is wrong with it is said with the line, or with the name of the table.
+    /// Reads a scenario; what is wrong is said with the line, or with the name of the table.
     pub fn parse(text: &str) -> Result<Self, InvalidScenario> {
         let scenario: Self = toml::from_str(text)?;
         scenario.check()?;

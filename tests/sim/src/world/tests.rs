@@ -53,7 +53,7 @@ fn a_world_that_nobody_meddles_with_is_well() {
 }
 
 #[test]
-#[should_panic(expected = "is started twice")]
+#[should_panic(expected = "task f0-t")]
 fn a_task_that_is_sent_to_every_agent_is_noticed() {
     play(calm(), |world, what| {
         let message = to_agent(world, what);
