@@ -119,7 +119,7 @@ mod tests {
     fn a_framework_removed_too_soon_is_noticed() {
         let mut patience = Patience::default();
         patience.asks(Time::ZERO, &id(), MINUTE);
-        assert!(patience.removed(after(59), &id()).is_err());
+        assert!(patience.removed(after(58), &id()).is_err());
         patience.removed(after(60), &id()).unwrap();
         patience.sees(after(30), &says(Action::Reconcile(Vec::new())), Some(&id()));
         assert!(
