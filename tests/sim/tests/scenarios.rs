@@ -3,6 +3,8 @@
 //!
 //! `TEPUI_SIM_REPORTS` names a folder that their reports are written to.
 
+#![allow(clippy::expect_used, reason = "a test may panic anywhere")]
+
 use std::{env, fs, path::Path};
 
 use tepui_sim::{
