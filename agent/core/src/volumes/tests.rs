@@ -39,7 +39,7 @@ pub(crate) fn volume(role: &str, disk: Option<(DiskKind, &str)>, path: &str) -> 
 }
 
 fn folder(volume: &Resources) -> PathBuf {
-    let places = places(Path::new("/work"), volume).unwrap();
+    let places = places(Path::new("/var/lib/tepui"), volume).unwrap();
     places[0].folder.clone()
 }
 
@@ -47,23 +47,26 @@ fn folder(volume: &Resources) -> PathBuf {
 fn a_volume_lies_where_mesos_has_it() {
     let path = |text: &str| PathBuf::from(text);
     let own = folder(&volume("eng/web", None, "data"));
-    assert_eq!(own, path("/work/volumes/roles/eng web/v"));
+    assert_eq!(own, path("/var/lib/tepui/volumes/roles/eng web/v"));
     let on_path = volume("a", Some((DiskKind::Path, "/disks/1")), "data");
     assert_eq!(folder(&on_path), path("/disks/1/volumes/roles/a/v"));
     let relative = volume("a", Some((DiskKind::Path, "disks/1")), "data");
-    assert_eq!(folder(&relative), path("/work/disks/1/volumes/roles/a/v"));
+    assert_eq!(
+        folder(&relative),
+        path("/var/lib/tepui/disks/1/volumes/roles/a/v")
+    );
     let mounted = volume("a", Some((DiskKind::Mount, "/disks/2")), "data");
     assert_eq!(folder(&mounted), path("/disks/2"));
-    assert!(places(Path::new("/work"), &mounted).unwrap()[0].whole_disk);
+    assert!(places(Path::new("/var/lib/tepui"), &mounted).unwrap()[0].whole_disk);
     let block = volume("a", Some((DiskKind::Block, "/dev/sdb")), "data");
-    assert!(places(Path::new("/work"), &block).is_err());
+    assert!(places(Path::new("/var/lib/tepui"), &block).is_err());
     let plain: Resources = "cpus:1;disk:64;disk(a):64".parse().unwrap();
-    assert_eq!(places(Path::new("/work"), &plain), Ok(Vec::new()));
+    assert_eq!(places(Path::new("/var/lib/tepui"), &plain), Ok(Vec::new()));
 }
 
 #[test]
 fn a_path_inside_never_leads_out() {
-    let mounted = |path| mounts(Path::new("/work"), &volume("a", None, path));
+    let mounted = |path| mounts(Path::new("/var/lib/tepui"), &volume("a", None, path));
     for path in ["data", "deep/data", "/mnt/data", "./data"] {
         assert_eq!(mounted(path).unwrap()[0].container_path, Path::new(path));
     }
