@@ -3,9 +3,8 @@
 //! within one batching window of a master.
 //!
 //! An agent that comes changes the total that shares are parts of, so that the order of all roles
-//! is made anew in the next run: O(roles x log roles) per agent cannot be avoided. Each agent also
-//! leaves the next run more to give, so that what is left of all earlier agents is shown to all
-//! roles again: O(agents x roles) per agent, which could be less.
+//! is made anew in the next run: O(roles x log roles) per agent cannot be avoided. What is left of
+//! earlier agents is below the smallest offer and is not looked at again.
 
 use tepui_allocator::{Allocator, Options};
 

@@ -2,9 +2,10 @@
 //! `UpdateAllocation`): a framework is offered all of it, reserves a piece more, and gives the
 //! rest back; then the piece is unreserved. Twenty times either.
 //!
-//! Each operation finds its pieces among the agent's in O(log reservations); the offer before and
-//! the return after it each copy all that is reserved: O(reservations), as it is in the message to
-//! the framework. The other frameworks cost what a run costs: O(log frameworks).
+//! Each operation copies the agent's total and counts its reservations anew, the offer before and
+//! the return after it each copy all that is reserved: O(reservations). It could be less for the
+//! operation itself, which changes a piece or two. The other frameworks cost what a run costs:
+//! O(log frameworks).
 
 use tepui_allocator::{Allocation, Allocator, Options};
 use tepui_model::{

@@ -173,6 +173,20 @@ fn a_task_of_a_framework_nobody_describes_is_shut_down() {
     assert_eq!(commands, ["registered", "shutdown nameless"]);
 }
 
+/// The agent's updates are on their way in order, and its newest state is the last of them.
+#[test]
+fn a_task_that_comes_back_is_told_no_further_than_its_agent_has_told_it() {
+    let (mut cluster, scheduler, mut node) = running(aware());
+    cluster.disconnect_agent(&node);
+    cluster.pass(seconds(76));
+    cluster.updates(&scheduler);
+    let known = [("t", "cpus:1;mem:24", TaskState::Killing)];
+    cluster.reregister(&mut node, Some((&scheduler.id, aware())), &known);
+    assert_eq!(cluster.update(&scheduler).state, TaskState::Running);
+    cluster.report(&node, &scheduler.id, "t", TaskState::Killing);
+    assert_eq!(cluster.update(&scheduler).state, TaskState::Killing);
+}
+
 #[test]
 fn an_unreachable_agent_brings_its_tasks_back() {
     for (info, lost) in [
