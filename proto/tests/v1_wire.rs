@@ -44,7 +44,7 @@ impl Rows {
                 &["empty message".to_owned()],
             );
         }
-        for field in &it.field {
+        for field in it.field.iter().filter(|field| !is_ours(field)) {
             self.add_field(file, &full, is_entry, it, field);
         }
         it.nested_type
@@ -100,6 +100,13 @@ impl Rows {
         ];
         self.add(columns, &notes);
     }
+}
+
+/// Fields that Mesos does not have and so ignores. They are told apart by number and by name.
+const OURS: std::ops::Range<i32> = 50_000..50_100;
+
+fn is_ours(field: &FieldDescriptorProto) -> bool {
+    field.name().starts_with("tepui_") && OURS.contains(&field.number())
 }
 
 fn rows_of(set: &FileDescriptorSet) -> BTreeSet<String> {
