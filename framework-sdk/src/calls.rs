@@ -37,6 +37,7 @@ pub(crate) fn accept(
         offer_ids: offers.iter().map(Into::into).collect(),
         operations,
         filters: Some(filters.into()),
+        ..call::Accept::default()
     };
     Call {
         accept: Some(accept),
