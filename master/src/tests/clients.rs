@@ -274,6 +274,7 @@ pub(super) fn launch(offer: &v1::Offer, task_id: &str) -> Call {
             offer_ids: vec![offer.id.clone()],
             operations: vec![launch],
             filters: None,
+            ..call::Accept::default()
         }),
         ..Call::default()
     }

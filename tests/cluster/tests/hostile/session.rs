@@ -100,6 +100,7 @@ impl Session {
             offer_ids,
             operations,
             filters: None,
+            ..scheduler::call::Accept::default()
         };
         self.say(
             Type::Accept,

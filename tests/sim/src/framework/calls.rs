@@ -53,6 +53,7 @@ pub(super) fn launch(offers: &[OfferId], tasks: Vec<v1::TaskInfo>, filters: Filt
         offer_ids: offers.iter().map(Into::into).collect(),
         operations: vec![operation],
         filters: Some(filters.into()),
+        ..call::Accept::default()
     };
     Call {
         accept: Some(accept),

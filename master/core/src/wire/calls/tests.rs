@@ -109,6 +109,7 @@ fn an_accept_keeps_its_tasks_as_they_came() {
         filters: Some(v1::Filters {
             refuse_seconds: Some(0.0),
         }),
+        ..call::Accept::default()
     };
     let wire = Call {
         accept: Some(accept),
