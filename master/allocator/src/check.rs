@@ -108,6 +108,13 @@ impl Allocator {
             });
             reserved.add(&inside.scalars());
         }
+        let above = self.contest.roles().map(|(_, above)| above);
+        let above =
+            above.filter(|above| node.name == above.name || node.name.is_below(&above.name));
+        let rank = above.filter_map(|above| above.priority).next_back();
+        ensure(node.rank == rank.unwrap_or(0), || {
+            format!("the priority of role {}", node.name)
+        })?;
         let same = own == node.own.allocated && all == node.allocated && charged == node.charged;
         ensure(same, || format!("what role {} holds", node.name))?;
         ensure(reserved == node.reserved, || {

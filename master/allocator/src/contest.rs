@@ -9,7 +9,7 @@ mod roles;
 mod standing;
 mod turns;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use tepui_model::{AgentKey, FrameworkKey, Kind, Quantity, Resources, Role, Scalars};
 
@@ -184,10 +184,10 @@ impl Contest {
             if let Some(node) = parent.and_then(|slot| self.roles.get_mut(slot)) {
                 node.children += 1;
             }
-            let limited = parent.and_then(|slot| self.roles.get(slot));
-            let limited = limited.is_some_and(|node| node.limited);
+            let above = parent.and_then(|slot| self.roles.get(slot));
+            let inherited = above.map_or((false, 0), |above| (above.limited, above.rank));
             let mut node = RoleNode::new(role.clone(), parent, self.roles_made);
-            node.limited = limited;
+            (node.limited, node.rank) = inherited;
             self.roles_made = self.roles_made.wrapping_add(1);
             let slot = self.roles.insert(node);
             self.names.insert(role, slot);
@@ -244,14 +244,35 @@ impl Contest {
         }
     }
 
-    /// Sets the priority of a role; 0 is that of a role for which none is set.
-    pub(crate) fn set_priority(&mut self, role: &Role, priority: i32) {
+    /// Sets the priority of a role, or takes it away. The roles below that have none of their own
+    /// have that of the role.
+    pub(crate) fn set_priority(&mut self, role: &Role, priority: Option<i32>) {
         let slot = self.role_slot(role);
         if let Some(node) = self.roles.get_mut(slot) {
             node.priority = priority;
         }
-        self.lift(slot);
+        // Names sort roles before those below them.
+        for slot in self.subtree(role, slot) {
+            let above = self.roles.get(slot).and_then(|node| node.parent);
+            let above = above.and_then(|slot| self.roles.get(slot));
+            let inherited = above.map_or(0, |above| above.rank);
+            if let Some(node) = self.roles.get_mut(slot) {
+                node.rank = node.priority.unwrap_or(inherited);
+            }
+        }
+        self.stale = true;
         self.prune(slot);
+    }
+
+    /// A role and those below it, each after the one above it.
+    fn subtree(&self, role: &Role, slot: u32) -> Vec<u32> {
+        let below = format!("{role}/");
+        let below = (Bound::Included(below.as_str()), Bound::Unbounded);
+        let names = self.names.range::<str, _>(below);
+        let inside = names.take_while(|(name, _)| name.is_below(role));
+        core::iter::once(slot)
+            .chain(inside.map(|(_, slot)| *slot))
+            .collect()
     }
 
     pub(crate) fn set_state(&mut self, slot: u32, state: ClientState) {

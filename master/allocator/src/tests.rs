@@ -6,6 +6,7 @@ mod fairness;
 mod filters;
 mod history;
 mod ledger;
+mod priorities;
 mod reference;
 mod starvation;
 

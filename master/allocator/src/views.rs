@@ -16,6 +16,8 @@ pub struct RoleShare {
     pub role: Role,
     /// Its weight.
     pub weight: Quantity,
+    /// Its priority: its own, or that of the role above.
+    pub priority: i32,
     /// Its dominant share, divided by its weight.
     pub share: f64,
     /// The scalars that its frameworks hold, offers included.
@@ -33,6 +35,7 @@ impl Allocator {
         let share = |node: &RoleNode| RoleShare {
             role: node.name.clone(),
             weight: node.weight(),
+            priority: node.rank,
             share: yardstick.dominant_share(&node.allocated, node.weight()),
             allocated: quantities(&node.allocated),
             frameworks: node.own.clients.keys().copied().collect(),
@@ -45,6 +48,33 @@ impl Allocator {
         self.contest
             .roles()
             .filter_map(|(_, node)| Some((&node.name, node.weight?)))
+    }
+
+    /// The priority that counts for a role: its own, or that of the closest role above that has
+    /// one.
+    #[must_use]
+    pub fn priority(&self, role: &Role) -> i32 {
+        let path = std::iter::successors(Some(role.clone()), Role::parent);
+        let mut known = path.filter_map(|role| self.contest.role_named(&role));
+        known.next().map_or(0, |node| node.rank)
+    }
+
+    /// Whether one role is served before another, whatever the shares: where their ways down the
+    /// tree part, the first one's has the higher priority.
+    #[must_use]
+    pub fn is_before(&self, role: &Role, other: &Role) -> bool {
+        let way = |role: &Role| {
+            let mut way: Vec<Role> =
+                std::iter::successors(Some(role.clone()), Role::parent).collect();
+            way.reverse();
+            way
+        };
+        let (way, others) = (way(role), way(other));
+        let shared = way.iter().zip(&others).take_while(|(one, two)| one == two);
+        let shared = shared.count();
+        // Where one is above the other, its own frameworks are the ones that compete.
+        let branch = |way: &[Role], role: &Role| self.priority(way.get(shared).unwrap_or(role));
+        branch(&way, role) > branch(&others, other)
     }
 
     /// The quotas that were set, by role.

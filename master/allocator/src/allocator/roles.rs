@@ -12,9 +12,11 @@ impl Allocator {
             .set_weight(role, weight.max(Quantity::SMALLEST));
     }
 
-    /// Sets the priority of a role. On each level of the tree, roles of a higher priority come
-    /// before others, whatever their shares; 0 is that of a role for which none is set.
-    pub fn set_priority(&mut self, role: &Role, priority: i32) {
+    /// Sets the priority of a role, or takes it away. A role for which none is set has that of the
+    /// role above, and 0 at the top. On each level of the tree, roles of a higher priority come
+    /// before others, whatever their shares; a role's own frameworks compete with the roles below
+    /// by its own priority.
+    pub fn set_priority(&mut self, role: &Role, priority: Option<i32>) {
         self.contest.set_priority(role, priority);
     }
 

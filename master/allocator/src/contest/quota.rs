@@ -1,8 +1,6 @@
 //! Quota in the tree of roles: what is promised to whom, and what may still be given
 //! (Mesos: ALL-04, ALL-05, QUO-01 to QUO-03; there for roles at the top only).
 
-use std::ops::Bound;
-
 use tepui_model::{Kind, Quantity, Quota, Role, Scalars};
 
 use super::{Contest, RoleNode};
@@ -90,15 +88,7 @@ impl Contest {
 
     /// Notes, for a role and those below it, whether a limit holds there.
     fn spread_limits(&mut self, role: &Role, slot: u32) {
-        let below = format!("{role}/");
-        let below = (Bound::Included(below.as_str()), Bound::Unbounded);
-        let names = self.names.range::<str, _>(below);
-        let inside = names.take_while(|(name, _)| name.is_below(role));
-        let slots: Vec<u32> = [slot]
-            .into_iter()
-            .chain(inside.map(|(_, slot)| *slot))
-            .collect();
-        for slot in slots {
+        for slot in self.subtree(role, slot) {
             let above = self.roles.get(slot).and_then(|node| node.parent);
             let above = above.and_then(|slot| self.roles.get(slot));
             let limited = above.is_some_and(|node| node.limited);

@@ -20,8 +20,10 @@ pub(crate) struct RoleNode {
     pub(crate) children: u32,
     /// Set by the operator; 1 otherwise (Mesos: WGT-01).
     pub(crate) weight: Option<Quantity>,
-    /// Set by the operator; 0 otherwise. Larger comes first, whatever the shares.
-    pub(crate) priority: i32,
+    /// Set by the operator; otherwise that of the role above, and 0 at the top.
+    pub(crate) priority: Option<i32>,
+    /// The priority that counts. Larger comes first, whatever the shares.
+    pub(crate) rank: i32,
     /// The scalars held by its clients and those below.
     pub(crate) allocated: Scalars,
     /// Of those, the unreserved and not revocable ones (Mesos: QUO-03).
@@ -82,7 +84,8 @@ impl RoleNode {
             parent,
             children: 0,
             weight: None,
-            priority: 0,
+            priority: None,
+            rank: 0,
             allocated: Scalars::new(),
             charged: Scalars::new(),
             reserved: Scalars::new(),
@@ -120,7 +123,7 @@ impl RoleNode {
         self.own.clients.is_empty()
             && self.children == 0
             && self.weight.is_none()
-            && self.priority == 0
+            && self.priority.is_none()
             && self.quota.is_default()
             && self.reserved.is_empty()
     }

@@ -221,7 +221,7 @@ impl Rules {
             node.own.turn = node.clock + drawn;
         }
         node.own.standing = Some(Standing {
-            priority: 0,
+            priority: node.rank,
             share: share(
                 self.roles,
                 node.own.turn,
@@ -245,7 +245,7 @@ impl Rules {
             node.turn = clock + drawn;
         }
         node.standing = Some(Standing {
-            priority: node.priority,
+            priority: node.rank,
             share: share(
                 self.roles,
                 node.turn,

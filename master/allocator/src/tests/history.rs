@@ -48,7 +48,7 @@ enum Step {
     /// Tasks are learnt of.
     Charge(u32, u32, usize),
     Weight(usize, i64),
-    Priority(usize, i32),
+    Priority(usize, Option<i32>),
     /// A role gets one of some quotas.
     Quota(usize, usize),
     /// Only hosts whose number is not this are offered; all, if there is none.
@@ -228,7 +228,8 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => any::<usize>().prop_map(Step::EndTask),
         1 => (framework(), agent(), shape()).prop_map(|(key, agent, shape)| Step::Charge(key, agent, shape)),
         1 => (0..ROLES.len(), 1..5000_i64).prop_map(|(role, weight)| Step::Weight(role, weight)),
-        1 => (0..ROLES.len(), -1..2).prop_map(|(role, priority)| Step::Priority(role, priority)),
+        1 => (0..ROLES.len(), prop::option::of(-1..2))
+            .prop_map(|(role, priority)| Step::Priority(role, priority)),
         3 => (0..ROLES.len(), 0..QUOTAS.len()).prop_map(|(role, quota)| Step::Quota(role, quota)),
         1 => prop::option::of(0..3_usize).prop_map(Step::Whitelist),
         1 => any::<bool>().prop_map(Step::Region),

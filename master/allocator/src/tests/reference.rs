@@ -57,7 +57,7 @@ struct NaiveClient {
 #[derive(Debug)]
 struct NaiveRole {
     weight: Option<Quantity>,
-    priority: i32,
+    priority: Option<i32>,
     quota: Quota,
     served: u64,
     /// Offers to its own frameworks.
@@ -262,7 +262,7 @@ impl Naive {
         }
     }
 
-    pub(super) fn set_priority(&mut self, role: &Role, priority: i32) {
+    pub(super) fn set_priority(&mut self, role: &Role, priority: Option<i32>) {
         self.role(role).priority = priority;
         self.tidy();
     }
@@ -310,7 +310,7 @@ impl Naive {
             *next += 1;
             NaiveRole {
                 weight: None,
-                priority: 0,
+                priority: None,
                 quota: Quota::default(),
                 served: 0,
                 own_served: 0,
@@ -338,7 +338,7 @@ impl Naive {
             known.extend(agent.profile.total.reservation_roles());
         }
         let set = |role: &NaiveRole| {
-            role.weight.is_some() || role.priority != 0 || !role.quota.is_default()
+            role.weight.is_some() || role.priority.is_some() || !role.quota.is_default()
         };
         let set = self.roles.iter().filter(|(_, role)| set(role));
         known.extend(set.map(|(name, _)| name.clone()));

@@ -256,14 +256,23 @@ impl Naive {
         {
             let weight = node.weight.unwrap_or(ONE);
             let share = share(&|holder| is_within(&holder.1, role), weight);
-            path.push((Reverse(node.priority), share, node.served, node.age));
+            path.push((Reverse(self.rank(role)), share, node.served, node.age));
         }
         let own = &self.roles[&name.1];
         let group = share(&|holder| holder.1 == name.1, ONE);
-        path.push((Reverse(0), group, own.own_served, own.age));
+        let rank = Reverse(self.rank(&name.1));
+        path.push((rank, group, own.own_served, own.age));
         let client = share(&|holder| holder == name, ONE);
         path.push((Reverse(0), client, self.clients[name].served, name.0.0));
         path
+    }
+
+    /// The priority of a role, or of the closest one above that has one.
+    fn rank(&self, role: &Role) -> i32 {
+        let path = std::iter::successors(Some(role.clone()), Role::parent);
+        path.filter_map(|role| self.roles.get(&role)?.priority)
+            .next()
+            .unwrap_or(0)
     }
 
     /// The roles that are known.
