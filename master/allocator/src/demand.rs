@@ -2,6 +2,8 @@
 
 mod fit;
 
+use std::sync::Arc;
+
 use tepui_model::{AgentKey, Resources, Scalars};
 
 use self::fit::take;
@@ -17,6 +19,31 @@ pub struct Ask {
     pub resources: Resources,
     /// How many of them.
     pub count: u32,
+    /// The one agent that will do; any, if unset.
+    pub agent: Option<AgentKey>,
+    /// What it is asked together with: asks of one name are offered all together or not at all.
+    pub gang: Option<Arc<str>>,
+    /// The higher comes first among what the same role asks for.
+    pub priority: i32,
+}
+
+impl Ask {
+    /// So many times those resources, each on any agent.
+    #[must_use]
+    pub fn new(resources: Resources, count: u32) -> Self {
+        Self {
+            resources,
+            count,
+            agent: None,
+            gang: None,
+            priority: 0,
+        }
+    }
+
+    /// Whether that agent will do.
+    pub(crate) fn may_be_on(&self, agent: AgentKey) -> bool {
+        self.agent.is_none_or(|wanted| wanted == agent)
+    }
 }
 
 /// What one client waits for.
@@ -54,13 +81,14 @@ impl Demand {
         self.asks.iter().filter(|ask| ask.count > 0)
     }
 
-    /// As many asks as fit into an offer, in the order in which they were made, and what they take
-    /// together; nothing if none fits.
-    pub(crate) fn fit(&self, offer: &Resources) -> Option<(Resources, Parts)> {
+    /// As many asks as fit into an offer of an agent, in the order in which they were made, and
+    /// what they take together; nothing if none fits.
+    pub(crate) fn fit(&self, agent: AgentKey, offer: &Resources) -> Option<(Resources, Parts)> {
         let mut left = offer.clone();
         let (mut sum, mut parts) = (Resources::new(), Parts::new());
         let mut copies = 0;
-        for (place, ask) in self.asks.iter().enumerate() {
+        let asks = self.asks.iter().enumerate();
+        for (place, ask) in asks.filter(|(_, ask)| ask.may_be_on(agent)) {
             let mut count = 0;
             while count < ask.count && copies < MAX_COPIES {
                 let Some(taken) = take(&mut left, &ask.resources) else {
@@ -77,11 +105,17 @@ impl Demand {
         (!parts.is_empty()).then_some((sum, parts))
     }
 
-    /// The scalars that are missing for the ask that comes closest to fitting into an offer.
-    pub(crate) fn nearest_miss(&self, offer: &Resources) -> Option<(Ask, Scalars)> {
+    /// The scalars that are missing for the ask that comes closest to fitting into an offer of an
+    /// agent.
+    pub(crate) fn nearest_miss(
+        &self,
+        agent: AgentKey,
+        offer: &Resources,
+    ) -> Option<(Ask, Scalars)> {
         let have = offer.scalars();
         let missing = |ask: &Ask| ask.resources.scalars().saturating_sub(&have);
-        let misses = self.open().map(|ask| (ask.clone(), missing(ask)));
+        let here = self.open().filter(|ask| ask.may_be_on(agent));
+        let misses = here.map(|ask| (ask.clone(), missing(ask)));
         misses.min_by(|(one, left), (two, right)| {
             let part =
                 |ask: &Ask, missing: &Scalars| missing.dominant_share(&ask.resources.scalars());
@@ -125,13 +159,17 @@ impl Demand {
         }
     }
 
-    /// An agent is gone, with whatever was offered of it. Whether asks are open again.
+    /// An agent is gone, with whatever was offered of it. Whether asks are open again. What was
+    /// asked of that agent only is asked no longer: another may get its key.
     pub(crate) fn lose(&mut self, agent: AgentKey) -> bool {
         let lost: Vec<Shown> = self
             .shown
             .extract_if(.., |shown| shown.agent == agent)
             .collect();
         lost.iter().for_each(|shown| self.reopen(shown));
+        for ask in self.asks.iter_mut().filter(|ask| ask.agent == Some(agent)) {
+            ask.count = 0;
+        }
         !lost.is_empty()
     }
 

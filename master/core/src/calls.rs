@@ -1,10 +1,11 @@
 //! What a framework asks for: the scheduler API, typed.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use tepui_model::{
-    AgentId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId, Role,
-    StatusUuid, TaskId,
+    AgentId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId, Resources,
+    Role, StatusUuid, TaskId,
 };
 
 use crate::maintenance::Answer;
@@ -42,6 +43,8 @@ pub enum Action {
     Decline(Decline),
     /// Answer inverse offers (Mesos: OFF-13).
     AnswerInverseOffers(InverseAnswer),
+    /// State what is waited for, in all roles; no ask means whatever there is (Mesos: OFF-18).
+    Request(Vec<Ask>),
     /// Want offers again; no role means all (Mesos: OFF-09).
     Revive(Vec<Role>),
     /// Want no offers; no role means all (Mesos: OFF-10).
@@ -120,6 +123,23 @@ pub struct InverseAnswer {
     pub answer: Answer,
     /// How long it shall not be asked again.
     pub filters: Filters,
+}
+
+/// One thing that a framework waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// In which role; the framework's only one, if unset.
+    pub role: Option<Role>,
+    /// The one agent that will do; any, if unset.
+    pub agent_id: Option<AgentId>,
+    /// What one task needs.
+    pub resources: Resources,
+    /// How many times, each on one agent; never zero.
+    pub count: u32,
+    /// Asks of one name are offered all together or not at all.
+    pub gang: Option<Arc<str>>,
+    /// The higher comes first among what the same role asks for.
+    pub priority: i32,
 }
 
 /// A task to end.

@@ -18,6 +18,15 @@ pub const MAX_OPERATIONS_PER_ACCEPT: usize = 10_000;
 /// Tasks of all operations in one ACCEPT.
 pub const MAX_TASKS_PER_ACCEPT: usize = 100_000;
 
+/// Asks in one REQUEST.
+pub const MAX_ASKS_PER_REQUEST: usize = 1024;
+
+/// How many times the same is asked for in one REQUEST.
+pub const MAX_COUNT_PER_ASK: u32 = 1_000_000;
+
+/// Bytes in the name of a gang.
+pub const MAX_GANG_NAME_BYTES: usize = 255;
+
 /// Tasks in one explicit reconciliation.
 pub const MAX_TASKS_PER_RECONCILIATION: usize = 1_000_000;
 

@@ -402,6 +402,6 @@ fn narrow(
     let Some(demand) = &client.demand else {
         return (Ok(part.map(|part| (part, Parts::new()))), held_back);
     };
-    let fitting = demand.fit(offer).map(Some).ok_or(Denial::NoAsk);
+    let fitting = demand.fit(supply.key, offer).map(Some).ok_or(Denial::NoAsk);
     (fitting, held_back)
 }

@@ -70,7 +70,7 @@ impl Agent {
             Denial::BelowMinimum => Reason::BelowMinimum { left: seen },
             Denial::NoAsk => {
                 let demand = client.demand.as_ref();
-                match demand.and_then(|demand| demand.nearest_miss(&seen)) {
+                match demand.and_then(|demand| demand.nearest_miss(supply.key, &seen)) {
                     None => Reason::NothingAsked,
                     Some((ask, missing)) => Reason::DoesNotFit { ask, missing },
                 }

@@ -129,10 +129,7 @@ fn reservations_gpus_and_minimums_are_named() {
 #[test]
 fn the_ask_that_comes_closest_is_named_with_what_it_lacks() {
     let mut allocator = cluster(&["cpus:4;mem:100", "cpus:7;mem:100"], &["a"]);
-    let ask = Ask {
-        resources: parse("cpus:8;mem:50"),
-        count: 1,
-    };
+    let ask = Ask::new(parse("cpus:8;mem:50"), 1);
     allocator.request(FrameworkKey(0), &role("a"), vec![ask]);
     assert!(allocator.allocate(Time::ZERO).is_empty());
     assert_eq!(

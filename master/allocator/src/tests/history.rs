@@ -86,10 +86,7 @@ const ASKS: [Option<&[(&str, u32)]>; 5] = [
 ];
 
 fn asks(index: usize) -> Option<Vec<Ask>> {
-    let ask = |(text, count): &(&str, u32)| Ask {
-        resources: parse(text),
-        count: *count,
-    };
+    let ask = |(text, count): &(&str, u32)| Ask::new(parse(text), *count);
     ASKS[index].map(|asks| asks.iter().map(ask).collect())
 }
 

@@ -63,6 +63,7 @@ impl Master {
             Action::AnswerInverseOffers(answer) => {
                 self.answer_inverse_offers(key, &answer, effects);
             }
+            Action::Request(asks) => self.request(key, asks, effects),
             Action::Revive(roles) => self.revive(key, &roles, effects),
             Action::Suppress(roles) => self.suppress(key, &roles, effects),
             Action::Kill(kill) => self.kill(key, &kill, effects),

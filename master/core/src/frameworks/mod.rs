@@ -2,6 +2,7 @@
 
 mod calls;
 mod disconnect;
+mod requests;
 mod roles;
 mod state;
 mod subscribe;

@@ -1,5 +1,7 @@
 //! The scheduler API's calls, from the wire.
 
+mod requests;
+
 use tepui_model::{
     AgentId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId, Role,
     StatusUuid, TaskId,
@@ -68,6 +70,10 @@ fn action(wire: Call) -> Result<Action, InvalidMessage> {
                 filters: Filters::from(said.filters),
             })
         }
+        Some(Ok(Type::Request)) => {
+            let said = wire.request.ok_or_else(|| unset("request"))?;
+            Action::Request(requests::asks(said)?)
+        }
         Some(Ok(Type::Revive)) => roles(
             "REVIVE",
             &wire.revive.unwrap_or_default().roles,
@@ -103,7 +109,6 @@ fn action(wire: Call) -> Result<Action, InvalidMessage> {
 /// What Mesos answers with 202 and this master has nothing to do for.
 fn ignored_reason(kind: call::Type) -> &'static str {
     match kind {
-        call::Type::Request => "REQUEST: offers come by themselves",
         call::Type::Message => "MESSAGE: there are no executors that take messages",
         _ => "SHUTDOWN: there are no executors but the tasks' own; use KILL",
     }

@@ -37,7 +37,7 @@ impl Naive {
         let client = self.clients.get_mut(name).unwrap();
         client.served += 1;
         if let Some(demand) = &mut client.demand {
-            let (_, parts) = demand.fit(&resources).unwrap();
+            let (_, parts) = demand.fit(key, &resources).unwrap();
             demand.show(key, &resources, parts);
         }
         self.roles.get_mut(&name.1).unwrap().own_served += 1;
@@ -117,7 +117,7 @@ impl Naive {
         }
         match &self.clients[name].demand {
             None => Some(offer),
-            Some(demand) => demand.fit(&offer).map(|(sum, _)| sum),
+            Some(demand) => demand.fit(key, &offer).map(|(sum, _)| sum),
         }
     }
 
