@@ -185,14 +185,12 @@ impl Agent {
     /// A client gives everything back. Returns what it weighs.
     pub(crate) fn release_all(&mut self, client: u32) -> Load {
         let mut sum = Load::default();
+        let mut all = Resources::new();
         for resources in self.ledger.release_all(client) {
             sum.add(&Load::of(&resources));
-            self.free += &*exclusive(&resources);
+            all += &*exclusive(&resources);
         }
-        self.change_stamp();
-        if self.overdrawn {
-            self.count_anew();
-        }
+        self.put_back(&all);
         sum
     }
 
@@ -253,8 +251,10 @@ impl Agent {
         given && !exclusive(&self.free).is_empty()
     }
 
+    /// Disks are taken from what there is, and not as they come back: whoever held a volume may
+    /// have mounted it in another way (Mesos: VOL-05).
     fn put_back(&mut self, resources: &Resources) {
-        if self.overdrawn {
+        if self.overdrawn || has_disk(resources) {
             return self.count_anew();
         }
         self.free += &*exclusive(resources);
@@ -281,6 +281,13 @@ impl Agent {
         self.stamps += 1;
         self.stamp = self.stamps;
     }
+}
+
+fn has_disk(resources: &Resources) -> bool {
+    !resources.is_plain()
+        && resources
+            .bundles()
+            .any(|(traits, ..)| traits.disk.is_some())
 }
 
 fn has_shared(resources: &Resources) -> bool {

@@ -83,6 +83,17 @@ impl Resources {
         self.filter(|traits| !traits.shared)
     }
 
+    /// Whether all of `other` can be used at once of what is here: a shared volume that is here
+    /// serves any number of tasks (Mesos: VOL-04).
+    #[must_use]
+    pub fn serves(&self, other: &Self) -> bool {
+        let shared = other.shared();
+        if shared.is_empty() {
+            return self.contains(other);
+        }
+        self.contains(&other.exclusive()) && shared.pieces().all(|volume| self.contains(&volume))
+    }
+
     /// The persistent volumes.
     #[must_use]
     pub fn volumes(&self) -> Self {

@@ -64,7 +64,7 @@ impl Master {
             }
             total += &task.resources;
         }
-        if !grant.left.contains(&total) {
+        if !grant.left.serves(&total) {
             return Err(format!(
                 "Total resources {} required by task group and its executor are more than \
                  available {}",

@@ -97,10 +97,19 @@ impl Master {
         ) else {
             return;
         };
-        // Checked just before; the resources move from the offers to the task.
-        if grant.left.subtract(&task.resources).is_err() {
+        // Checked just before; the resources move from the offers to the task. A shared volume
+        // stays for the tasks that follow, and each that uses it holds it (Mesos: VOL-04).
+        let shared = task.resources.shared();
+        let taken = if shared.is_empty() {
+            grant.left.subtract(&task.resources)
+        } else {
+            grant.left.subtract(&task.resources.exclusive())
+        };
+        if taken.is_err() {
             return;
         }
+        self.allocator
+            .charge(key, &grant.role, grant.agent, &shared);
         let task = Arc::new(task);
         agent.tasks.insert((key, task.id.clone()));
         let state = Task::staging(&framework.id, &agent.id, &task);

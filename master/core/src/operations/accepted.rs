@@ -120,4 +120,6 @@ impl Master {
 }
 
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod tests;

@@ -155,8 +155,6 @@ fn the_disk_of_a_volume_cannot_be_unreserved() {
 fn a_volume_that_a_task_uses_cannot_be_destroyed() {
     let (mut cluster, scheduler, node) = web_pair();
     let shared = shared_volume("data", 64, "web");
-    let info = crate::testing::of_roles(&["web"]);
-    drop(info);
     let operations = vec![
         named("", reserve(&reserved("disk:64", "web"))),
         named("o", create(&shared)),
