@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Quota(commands::quota::Quota),
     /// How much more of the cluster one role may have than another
     Weight(commands::weight::Weight),
+    /// Which roles are served first, whatever their shares
+    Priority(commands::priority::Priority),
     /// Reserve resources of an agent for a role
     Reserve(commands::reserve::Reserve),
     /// Give reservations back

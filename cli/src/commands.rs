@@ -15,6 +15,7 @@ pub(crate) mod maintenance;
 pub(crate) mod membership;
 pub(crate) mod offers;
 pub(crate) mod operations;
+pub(crate) mod priority;
 pub(crate) mod ps;
 pub(crate) mod quota;
 pub(crate) mod reserve;
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Logs(options) => components::block_on(logs::run(options)),
         Command::Kill(options) => components::block_on(kill::run(options)),
         Command::Quota(quota) => components::block_on(quota::run(quota)),
+        Command::Priority(priority) => components::block_on(priority::run(priority)),
         Command::Weight(weight) => components::block_on(weight::run(weight)),
         Command::Reserve(options) => components::block_on(reserve::reserve(options)),
         Command::Unreserve(options) => components::block_on(reserve::unreserve(options)),

@@ -33,13 +33,14 @@ const CONTENDERS: [Column; 5] = [
     Column::text("FIRST OF THEM"),
 ];
 
-const ROLES: [Column; 6] = [
+const ROLES: [Column; 7] = [
     Column::text("ROLE"),
     Column::number("WEIGHT"),
     Column::number("SHARE"),
     Column::text("GUARANTEED"),
     Column::text("LIMIT"),
     Column::text("CONSUMED"),
+    Column::number("PRIORITY"),
 ];
 
 /// What to explain.
@@ -161,6 +162,7 @@ fn role(role: &RoleStanding) -> Vec<String> {
         amounts(&role.guarantees),
         amounts(&role.limits),
         amounts(&role.consumed),
+        role.priority.to_string(),
     ]
 }
 

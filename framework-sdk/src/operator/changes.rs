@@ -1,16 +1,20 @@
-//! What an operator changes: agents, maintenance, quotas, weights, reservations and volumes.
+//! What an operator changes: agents, maintenance, quotas, weights, priorities, reservations,
+//! volumes.
 
 use std::time::Duration;
 
 use tepui_model::AgentId;
-use tepui_proto::v1::{
-    self, MachineId, Resource, WeightInfo, maintenance,
-    master::{
-        Call,
-        call::{self, Type},
-        response,
+use tepui_proto::{
+    services,
+    v1::{
+        self, MachineId, Resource, WeightInfo, maintenance,
+        master::{
+            Call,
+            call::{self, Type},
+            response,
+        },
+        quota,
     },
-    quota,
 };
 
 use super::{Operator, of};
@@ -191,6 +195,31 @@ impl Operator {
             ..of(Type::UpdateWeights)
         })
         .await
+    }
+
+    /// The priorities of roles that are set.
+    ///
+    /// # Errors
+    /// As the master answers.
+    pub async fn priorities(&self) -> Result<services::GetPrioritiesResponse, Error> {
+        let request = services::GetPrioritiesRequest {};
+        let answer = self.client.clone().get_priorities(request).await;
+        answer
+            .map(tonic::Response::into_inner)
+            .map_err(|status| self.refusal(status))
+    }
+
+    /// Sets the priorities of roles, or takes them away where none is given; all or none.
+    ///
+    /// # Errors
+    /// As the master answers.
+    pub async fn update_priorities(
+        &self,
+        priorities: Vec<services::RolePriority>,
+    ) -> Result<(), Error> {
+        let request = services::UpdatePrioritiesRequest { priorities };
+        let answer = self.client.clone().update_priorities(request).await;
+        answer.map(drop).map_err(|status| self.refusal(status))
     }
 
     /// GET_OPERATIONS.

@@ -4,7 +4,8 @@ use tepui_master_core::{OperatorCall, OperatorError, OperatorReply, SchedulerCal
 use tepui_model::{FrameworkId, TaskId};
 use tepui_proto::{
     services::{
-        ExplainRequest, Explanation, KillTaskRequest, KillTaskResponse, OfferChange,
+        ExplainRequest, Explanation, GetPrioritiesRequest, GetPrioritiesResponse, KillTaskRequest,
+        KillTaskResponse, OfferChange, UpdatePrioritiesRequest, UpdatePrioritiesResponse,
         WatchEventsRequest, WatchOffersRequest, operator_server::Operator,
         scheduler_server::Scheduler,
     },
@@ -125,6 +126,27 @@ impl Operator for Services {
         let call = OperatorCall::Explain(Box::new(request.into_inner()));
         match self.ask(call).await? {
             OperatorReply::Explanation(explanation) => Ok(Response::new(*explanation)),
+            _ => Err(Status::internal("the core answered something else")),
+        }
+    }
+
+    async fn update_priorities(
+        &self,
+        request: Request<UpdatePrioritiesRequest>,
+    ) -> Result<Response<UpdatePrioritiesResponse>, Status> {
+        let call = OperatorCall::UpdatePriorities(request.into_inner().priorities);
+        self.ask(call).await?;
+        Ok(Response::new(UpdatePrioritiesResponse {}))
+    }
+
+    async fn get_priorities(
+        &self,
+        _: Request<GetPrioritiesRequest>,
+    ) -> Result<Response<GetPrioritiesResponse>, Status> {
+        match self.ask(OperatorCall::Priorities).await? {
+            OperatorReply::Priorities(priorities) => {
+                Ok(Response::new(GetPrioritiesResponse { priorities }))
+            }
             _ => Err(Status::internal("the core answered something else")),
         }
     }

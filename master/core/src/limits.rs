@@ -46,6 +46,9 @@ pub const MAX_TASKS_PER_REGISTRATION: usize = 100_000;
 /// Weights in one UPDATE_WEIGHTS.
 pub const MAX_WEIGHTS_PER_CALL: usize = 10_000;
 
+/// Priorities in one UpdatePriorities.
+pub const MAX_PRIORITIES_PER_CALL: usize = 10_000;
+
 /// Machines in one maintenance schedule.
 pub const MAX_MACHINES_PER_SCHEDULE: usize = 100_000;
 

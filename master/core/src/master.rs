@@ -66,6 +66,8 @@ pub struct Master {
     pub(crate) frameworks: Frameworks,
     pub(crate) offers: Offers,
     pub(crate) weights: BTreeMap<Role, Quantity>,
+    /// What operators set, by role.
+    pub(crate) priorities: BTreeMap<Role, i32>,
     pub(crate) quotas: Quotas,
     /// So many agents of the registry must not be back yet for allocation to begin; unset when it
     /// has begun (Mesos: ALL-09).
@@ -90,6 +92,7 @@ impl Master {
             frameworks: Frameworks::new(),
             offers: Offers::default(),
             weights: BTreeMap::new(),
+            priorities: BTreeMap::new(),
             quotas: Quotas::new(),
             missing_allowed: None,
             maintenance: Maintenance::default(),
@@ -183,6 +186,10 @@ impl Master {
         self.weights = weights.collect();
         for (role, weight) in &self.weights {
             self.allocator.set_weight(role, *weight);
+        }
+        self.priorities = recovered.priorities.into_iter().collect();
+        for (role, priority) in &self.priorities {
+            self.allocator.set_priority(role, Some(*priority));
         }
         for agent in recovered.unreachable {
             self.agents.unreachable.insert(agent);

@@ -44,11 +44,13 @@ pub enum RecordKind {
     Maintenance,
     /// Quotas of roles.
     Quota,
+    /// Priorities of roles.
+    Priority,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Agent,
         Self::Unreachable,
         Self::Gone,
@@ -58,6 +60,7 @@ impl RecordKind {
         Self::Deactivated,
         Self::Maintenance,
         Self::Quota,
+        Self::Priority,
     ];
 
     /// The name of the kind in a store.
@@ -73,6 +76,7 @@ impl RecordKind {
             Self::Deactivated => "deactivated-agents",
             Self::Maintenance => "maintenance",
             Self::Quota => "quotas",
+            Self::Priority => "priorities",
         }
     }
 }
@@ -117,6 +121,13 @@ pub enum Record {
         role: Role,
         /// What it is promised, and what it may have.
         quota: Quota,
+    },
+    /// The priority of a role.
+    Priority {
+        /// Which.
+        role: Role,
+        /// The larger, the sooner it is served.
+        priority: i32,
     },
 }
 
@@ -221,6 +232,7 @@ impl Record {
             Self::Deactivated { .. } => RecordKind::Deactivated,
             Self::Maintenance(_) => RecordKind::Maintenance,
             Self::Quota { .. } => RecordKind::Quota,
+            Self::Priority { .. } => RecordKind::Priority,
         }
     }
 
@@ -232,7 +244,9 @@ impl Record {
             Self::Unreachable(agent) | Self::Gone(agent) => agent.id.to_string(),
             Self::Framework(framework) => text(framework.info.id.as_ref()),
             Self::RemovedFramework { id, .. } => id.to_string(),
-            Self::Weight { role, .. } | Self::Quota { role, .. } => role.to_string(),
+            Self::Weight { role, .. } | Self::Quota { role, .. } | Self::Priority { role, .. } => {
+                role.to_string()
+            }
             Self::Deactivated { id, .. } => id.to_string(),
             Self::Maintenance(_) => operators::SCHEDULE.to_owned(),
         }
@@ -270,6 +284,7 @@ impl Record {
             Self::Deactivated { deactivation, .. } => operators::encode_deactivation(deactivation),
             Self::Maintenance(schedule) => operators::encode_schedule(schedule),
             Self::Quota { role, quota } => quota.to_proto(role).encode_to_vec(),
+            Self::Priority { priority, .. } => operators::encode_priority(*priority),
         }
     }
 
@@ -309,6 +324,7 @@ fn read(kind: RecordKind, key: &str, bytes: &[u8]) -> Result<Record, String> {
         },
         RecordKind::Maintenance => Record::Maintenance(operators::decode_schedule(key, bytes)?),
         RecordKind::Quota => operators::decode_quota(key, bytes)?,
+        RecordKind::Priority => operators::decode_priority(key, bytes)?,
     })
 }
 
@@ -380,6 +396,8 @@ pub struct Recovered {
     pub maintenance: Schedule,
     /// Quotas of roles.
     pub quotas: Vec<(Role, Quota)>,
+    /// Priorities of roles.
+    pub priorities: Vec<(Role, i32)>,
 }
 
 impl Recovered {
@@ -395,6 +413,7 @@ impl Recovered {
             Record::Deactivated { id, deactivation } => self.deactivated.push((id, deactivation)),
             Record::Maintenance(schedule) => self.maintenance = schedule,
             Record::Quota { role, quota } => self.quotas.push((role, quota)),
+            Record::Priority { role, priority } => self.priorities.push((role, priority)),
         }
     }
 }

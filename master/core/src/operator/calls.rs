@@ -48,6 +48,8 @@ impl Master {
                 Ok(OperatorReply::Offers(self.offers_to(framework_id.as_ref())))
             }
             OperatorCall::Explain(request) => self.explain(&request),
+            OperatorCall::UpdatePriorities(wire) => self.update_priorities(&wire, effects),
+            OperatorCall::Priorities => Ok(OperatorReply::Priorities(self.get_priorities())),
         };
         effects.push(Effect::Reply { request, result });
     }

@@ -92,7 +92,7 @@ impl Master {
             counts.map(|count| self.finding(waiting, count))
         });
         services::Explanation {
-            summary: summary(explanation),
+            summary: self.summary(explanation),
             findings: findings.collect(),
             contenders: waiting.iter().map(|it| self.contender(it)).collect(),
             roles: self.standings(&roles),
@@ -131,7 +131,31 @@ impl Master {
             ahead_names: waiting.ahead.iter().map(|(key, _)| name(key)).collect(),
             examined: waiting.looked_at as u64,
             agents: waiting.agents as u64,
+            priorities_ahead: self.priorities_ahead(waiting),
         }
+    }
+
+    /// The roles that come before a framework's not because of their share.
+    fn priorities_ahead(&self, waiting: &Waiting) -> Vec<String> {
+        let roles: BTreeSet<&Role> = waiting.ahead.iter().map(|(_, role)| role).collect();
+        let before = |role: &&Role| self.allocator.is_before(role, &waiting.role);
+        let words = |role: &Role| {
+            let priority = self.allocator.priority(role);
+            format!("role {role} of priority {priority} is ahead")
+        };
+        roles.into_iter().filter(before).map(words).collect()
+    }
+
+    /// The whole in a sentence.
+    fn summary(&self, explanation: &Explanation) -> String {
+        let waiting = explanation.waiting.iter();
+        let ahead: BTreeSet<String> = waiting.flat_map(|it| self.priorities_ahead(it)).collect();
+        let mut text = summary(explanation);
+        for words in ahead {
+            text.push_str("; ");
+            text.push_str(&words);
+        }
+        text
     }
 
     fn standings(&self, roles: &BTreeSet<&Role>) -> Vec<services::RoleStanding> {
@@ -150,6 +174,7 @@ impl Master {
             services::RoleStanding {
                 role: share.role.to_string(),
                 weight: share.weight.as_f64(),
+                priority: share.priority,
                 share: share.share,
                 guarantees,
                 limits,
@@ -178,7 +203,7 @@ fn words(reason: &Reason, now: Time) -> String {
     }
 }
 
-/// The whole in a sentence.
+/// The most frequent reason in a sentence.
 fn summary(explanation: &Explanation) -> String {
     let waiting = &explanation.waiting;
     if waiting.is_empty() {

@@ -5,6 +5,7 @@ mod calls;
 mod drain;
 mod explain;
 mod maintenance;
+mod priorities;
 mod quota;
 mod resources;
 mod weights;
@@ -37,6 +38,10 @@ pub enum OperatorCall {
     },
     /// Why somebody waits.
     Explain(Box<services::ExplainRequest>),
+    /// Set the priorities of roles, or take them away; all or none.
+    UpdatePriorities(Vec<services::RolePriority>),
+    /// The priorities that are set.
+    Priorities,
 }
 
 /// The answer to an [`OperatorCall`].
@@ -50,6 +55,8 @@ pub enum OperatorReply {
     Offers(Vec<Arc<Offer>>),
     /// Why somebody waits.
     Explanation(Box<services::Explanation>),
+    /// The priorities that are set, by role.
+    Priorities(Vec<services::RolePriority>),
 }
 
 /// Why an operator's call cannot be done.

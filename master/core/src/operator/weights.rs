@@ -30,16 +30,17 @@ impl Master {
             let (role, weight) = (role.clone(), *weight);
             effects.persist(Change::Put(Record::Weight { role, weight }));
         }
-        self.offer_anew(&weights, effects);
+        let weighted = |role: &Role| weights.iter().any(|(weighted, _)| weighted == role);
+        self.offer_anew(weighted, effects);
         Ok(OperatorReply::Done)
     }
 
-    /// New weights count for what is offered already too, when anybody is subscribed to the roles.
-    fn offer_anew(&mut self, weights: &[(Role, Quantity)], effects: &mut Effects) {
-        let weighted = |role: &Role| weights.iter().any(|(weighted, _)| weighted == role);
+    /// A new order counts for what is offered already too, when anybody is subscribed to the roles
+    /// that it concerns.
+    pub(super) fn offer_anew(&mut self, concerns: impl Fn(&Role) -> bool, effects: &mut Effects) {
         let concerned = |framework: &Framework| {
             framework.state == FrameworkState::Connected
-                && framework.info.roles.iter().any(weighted)
+                && framework.info.roles.iter().any(&concerns)
         };
         if !self.frameworks.iter().any(concerned) {
             return;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use prost::Message;
-use tepui_model::{MachineId, Quota, Time, Unavailability};
+use tepui_model::{MachineId, Quota, Role, Time, Unavailability};
 use tepui_proto::v1::{self, maintenance as wire, quota::QuotaConfig};
 
 use super::{Change, Record, RecordKind, explain};
@@ -123,4 +123,22 @@ pub(super) fn decode_quota(key: &str, bytes: &[u8]) -> Result<Record, String> {
         return Err("it is about another role".to_owned());
     }
     Ok(Record::Quota { role, quota })
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StoredPriority {
+    #[prost(sint32, tag = "1")]
+    priority: i32,
+}
+
+pub(super) fn encode_priority(priority: i32) -> Vec<u8> {
+    StoredPriority { priority }.encode_to_vec()
+}
+
+pub(super) fn decode_priority(key: &str, bytes: &[u8]) -> Result<Record, String> {
+    let stored = StoredPriority::decode(bytes).map_err(explain)?;
+    Ok(Record::Priority {
+        role: Role::new(key).map_err(explain)?,
+        priority: stored.priority,
+    })
 }

@@ -53,6 +53,10 @@ fn every_kind() -> Vec<Record> {
                     .collect(),
             },
         },
+        Record::Priority {
+            role: role("a/b"),
+            priority: -7,
+        },
     ]
 }
 

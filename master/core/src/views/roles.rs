@@ -31,7 +31,7 @@ impl Master {
     }
 
     /// The roles that anybody is subscribed to, has something of, or that are reserved to or
-    /// weighted, and their ancestors.
+    /// have a weight, a quota or a priority, and their ancestors.
     #[must_use]
     pub fn get_roles(&self) -> GetRoles {
         let roles = self.known_roles();
@@ -67,7 +67,8 @@ impl Master {
             let known = roles.entry(held.offer.role.clone()).or_default();
             known.allocated += &held.offer.resources;
         }
-        for role in self.weights.keys().chain(self.quotas.keys()) {
+        let set = self.weights.keys().chain(self.quotas.keys());
+        for role in set.chain(self.priorities.keys()) {
             roles.entry(role.clone()).or_default();
         }
         let totals = self.agents.iter();
