@@ -135,28 +135,24 @@ impl Demand {
         });
     }
 
-    /// Resources came back. If they are a whole offer that waited for an answer, its asks are open
-    /// again; this returns whether they are. If they are a part of one, the rest was accepted.
-    pub(crate) fn give_back(&mut self, agent: AgentKey, resources: &Resources) -> bool {
-        let whole = |shown: &Shown| shown.agent == agent && shown.resources == *resources;
-        if let Some(at) = self.shown.iter().position(whole) {
-            let shown = self.shown.swap_remove(at);
-            self.reopen(&shown);
-            return true;
+    /// An offer came back whole: its asks are open again. Whether it covered any.
+    pub(crate) fn give_back(&mut self, agent: AgentKey, offer: &Resources) -> bool {
+        let shown = self.take(agent, offer);
+        if let Some(shown) = &shown {
+            self.reopen(shown);
         }
-        let part = |shown: &Shown| shown.agent == agent && shown.resources.contains(resources);
-        if let Some(at) = self.shown.iter().position(part) {
-            self.shown.swap_remove(at);
-        }
-        false
+        shown.is_some()
     }
 
     /// An offer was accepted: what it covered is no longer asked for.
-    pub(crate) fn accept(&mut self, agent: AgentKey, resources: &Resources) {
-        let whole = |shown: &Shown| shown.agent == agent && shown.resources == *resources;
-        if let Some(at) = self.shown.iter().position(whole) {
-            self.shown.swap_remove(at);
-        }
+    pub(crate) fn accept(&mut self, agent: AgentKey, offer: &Resources) {
+        self.take(agent, offer);
+    }
+
+    fn take(&mut self, agent: AgentKey, offer: &Resources) -> Option<Shown> {
+        let it = |shown: &Shown| shown.agent == agent && shown.resources == *offer;
+        let at = self.shown.iter().position(it)?;
+        Some(self.shown.swap_remove(at))
     }
 
     /// An agent is gone, with whatever was offered of it. Whether asks are open again. What was

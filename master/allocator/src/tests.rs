@@ -66,7 +66,7 @@ fn cluster_with(options: Options, agents: &[&str], frameworks: &[&str]) -> Alloc
 
 /// Gives back what was offered.
 fn give_back(allocator: &mut Allocator, offer: &Allocation, refuse: Option<Filter>) {
-    allocator.recover(
+    allocator.return_offer(
         offer.framework,
         &offer.role,
         offer.agent,

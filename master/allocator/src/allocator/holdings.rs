@@ -6,8 +6,22 @@ use super::Allocator;
 use crate::{contest::Load, options::Filter, violation::Violation};
 
 impl Allocator {
-    /// Resources are free again: an offer was declined or rescinded, a task has ended. With a
-    /// filter, the framework has refused them.
+    /// An offer came back whole, declined or rescinded: its asks are open again. With a filter, the
+    /// framework has refused it.
+    pub fn return_offer(
+        &mut self,
+        framework: FrameworkKey,
+        role: &Role,
+        agent: AgentKey,
+        offer: &Resources,
+        refuse: Option<Filter>,
+    ) {
+        self.reopen(framework, role, agent, offer);
+        self.recover(framework, role, agent, offer, refuse);
+    }
+
+    /// Resources are free again: an accepted offer left them, a task has ended. With a filter, the
+    /// framework has refused them.
     ///
     /// Resources of an agent or a framework that is gone are passed over: they went with it.
     pub fn recover(
@@ -41,10 +55,6 @@ impl Allocator {
         }
         let last = !ledger.ledger().has(client);
         self.contest.give_back(client, &Load::of(resources), last);
-        let demand = self.contest.demand_mut(client);
-        if demand.is_some_and(|demand| demand.give_back(agent, resources)) {
-            self.contest.loosen();
-        }
         let subscribed = self
             .contest
             .client(client)

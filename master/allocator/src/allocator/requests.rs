@@ -36,6 +36,22 @@ impl Allocator {
         }
     }
 
+    /// An offer was declined or rescinded: the asks that it covered are open again. What it held
+    /// is for [`Allocator::recover`].
+    pub fn reopen(
+        &mut self,
+        framework: FrameworkKey,
+        role: &Role,
+        agent: AgentKey,
+        offer: &Resources,
+    ) {
+        let client = self.contest.find(framework, role);
+        let demand = client.and_then(|client| self.contest.demand_mut(client));
+        if demand.is_some_and(|demand| demand.give_back(agent, offer)) {
+            self.contest.loosen();
+        }
+    }
+
     /// An offer was accepted, whole or in part: the asks that it covered are used up.
     pub fn accept(
         &mut self,

@@ -56,7 +56,7 @@ fn what_is_refused_is_named_with_the_refusal_that_ends_first() {
             agent,
             resources,
         } = offer;
-        allocator.recover(framework, &role, agent, &resources, Some(Filter { until }));
+        allocator.return_offer(framework, &role, agent, &resources, Some(Filter { until }));
     }
     assert_eq!(
         why(&allocator, 0),

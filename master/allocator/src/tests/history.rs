@@ -271,7 +271,7 @@ impl World {
             | Step::AgentTotal(..) => self.change_agent(step),
             Step::Decline(at, refuse) => {
                 if let Some(offer) = pick(&mut self.offers, at) {
-                    self.recover(&offer, refuse);
+                    self.decline(&offer, refuse);
                 }
             }
             Step::Accept(at, refuse) => self.accept(at, refuse),
@@ -380,10 +380,24 @@ impl World {
         }
     }
 
-    fn recover(&mut self, offer: &Allocation, refuse: Option<u64>) {
+    fn decline(&mut self, offer: &Allocation, refuse: Option<u64>) {
         let refuse = refuse.and_then(|span| until(self.now + span));
         give_back(&mut self.fast, offer, refuse);
-        self.naive.recover(offer, refuse.map(|filter| filter.until));
+        self.naive
+            .return_offer(offer, refuse.map(|filter| filter.until));
+    }
+
+    fn recover(&mut self, held: &Allocation, refuse: Option<u64>) {
+        let refuse = refuse.and_then(|span| until(self.now + span));
+        let Allocation {
+            framework,
+            role,
+            agent,
+            resources,
+        } = held;
+        self.fast
+            .recover(*framework, role, *agent, resources, refuse);
+        self.naive.recover(held, refuse.map(|filter| filter.until));
     }
 
     fn accept(&mut self, at: usize, refuse: Option<u64>) {

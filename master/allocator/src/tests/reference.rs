@@ -215,6 +215,14 @@ impl Naive {
         agent.held.push((name, rest.clone()));
     }
 
+    pub(super) fn return_offer(&mut self, offer: &Allocation, refuse: Option<Time>) {
+        let client = self.clients.get_mut(&(offer.framework, offer.role.clone()));
+        if let Some(demand) = client.and_then(|client| client.demand.as_mut()) {
+            demand.give_back(offer.agent, &offer.resources);
+        }
+        self.recover(offer, refuse);
+    }
+
     pub(super) fn recover(&mut self, offer: &Allocation, refuse: Option<Time>) {
         let name = (offer.framework, offer.role.clone());
         let Some(agent) = self.agents.get_mut(&offer.agent) else {
@@ -223,9 +231,6 @@ impl Naive {
         let Some(client) = self.clients.get_mut(&name) else {
             return;
         };
-        if let Some(demand) = &mut client.demand {
-            demand.give_back(offer.agent, &offer.resources);
-        }
         agent.held.swap_remove(agent.place(offer));
         if let Some(until) = refuse.filter(|_| client.subscribed) {
             note(&mut agent.refused, &name, &offer.resources, until);

@@ -7,6 +7,7 @@ use tepui_model::{
 };
 use tepui_proto::v1;
 
+use super::Held;
 use crate::{
     Master,
     calls::{Accept, Operation},
@@ -53,6 +54,7 @@ impl Master {
             let Some(held) = self.end_offer(*number, end, effects) else {
                 continue;
             };
+            self.settle_asks(&held, end);
             let grant = grant.get_or_insert_with(|| Grant {
                 framework: held.framework,
                 agent: held.agent,
@@ -81,6 +83,16 @@ impl Master {
             } = grant;
             self.allocator
                 .recover(framework, &role, agent, &left, filter);
+        }
+    }
+
+    /// What an offer was asked for is not asked for any longer, unless it comes back unused.
+    fn settle_asks(&mut self, held: &Held, end: OfferEnd) {
+        let (framework, agent) = (held.framework, held.agent);
+        let (role, resources) = (&held.offer.role, &held.offer.resources);
+        match end {
+            OfferEnd::Declined => self.allocator.reopen(framework, role, agent, resources),
+            _ => self.allocator.accept(framework, role, agent, resources),
         }
     }
 

@@ -46,7 +46,7 @@ impl Master {
     ) -> Option<Held> {
         let held = self.end_offer(number, end, effects)?;
         let offer = &held.offer;
-        self.allocator.recover(
+        self.allocator.return_offer(
             held.framework,
             &offer.role,
             held.agent,

@@ -39,7 +39,7 @@ pub(super) fn give_back(allocator: &mut Allocator, offer: &Allocation, filter: O
         agent,
         resources,
     } = offer;
-    allocator.recover(*framework, role, *agent, resources, filter);
+    allocator.return_offer(*framework, role, *agent, resources, filter);
 }
 
 /// Declines an offer as DECLINE without a filter does.

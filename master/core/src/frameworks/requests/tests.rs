@@ -1,11 +1,11 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::{AgentId, Resources};
+use tepui_model::{AgentId, Filters, Resources, TaskState};
 
 use super::*;
 use crate::{
     Action,
-    testing::{Cluster, Scheduler, of_roles, resources, role},
+    testing::{Cluster, Scheduler, of_roles, resources, role, task_info},
 };
 
 fn ask(text: &str, count: u32) -> Ask {
@@ -103,5 +103,41 @@ fn an_ask_in_no_role_of_the_framework_is_refused_by_field() {
     assert!(
         foreign.contains(field) && foreign.contains("not subscribed to 'c'"),
         "{foreign}"
+    );
+}
+
+#[test]
+fn an_accepted_offer_uses_up_its_asks_and_a_declined_one_does_not() {
+    let mut cluster = Cluster::new();
+    let scheduler = cluster.subscribe(of_roles(&["a"]));
+    cluster.call(
+        scheduler.connection,
+        Action::Request(vec![ask("cpus:1;mem:64", 2)]),
+    );
+    let node = cluster.register("h", "cpus:8;mem:1024");
+    cluster.settle();
+    let offer = cluster.offer(&scheduler);
+    cluster.decline(&scheduler, &offer.id, Filters::NONE);
+    cluster.settle();
+    let offer = cluster.offer(&scheduler);
+    let task = task_info("t", &node.id, "cpus:1;mem:64");
+    cluster.accept(&scheduler, &[&offer.id], vec![task]);
+    cluster.settle();
+    assert!(
+        offered(&mut cluster, &scheduler).is_empty(),
+        "all was accepted"
+    );
+    cluster.call(
+        scheduler.connection,
+        Action::Request(vec![ask("cpus:1;mem:64", 1)]),
+    );
+    cluster.settle();
+    let offer = cluster.offer(&scheduler);
+    let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Finished);
+    cluster.acknowledge(&scheduler, &node, "t", uuid);
+    cluster.settle();
+    assert!(
+        offered(&mut cluster, &scheduler).is_empty(),
+        "a task that ends is not an offer that comes back: {offer:?}"
     );
 }
