@@ -3,6 +3,7 @@
 mod clamp;
 mod class;
 mod cut;
+mod held;
 mod ledger;
 mod profile;
 mod prospect;
@@ -18,7 +19,12 @@ use self::clamp::subtract_what_is_there;
 pub use self::profile::AgentProfile;
 #[cfg(test)]
 pub(crate) use self::{clamp::subtract_what_is_there, cut::cut};
-pub(crate) use self::{class::Class, prospect::Choice, refusals::Refusals};
+pub(crate) use self::{
+    class::Class,
+    held::{Held, Hold},
+    prospect::Choice,
+    refusals::Refusals,
+};
 use self::{
     ledger::{Ledger, NotHeld},
     prospect::{Prospect, Supply},
@@ -40,6 +46,7 @@ pub(crate) struct Agent {
     stamp: u64,
     stamps: u64,
     ledger: Ledger,
+    held: Held,
     /// More is held than there is.
     overdrawn: bool,
     /// It has shared volumes.
@@ -74,6 +81,7 @@ impl Agent {
             stamp: 0,
             stamps: 0,
             ledger: Ledger::default(),
+            held: Held::default(),
             overdrawn: false,
             barrier: Class::default(),
             refusals: Refusals::new(),
@@ -322,6 +330,9 @@ impl Agent {
         if !self.is_offerable() {
             return None;
         }
+        if !self.held.is_empty() {
+            return self.choose_beside_holds(court, now);
+        }
         let unseen = self.look(court, Prospect::first_unseen);
         let ended = |prospect: &mut Prospect, supply: Supply<'_>| prospect.has_expired(supply, now);
         if unseen.is_some() || !self.refusals.may_have_expired(now) || !self.look(court, ended) {
@@ -334,8 +345,10 @@ impl Agent {
 
     /// When to look again after nobody was to be made an offer, if nothing changes before.
     pub(crate) fn next_look(&self, now: Time) -> Option<Time> {
-        let (_, prospect) = self.prospect.as_ref()?;
-        let waits = self.is_offerable() && prospect.is_worthwhile();
+        let prospect = self.prospect.as_ref();
+        let worthwhile = self.held.is_worthwhile()
+            || prospect.is_some_and(|(_, prospect)| prospect.is_worthwhile());
+        let waits = self.is_offerable() && worthwhile;
         waits
             .then(|| self.refusals.next_end(now))
             .filter(|end| *end < Time::MAX)
@@ -373,7 +386,7 @@ impl Agent {
     /// Whether somebody would be offered more, were it not for quota or for want of asks.
     pub(crate) fn holds_back(&self) -> bool {
         let prospect = self.prospect.as_ref();
-        prospect.is_some_and(|(_, prospect)| prospect.holds_back())
+        self.held.holds_back() || prospect.is_some_and(|(_, prospect)| prospect.holds_back())
     }
 
     const fn supply<'a>(&'a self, court: Court<'a>) -> Supply<'a> {

@@ -3,6 +3,7 @@
 mod agents;
 mod frameworks;
 mod holdings;
+mod holds;
 mod requests;
 mod roles;
 
@@ -12,8 +13,8 @@ use tepui_model::AgentKey;
 
 pub use self::frameworks::FrameworkProfile;
 use crate::{
-    agents::Agent, candidates::Candidates, contest::Contest, options::Options, table::Table,
-    violation::Violation,
+    agents::Agent, candidates::Candidates, contest::Contest, holds::Holds, options::Options,
+    table::Table, violation::Violation,
 };
 
 /// Decides whose offer the free resources of each agent become.
@@ -29,6 +30,7 @@ pub struct Allocator {
     pub(crate) agents: Table<Agent>,
     pub(crate) contest: Contest,
     pub(crate) candidates: Candidates,
+    pub(crate) holds: Holds,
     /// The hosts that are offered; all, if there is no list (Mesos: OFF-20).
     pub(crate) whitelist: Option<BTreeSet<Arc<str>>>,
     /// The region of the master.
@@ -47,6 +49,7 @@ impl Allocator {
             agents: Table::new(),
             contest,
             candidates: Candidates::default(),
+            holds: Holds::default(),
             whitelist: None,
             region: None,
             misuse: None,

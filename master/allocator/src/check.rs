@@ -25,6 +25,12 @@ impl Allocator {
             let listed = agent.candidate == changed.contains(&key);
             ensure(listed, || format!("whether {key} is a candidate"))?;
         }
+        let holds: usize = self
+            .agents
+            .iter()
+            .map(|(_, agent)| agent.held().iter().len())
+            .sum();
+        ensure(holds == self.holds.len(), || "what is set aside".to_owned())?;
         self.check_sums()?;
         self.check_promises()?;
         self.check_order()
@@ -48,6 +54,12 @@ impl Allocator {
             stage: Stage::Shares,
         };
         let prospect = agent.is_prospect_true(court);
+        let holds = agent.held().iter().all(|hold| {
+            let holder = client(hold.client);
+            self.holds.is_noted(hold.key, key, hold.until)
+                && holder.is_some_and(|holder| holder.state.in_play())
+        });
+        ensure(holds, || format!("what is set aside of {key}"))?;
         let wake = agent
             .wake
             .is_none_or(|wake| self.candidates.wakes_at(wake, key));

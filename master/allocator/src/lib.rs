@@ -15,6 +15,7 @@ mod constraints;
 mod contest;
 mod demand;
 pub mod explain;
+mod holds;
 pub mod limits;
 mod mix;
 mod options;
@@ -30,6 +31,7 @@ pub use self::{
     allocator::{Allocator, FrameworkProfile},
     constraints::{Constraints, InvalidConstraints, RegexLimits},
     demand::Ask,
+    holds::{HoldKey, HoldRefused, HoldView},
     options::{Filter, InvalidMinimum, Minimum, Options, Placement, Sorter},
     run::Allocation,
     views::RoleShare,

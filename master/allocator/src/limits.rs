@@ -31,6 +31,9 @@ pub const MAX_ASKS: usize = 1024;
 /// Asks, counted as often as they are made, that one offer is cut to.
 pub const MAX_COPIES: u32 = 4096;
 
+/// Holds that stand at a time, over all agents and frameworks.
+pub const MAX_HOLDS: usize = 16_384;
+
 /// Agents that are looked at to explain why a framework waits.
 pub const MAX_AGENTS_EXPLAINED: usize = 10_000;
 

@@ -29,6 +29,7 @@ impl Allocator {
     /// First what guarantees promise, over all of these agents; then the rest, by fair share
     /// (Mesos: ALL-04, ALL-05).
     pub fn allocate(&mut self, now: Time) -> Vec<Allocation> {
+        self.expire_holds(now);
         if self.contest.is_loosened() {
             self.candidates.add_waiting(&mut self.agents);
         }
@@ -62,10 +63,12 @@ impl Allocator {
             || (self.candidates.is_anyone_waiting() && self.contest.is_loosened())
     }
 
-    /// When to run next if nothing changes before: a filter ends that keeps resources idle.
+    /// When to run next if nothing changes before: a filter or a hold ends that keeps resources
+    /// idle.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Time> {
-        self.candidates.next_wake()
+        let hold = self.holds.first_end().map(|(end, _)| end);
+        self.candidates.next_wake().into_iter().chain(hold).min()
     }
 
     /// Offers all that is free on one agent to one client after another, until nothing is left
@@ -93,6 +96,9 @@ impl Allocator {
             let (framework, role) = (client.framework, role.name.clone());
             let first = !agent.ledger().has(choice.client);
             let resources = agent.grant(choice.client, choice.offer);
+            for hold in agent.spend_holds(choice.client, &resources) {
+                self.holds.remove(hold);
+            }
             self.contest
                 .take(choice.client, &Load::of(&resources), first);
             self.contest.serve(choice.client);

@@ -5,6 +5,7 @@ mod drf;
 mod fairness;
 mod filters;
 mod history;
+mod holds;
 mod ledger;
 mod priorities;
 mod reference;
@@ -12,9 +13,7 @@ mod starvation;
 
 use std::collections::BTreeSet;
 
-use tepui_model::{
-    AgentKey, Capabilities, Capability, FrameworkKey, Quantity, Resources, Role, Time,
-};
+use tepui_model::{AgentKey, Capabilities, FrameworkKey, Quantity, Resources, Role, Time};
 
 use crate::{AgentProfile, Allocation, Allocator, Filter, FrameworkProfile, Options};
 

@@ -154,11 +154,14 @@ impl Prospect {
             }
             Stage::Shares => supply.contest.in_order(),
         };
-        order.find_map(|client| {
-            let possible = self.possible(supply, client).ok()?;
-            let unseen = !self.has_seen(supply, client, &possible);
-            unseen.then(|| self.choice(client, possible))
-        })
+        order.find_map(|client| self.unseen(supply, client))
+    }
+
+    /// What a client can be offered, unless it has seen it.
+    pub(crate) fn unseen(&mut self, supply: Supply<'_>, client: u32) -> Option<Choice> {
+        let possible = self.possible(supply, client).ok()?;
+        let unseen = !self.has_seen(supply, client, &possible);
+        unseen.then(|| self.choice(client, possible))
     }
 
     /// Whether nobody can be offered anything: even all of it, or all that guarantees leave of it,

@@ -1,10 +1,10 @@
 //! Why a client is not offered anything of an agent, asked of the same functions that decide.
 
-use tepui_model::{Role, Time};
+use tepui_model::{Resources, Role, Time};
 
 use super::{
-    Agent, Court,
-    prospect::{Denial, Possible, Prospect},
+    Agent, Court, Hold,
+    prospect::{Denial, Prospect, Supply},
 };
 use crate::{
     contest::{Allowance, Client, open},
@@ -23,17 +23,43 @@ impl Agent {
         let Some(client) = court.contest.client(slot).filter(|_| !self.free.is_empty()) else {
             return Reason::NothingFree;
         };
-        let supply = self.supply(court);
-        let mut prospect = Prospect::new(supply);
-        match prospect.possible(supply, slot) {
-            Ok(possible) => self.refusal(&prospect, &possible, slot, now),
-            Err(denial) => self.reason_of(denial, &mut prospect, court, client),
+        let all = self.supply(court);
+        if self.held().is_empty() {
+            return self.judge(all, client, slot, now);
+        }
+        let left = self.held().leave(&self.free, Some(slot));
+        let shown = Supply { free: &left, ..all };
+        let is_possible = |supply| Prospect::new(supply).possible(supply, slot).is_ok();
+        if is_possible(shown) {
+            return self.judge(shown, client, slot, now);
+        }
+        match self.held().iter().find(|hold| hold.client != slot) {
+            Some(hold) if is_possible(all) => self.held_for(hold, court),
+            _ => self.judge(all, client, slot, now),
         }
     }
 
+    fn judge(&self, supply: Supply<'_>, client: &Client, slot: u32, now: Time) -> Reason {
+        let mut prospect = Prospect::new(supply);
+        match prospect.possible(supply, slot) {
+            Ok(possible) => {
+                let offer = prospect.shown(&possible).unwrap_or(supply.free);
+                self.refusal(offer, slot, now)
+            }
+            Err(denial) => self.reason_of(denial, &mut prospect, supply, client),
+        }
+    }
+
+    fn held_for(&self, hold: &Hold, court: Court<'_>) -> Reason {
+        // A hold's client is in play.
+        let client = court.contest.client(hold.client);
+        client.map_or(Reason::NothingFree, |client| Reason::HeldFor {
+            framework: client.framework,
+        })
+    }
+
     /// The refusal that is in the way of an offer for the longest.
-    fn refusal(&self, prospect: &Prospect, possible: &Possible, slot: u32, now: Time) -> Reason {
-        let offer = prospect.shown(possible).unwrap_or(&self.free);
+    fn refusal(&self, offer: &Resources, slot: u32, now: Time) -> Reason {
         let refusals = self.refusals.of(slot);
         let in_the_way =
             refusals.filter(|(refused, until)| now < *until && refused.contains(offer));
@@ -50,10 +76,9 @@ impl Agent {
         &self,
         denial: Denial,
         prospect: &mut Prospect,
-        court: Court<'_>,
+        supply: Supply<'_>,
         client: &Client,
     ) -> Reason {
-        let supply = self.supply(court);
         let seen = prospect.seen_by(supply, client).unwrap_or_default();
         match denial {
             Denial::Excluded => Reason::Excluded {
@@ -66,7 +91,7 @@ impl Agent {
             Denial::Incapable => Reason::CapabilityMissing {
                 what: client.state.class.lacks(self.barrier),
             },
-            Denial::Nothing => self.nothing_for(court, client),
+            Denial::Nothing => nothing_for(supply, client),
             Denial::BelowMinimum => Reason::BelowMinimum { left: seen },
             Denial::NoAsk => {
                 let demand = client.demand.as_ref();
@@ -82,7 +107,7 @@ impl Agent {
                     Allowance::All | Allowance::NoClaim => (all.clone(), None),
                 };
                 let beyond = all.saturating_sub(&left);
-                match limit.and_then(|slot| court.contest.role(slot)) {
+                match limit.and_then(|slot| supply.contest.role(slot)) {
                     Some(node) => Reason::QuotaLimit {
                         role: node.name.clone(),
                         beyond,
@@ -92,17 +117,17 @@ impl Agent {
             }
         }
     }
+}
 
-    /// Why nothing of what is free is for a client.
-    fn nothing_for(&self, court: Court<'_>, client: &Client) -> Reason {
-        let own = court.contest.role(client.role).map(|node| &node.name);
-        let usable = |holder: &Role| own.is_some_and(|own| holder == own || own.is_below(holder));
-        let roles = self.free.reservation_roles().into_iter();
-        let roles: Vec<Role> = roles.filter(|holder| !usable(holder)).collect();
-        if roles.is_empty() {
-            let what = vec!["free only in resources that the framework does not understand"];
-            return Reason::CapabilityMissing { what };
-        }
-        Reason::ReservedFor { roles }
+/// Why nothing of what is free is for a client.
+fn nothing_for(supply: Supply<'_>, client: &Client) -> Reason {
+    let own = supply.contest.role(client.role).map(|node| &node.name);
+    let usable = |holder: &Role| own.is_some_and(|own| holder == own || own.is_below(holder));
+    let roles = supply.free.reservation_roles().into_iter();
+    let roles: Vec<Role> = roles.filter(|holder| !usable(holder)).collect();
+    if roles.is_empty() {
+        let what = vec!["free only in resources that the framework does not understand"];
+        return Reason::CapabilityMissing { what };
     }
+    Reason::ReservedFor { roles }
 }

@@ -40,6 +40,9 @@ impl Allocator {
             return;
         };
         self.candidates.forget(key, &mut agent);
+        for hold in agent.held().iter() {
+            self.holds.remove(hold.key);
+        }
         self.contest.lose_offers_of(key);
         self.contest
             .change_available(&agent.available, &Scalars::new());

@@ -163,6 +163,9 @@ impl Allocator {
     fn set_state(&mut self, client: u32, state: ClientState) {
         let before = self.contest.client(client).map(|client| client.state);
         self.contest.set_state(client, state);
+        if !state.in_play() && !self.holds.is_empty() {
+            self.end_holds_of_client(client);
+        }
         if state.in_play() && before != Some(state) {
             self.candidates.add_all();
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tepui_model::{Kind, Quantity, Resources, Role, Scalars, Time};
+use tepui_model::{FrameworkKey, Kind, Quantity, Resources, Role, Scalars, Time};
 
 use crate::demand::Ask;
 
@@ -22,6 +22,11 @@ pub enum Reason {
     ReservedFor {
         /// The roles.
         roles: Vec<Role>,
+    },
+    /// What it could be offered is set aside for another framework.
+    HeldFor {
+        /// That one, or the first of them.
+        framework: FrameworkKey,
     },
     /// The framework has refused it (Mesos: OFF-07).
     Filtered {
@@ -73,6 +78,7 @@ impl Reason {
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::QuotaLimit { role: one, .. }, Self::QuotaLimit { role: two, .. }) => one == two,
+            (Self::HeldFor { framework: one }, Self::HeldFor { framework: two }) => one == two,
             (Self::ReservedFor { roles: one }, Self::ReservedFor { roles: two }) => one == two,
             (Self::Excluded { constraints: one }, Self::Excluded { constraints: two }) => {
                 one == two
@@ -117,6 +123,7 @@ impl fmt::Display for Reason {
                     roles.join(", ")
                 )
             }
+            Self::HeldFor { framework } => write!(formatter, "held for {framework}"),
             Self::Filtered { until, refused } => {
                 write!(
                     formatter,

@@ -18,7 +18,7 @@ use crate::{
     limits::MAX_REFUSALS_PER_CLIENT,
 };
 
-type Name = (FrameworkKey, Role);
+pub(super) type Name = (FrameworkKey, Role);
 
 #[derive(Debug, Default)]
 pub(super) struct Naive {
@@ -33,6 +33,18 @@ pub(super) struct Naive {
     places: u32,
     whitelist: Option<BTreeSet<Arc<str>>>,
     region: Option<Arc<str>>,
+    /// What is set aside, the oldest first.
+    holds: Vec<NaiveHold>,
+    holds_made: u64,
+}
+
+#[derive(Debug)]
+struct NaiveHold {
+    number: u64,
+    agent: AgentKey,
+    client: Name,
+    resources: Resources,
+    until: Time,
 }
 
 #[derive(Debug)]
@@ -123,6 +135,7 @@ impl Naive {
 
     pub(super) fn remove_agent(&mut self, key: AgentKey) {
         self.agents.remove(&key);
+        self.holds.retain(|hold| hold.agent != key);
         for client in self.clients.values_mut() {
             client.demand.as_mut().map(|demand| demand.lose(key));
         }
@@ -168,6 +181,7 @@ impl Naive {
             client.suppressed = profile.suppressed.contains(role);
             client.active = profile.active;
         }
+        self.tidy();
     }
 
     pub(super) fn remove_framework(&mut self, key: FrameworkKey) {
@@ -186,6 +200,7 @@ impl Naive {
                 forget(&mut self.agents, name);
             }
         }
+        self.tidy();
     }
 
     pub(super) fn suppress(&mut self, key: FrameworkKey, roles: &[Role]) {
@@ -196,6 +211,7 @@ impl Naive {
         {
             client.suppressed = client.subscribed;
         }
+        self.tidy();
     }
 
     pub(super) fn revive(&mut self, key: FrameworkKey, roles: &[Role]) {
@@ -267,6 +283,39 @@ impl Naive {
         }
     }
 
+    /// Sets something aside, and says under which number.
+    pub(super) fn hold(
+        &mut self,
+        agent: AgentKey,
+        client: Name,
+        resources: &Resources,
+        until: Time,
+    ) -> Option<u64> {
+        let resources = resources.filter(|traits| !traits.shared);
+        let holder = self.clients.get(&client)?;
+        if resources.is_empty() || !holder.in_play() || !self.agents.contains_key(&agent) {
+            return None;
+        }
+        self.holds_made += 1;
+        self.holds.push(NaiveHold {
+            number: self.holds_made,
+            agent,
+            client,
+            resources,
+            until,
+        });
+        Some(self.holds_made)
+    }
+
+    pub(super) fn release_hold(&mut self, number: u64) {
+        self.holds.retain(|hold| hold.number != number);
+    }
+
+    /// The numbers of what is set aside.
+    pub(super) fn hold_numbers(&self) -> Vec<u64> {
+        self.holds.iter().map(|hold| hold.number).collect()
+    }
+
     pub(super) fn set_priority(&mut self, role: &Role, priority: Option<i32>) {
         self.role(role).priority = priority;
         self.tidy();
@@ -329,7 +378,8 @@ impl Naive {
         self.clients.entry((framework, role.clone())).or_default()
     }
 
-    /// Clients without role and resources, and roles of which nothing is known, are forgotten.
+    /// Clients without role and resources, roles of which nothing is known, and holds for those
+    /// who take no offers are forgotten.
     fn tidy(&mut self) {
         let holds = |name: &Name| {
             self.agents
@@ -338,6 +388,9 @@ impl Naive {
         };
         self.clients
             .retain(|name, client| client.subscribed || holds(name));
+        let clients = &self.clients;
+        let in_play = |name: &Name| clients.get(name).is_some_and(NaiveClient::in_play);
+        self.holds.retain(|hold| in_play(&hold.client));
         let mut known: BTreeSet<Role> = self.clients.keys().map(|name| name.1.clone()).collect();
         for agent in self.agents.values() {
             known.extend(agent.profile.total.reservation_roles());

@@ -106,16 +106,13 @@ impl Master {
             framework_id: self.framework_id(waiting.framework).map(Into::into),
             role: waiting.role.to_string(),
             agents: count.agents as u64,
-            text: words(&count.reason, self.now),
+            text: self.words(&count.reason),
             agent_id: agent.map(Into::into),
         }
     }
 
     fn contender(&self, waiting: &Waiting) -> services::Contender {
-        let name = |key: &FrameworkKey| {
-            let framework = self.frameworks.get(*key);
-            framework.map_or_else(String::new, |it| it.info.name.clone())
-        };
+        let name = |key: &FrameworkKey| self.name_of(*key);
         let idle = match waiting.idle {
             None => "",
             Some(Idle::NotSubscribed) => "left the role",
@@ -146,11 +143,11 @@ impl Master {
         roles.into_iter().filter(before).map(words).collect()
     }
 
-    /// The whole in a sentence.
+    /// The most frequent reason in a sentence.
     fn summary(&self, explanation: &Explanation) -> String {
         let waiting = explanation.waiting.iter();
         let ahead: BTreeSet<String> = waiting.flat_map(|it| self.priorities_ahead(it)).collect();
-        let mut text = summary(explanation);
+        let mut text = self.main_reason(explanation);
         for words in ahead {
             text.push_str("; ");
             text.push_str(&words);
@@ -187,47 +184,55 @@ impl Master {
     fn framework_id(&self, key: FrameworkKey) -> Option<&FrameworkId> {
         self.frameworks.get(key).map(|framework| &framework.id)
     }
-}
 
-/// A reason as people read it: with spans in place of times.
-fn words(reason: &Reason, now: Time) -> String {
-    match reason {
-        Reason::Filtered { until, refused } if *until == Time::MAX => {
-            format!("refused '{refused}' for good")
-        }
-        Reason::Filtered { until, refused } => {
-            let left = until.since(now).as_secs_f64();
-            format!("refused '{refused}' for another {left:.1} s")
-        }
-        other => other.to_string(),
+    fn name_of(&self, key: FrameworkKey) -> String {
+        let framework = self.frameworks.get(key);
+        framework.map_or_else(String::new, |it| it.info.name.clone())
     }
-}
 
-/// The most frequent reason in a sentence.
-fn summary(explanation: &Explanation) -> String {
-    let waiting = &explanation.waiting;
-    if waiting.is_empty() {
-        return "no framework competes here".to_owned();
-    }
-    let counts = || waiting.iter().flat_map(|waiting| &waiting.reasons);
-    let free = counts().filter(|count| count.reason == Reason::NobodyElse);
-    let free: usize = free.map(|count| count.agents).sum();
-    if free > 0 {
-        return format!("nothing is in the way in {free} cases: the next offers are theirs");
-    }
-    match counts().max_by_key(|count| count.agents) {
-        Some(count) => {
-            let agents = count.agents;
-            let text = words(&count.reason, Time::ZERO);
-            match count.reason {
-                Reason::Filtered { .. } => format!("mostly, on {agents} agents: it was refused"),
-                _ => format!("mostly, on {agents} agents: {text}"),
+    /// A reason as people read it: with spans in place of times.
+    fn words(&self, reason: &Reason) -> String {
+        match reason {
+            Reason::HeldFor { framework } => format!("held for {}", self.name_of(*framework)),
+            Reason::Filtered { until, refused } if *until == Time::MAX => {
+                format!("refused '{refused}' for good")
             }
+            Reason::Filtered { until, refused } => {
+                let left = until.since(self.now).as_secs_f64();
+                format!("refused '{refused}' for another {left:.1} s")
+            }
+            other => other.to_string(),
         }
-        None if waiting.iter().all(|waiting| waiting.idle.is_some()) => {
-            "nobody here takes offers at present".to_owned()
+    }
+
+    /// The most frequent reason in a sentence.
+    fn main_reason(&self, explanation: &Explanation) -> String {
+        let waiting = &explanation.waiting;
+        if waiting.is_empty() {
+            return "no framework competes here".to_owned();
         }
-        None => "there are no agents".to_owned(),
+        let counts = || waiting.iter().flat_map(|waiting| &waiting.reasons);
+        let free = counts().filter(|count| count.reason == Reason::NobodyElse);
+        let free: usize = free.map(|count| count.agents).sum();
+        if free > 0 {
+            return format!("nothing is in the way in {free} cases: the next offers are theirs");
+        }
+        match counts().max_by_key(|count| count.agents) {
+            Some(count) => {
+                let agents = count.agents;
+                let text = self.words(&count.reason);
+                match count.reason {
+                    Reason::Filtered { .. } => {
+                        format!("mostly, on {agents} agents: it was refused")
+                    }
+                    _ => format!("mostly, on {agents} agents: {text}"),
+                }
+            }
+            None if waiting.iter().all(|waiting| waiting.idle.is_some()) => {
+                "nobody here takes offers at present".to_owned()
+            }
+            None => "there are no agents".to_owned(),
+        }
     }
 }
 

@@ -7,7 +7,11 @@ use tepui_model::{
 };
 
 use super::{Naive, NaiveAgent, Name};
-use crate::{Allocation, agents::cut, candidates::rotate};
+use crate::{
+    Allocation,
+    agents::{cut, subtract_what_is_there},
+    candidates::rotate,
+};
 
 /// Where one member stands among the others of its role.
 type Place = (Reverse<i32>, Share, u64, u32);
@@ -17,6 +21,7 @@ const ONE: Quantity = Quantity::from_units(1);
 impl Naive {
     pub(in crate::tests) fn allocate(&mut self, now: Time) -> Vec<Allocation> {
         self.runs += 1;
+        self.holds.retain(|hold| now < hold.until);
         let mut keys: Vec<AgentKey> = self.agents.keys().copied().collect();
         rotate(&mut keys, self.options.seed, self.runs, self.places);
         let mut made = Vec::new();
@@ -44,6 +49,11 @@ impl Naive {
         for (role, node) in &mut self.roles {
             node.served += u64::from(is_within(&name.1, role));
         }
+        let mut left = resources.clone();
+        self.holds.retain(|hold| {
+            let own = hold.agent == key && hold.client == *name;
+            !own || left.subtract(&hold.resources).is_err()
+        });
         let agent = self.agents.get_mut(&key).unwrap();
         agent.held.push((name.clone(), resources.clone()));
         agent.given += resources.filter(|traits| traits.shared);
@@ -102,11 +112,14 @@ impl Naive {
         {
             return None;
         }
-        let usable = agent.free().allocatable_to(&name.1).filter(|traits| {
-            (knows(Capability::RevocableResources) || !traits.revocable)
-                && (knows(Capability::SharedResources) || !traits.shared)
-                && (knows(Capability::ReservationRefinement) || traits.reservations.len() < 2)
-        });
+        let usable = self
+            .left_by_holds(key, name)
+            .allocatable_to(&name.1)
+            .filter(|traits| {
+                (knows(Capability::RevocableResources) || !traits.revocable)
+                    && (knows(Capability::SharedResources) || !traits.shared)
+                    && (knows(Capability::ReservationRefinement) || traits.reservations.len() < 2)
+            });
         let allowed = self.allowed(&name.1, guarantees, &open(&usable))?;
         let offer = cut(&usable, &allowed);
         let minimum = profile.minimums.get(&name.1);
@@ -119,6 +132,22 @@ impl Naive {
             None => Some(offer),
             Some(demand) => demand.fit(key, &offer).map(|(sum, _)| sum),
         }
+    }
+
+    /// What is free and not set aside for others.
+    fn left_by_holds(&self, key: AgentKey, name: &Name) -> Resources {
+        let mut shown = self.agents[&key].free();
+        let mut unfilled = shown.clone();
+        for hold in self.holds.iter().filter(|hold| hold.agent == key) {
+            let before = unfilled.clone();
+            subtract_what_is_there(&mut unfilled, &hold.resources);
+            if hold.client != *name {
+                shown
+                    .subtract(&(before.checked_sub(&unfilled).unwrap()))
+                    .unwrap();
+            }
+        }
+        shown
     }
 
     fn is_offered(&self, agent: &NaiveAgent) -> bool {
