@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto,
     FileDescriptorSet,
     field_descriptor_proto::{Label, Type},
 };
@@ -110,8 +110,8 @@ impl Mapping {
             self.add_oneof_member(message, parent, field);
             return;
         }
-        let attributes = if field.label() == Label::Repeated {
-            repeated(parent, field)
+        let mut attributes = if field.label() == Label::Repeated {
+            repeated(message, parent, field)
         } else if self.prints_default(field) {
             vec![format!(
                 "serialize_with = \"{}\"",
@@ -120,6 +120,10 @@ impl Mapping {
         } else {
             singular(field, self.proto3)
         };
+        // The generator changes the case of names that are not in Rust's.
+        if field.name() != field.name().to_snake_case() {
+            attributes.push(format!("rename = \"{}\"", field.name()));
+        }
         if !attributes.is_empty() {
             let path = format!("{message}.{}", field.name());
             self.fields
@@ -146,10 +150,7 @@ impl Mapping {
     }
 
     fn prints_default(&self, field: &FieldDescriptorProto) -> bool {
-        let deprecated = field
-            .options
-            .as_ref()
-            .is_some_and(prost_types::FieldOptions::deprecated);
+        let deprecated = field.options.as_ref().is_some_and(FieldOptions::deprecated);
         field.label() == Label::Optional && field.default_value.is_some() && !deprecated
     }
 
@@ -196,7 +197,19 @@ impl Mapping {
     }
 }
 
-fn repeated(parent: &DescriptorProto, field: &FieldDescriptorProto) -> Vec<String> {
+/// Answers that Mesos does not print by its converter: their lists are there when they are empty.
+const LISTS_THAT_STAY: &[&str] = &[
+    "mesos.v1.master.Response.GetAgents",
+    "mesos.v1.master.Response.GetExecutors",
+    "mesos.v1.master.Response.GetFrameworks",
+    "mesos.v1.master.Response.GetTasks",
+];
+
+fn repeated(message: &str, parent: &DescriptorProto, field: &FieldDescriptorProto) -> Vec<String> {
+    let deprecated = field.options.as_ref().is_some_and(FieldOptions::deprecated);
+    if LISTS_THAT_STAY.contains(&message) && !deprecated {
+        return Vec::new();
+    }
     let entry = field.type_name().rsplit('.').next().unwrap_or_default();
     let is_map = parent.nested_type.iter().any(|it| {
         it.name() == entry
@@ -257,7 +270,7 @@ fn has_no_presence(field: &FieldDescriptorProto, proto3: bool) -> bool {
 }
 
 /// Where the generated type of a message or enum lives, given its full name with the leading dot.
-fn rust_path(full: &str) -> String {
+pub(crate) fn rust_path(full: &str) -> String {
     let full = full.trim_start_matches('.');
     let (scope, name) = full.rsplit_once('.').unwrap_or(("", full));
     let modules: Vec<String> = scope.split('.').map(|it| it.to_snake_case()).collect();

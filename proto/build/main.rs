@@ -2,6 +2,7 @@
 //! gives every message the JSON form that Mesos has.
 
 mod json;
+mod table;
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -34,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mapping = json::Mapping::of(&descriptors);
     fs::write(out.join("json.rs"), mapping.code())?;
+    fs::write(out.join("table.rs"), table::code(&descriptors))?;
     // Maps keep the order of their keys, so that the same message prints the same text.
     let only_with_grpc = "#[cfg(feature = \"grpc\")]";
     let generator = tonic_prost_build::configure()

@@ -1,4 +1,11 @@
-//! How values print in Mesos' JSON: the functions that the generated serde attributes name.
+//! Mesos' JSON: how it is read, and how values print: the functions that the generated serde
+//! attributes name.
+
+mod read;
+#[cfg(test)]
+mod roundtrip;
+
+pub(crate) use read::to_wire;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Serialize, Serializer, ser::SerializeMap};

@@ -2,13 +2,21 @@
 //! this crate.
 //!
 //! Packages, messages, fields and numbers of `mesos.v1` are Apache Mesos', so that bytes and JSON
-//! are the same. A missing required field is no error when bytes are decoded: it has its zero
-//! value, and the conversions in `tepui-model` check it.
+//! are the same. [`decode`] takes what comes from outside in either form and refuses messages that
+//! lack required fields; a gRPC server gives these their zero value, and the conversions in
+//! `tepui-model` check them. [`recordio`] frames the messages of a stream over HTTP.
 
 /// The serialised `FileDescriptorSet` of every file, for gRPC reflection and for tests.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+pub mod decode;
 mod json;
+pub mod recordio;
+mod required;
+mod table;
+
+pub use required::missing_required;
+pub use table::{Described, Message as MessageTable};
 
 macro_rules! include_package {
     ($name:literal) => {
