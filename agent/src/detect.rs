@@ -13,13 +13,13 @@ const PORTS: &str = "[31000-32000]";
 const GIGABYTE: u64 = 1024;
 
 /// The operator's resources, completed by what is found of the kinds that they do not mention.
-pub(crate) fn resources(given: &str, work_dir: &Path) -> Result<Resources, Error> {
-    let role = Role::default();
+/// What names no role is reserved to `role` (Mesos: RES-01).
+pub(crate) fn resources(given: &str, role: &Role, work_dir: &Path) -> Result<Resources, Error> {
     let refused = |error: &dyn std::fmt::Display| Error::Option {
         flag: "resources",
         problem: format!("'{given}' cannot be read: {error}"),
     };
-    let mut resources = Resources::parse(given, &role).map_err(|error| refused(&error))?;
+    let mut resources = Resources::parse(given, role).map_err(|error| refused(&error))?;
     // Even a kind given as nothing is given.
     let mentions = |name: &str| given.split(';').any(|item| is_of(item, name));
     for (name, found) in [
@@ -30,7 +30,7 @@ pub(crate) fn resources(given: &str, work_dir: &Path) -> Result<Resources, Error
     ] {
         if !mentions(name) {
             let text = format!("{name}:{}", found(work_dir)?);
-            resources += &Resources::parse(&text, &role).map_err(|error| refused(&error))?;
+            resources += &Resources::parse(&text, role).map_err(|error| refused(&error))?;
         }
     }
     Ok(resources)
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn detected(given: &str) -> Resources {
-        resources(given, Path::new("/")).unwrap()
+        resources(given, &Role::default(), Path::new("/")).unwrap()
     }
 
     #[test]
@@ -138,9 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn what_names_no_role_is_reserved_to_the_default_one() {
+        let (given, role) = ("cpus:4;mem(db):64", Role::new("web").unwrap());
+        let found = resources(given, &role, Path::new("/")).unwrap();
+        assert_eq!(found.reserved_to(&role).cpus(), Quantity::from_units(4));
+        assert_eq!(found.reserved_to(&role).ports().len(), 1001);
+        assert_eq!(found.reserved_to(&role).memory(), Quantity::ZERO);
+        assert!(found.unreserved().is_empty());
+    }
+
+    #[test]
     fn malformed_resources_are_refused_with_the_flag() {
         for given in ["cpus", "cpus:x", "ports:[5-1]", "cpus:-1;mem:1"] {
-            let error = resources(given, Path::new("/")).unwrap_err().to_string();
+            let error = resources(given, &Role::default(), Path::new("/"));
+            let error = error.unwrap_err().to_string();
             assert!(
                 error.starts_with("--resources") && error.contains(given),
                 "{error}"

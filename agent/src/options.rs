@@ -9,7 +9,7 @@ use std::{
 use clap::ArgAction;
 use tepui_containers::{InitProgram, Isolation};
 use tepui_edge::span;
-use tepui_model::Attributes;
+use tepui_model::{Attributes, Resources, Role, Traits};
 use tepui_proto::v1;
 
 use crate::{Error, Masters};
@@ -66,6 +66,37 @@ pub struct Options {
         hide_default_value = true
     )]
     pub resources: String,
+
+    /// The role that what is offered is reserved to, unless `resources` says another
+    #[arg(
+        long,
+        env = "TEPUI_DEFAULT_ROLE",
+        value_name = "ROLE",
+        default_value = "*"
+    )]
+    pub default_role: String,
+
+    /// What this agent offers beyond that to frameworks that take revocable resources, as in
+    /// `cpus:2`: an estimate of what its tasks ask for and leave unused
+    #[arg(
+        long,
+        env = "TEPUI_OVERSUBSCRIBED_RESOURCES",
+        value_name = "RESOURCES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub oversubscribed_resources: String,
+
+    /// Whether tasks on revocable processors get a hundredth of the share that others get when
+    /// processors are short
+    #[arg(
+        long,
+        env = "TEPUI_REVOCABLE_CPU_LOW_PRIORITY",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = ArgAction::Set
+    )]
+    pub revocable_cpu_low_priority: bool,
 
     /// What frameworks may know about this agent, as in `rack:r1;zone:a`
     #[arg(
@@ -158,6 +189,9 @@ impl Default for Options {
             work_dir: PathBuf::from("/var/lib/tepui/agent"),
             runtime_dir: None,
             resources: String::new(),
+            default_role: "*".to_owned(),
+            oversubscribed_resources: String::new(),
+            revocable_cpu_low_priority: true,
             attributes: String::new(),
             isolation: Isolation::default(),
             cgroup_root: None,
@@ -178,6 +212,8 @@ impl Options {
     /// [`Error::Option`] names the flag.
     pub fn validate(&self) -> Result<(), Error> {
         self.parse_attributes()?;
+        self.parse_default_role()?;
+        self.parse_oversubscribed()?;
         let backoff = self.registration_backoff_factor;
         let bad_name = |name: &String| {
             name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -218,6 +254,30 @@ impl Options {
             .map_err(|error| refuse("attributes", &format!("'{text}' cannot be read: {error}")))
     }
 
+    pub(crate) fn parse_default_role(&self) -> Result<Role, Error> {
+        Role::new(&self.default_role).map_err(|error| refuse("default-role", &error.to_string()))
+    }
+
+    /// What may be taken back at any time (Mesos: REV-01).
+    pub(crate) fn parse_oversubscribed(&self) -> Result<Resources, Error> {
+        let text = &self.oversubscribed_resources;
+        let refuse = |problem: &str| {
+            let problem = format!("'{text}' {problem}");
+            refuse("oversubscribed-resources", &problem)
+        };
+        let resources = Resources::parse(text, &Role::default())
+            .map_err(|error| refuse(&format!("cannot be read: {error}")))?;
+        if !resources.is_plain() {
+            return Err(refuse(
+                "must name no role: what is reserved cannot be taken back",
+            ));
+        }
+        Ok(resources.with_traits(|traits| Traits {
+            revocable: true,
+            ..traits.clone()
+        }))
+    }
+
     /// The name by which others reach an agent that listens there.
     pub(crate) fn name(&self, address: SocketAddr) -> String {
         let any = |ip: IpAddr| ip.is_unspecified();
@@ -245,6 +305,15 @@ impl Options {
             ("work-dir", self.work_dir.display().to_string()),
             ("runtime-dir", path(&self.runtime_dir)),
             ("resources", self.resources.clone()),
+            ("default-role", self.default_role.clone()),
+            (
+                "oversubscribed-resources",
+                self.oversubscribed_resources.clone(),
+            ),
+            (
+                "revocable-cpu-low-priority",
+                self.revocable_cpu_low_priority.to_string(),
+            ),
             ("attributes", self.attributes.clone()),
             ("isolation", self.isolation.to_string()),
             ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
@@ -329,7 +398,17 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_by_name() {
         type Spoil = fn(&mut Options);
-        let cases: [(&str, Spoil); 6] = [
+        let cases: [(&str, Spoil); 9] = [
+            ("--default-role", |o| o.default_role = "a//b".to_owned()),
+            ("--oversubscribed-resources 'cpus:-1'", |o| {
+                o.oversubscribed_resources = "cpus:-1".to_owned();
+            }),
+            (
+                "--oversubscribed-resources 'cpus(a):1' must name no role",
+                |o| {
+                    o.oversubscribed_resources = "cpus(a):1".to_owned();
+                },
+            ),
             ("--attributes", |o| o.attributes = "rack".to_owned()),
             ("--hostname", |o| o.hostname = Some(" ".to_owned())),
             ("--cgroup-root", |o| {

@@ -98,6 +98,8 @@ pub(crate) struct Entrance {
 pub(crate) struct CpuLimits {
     /// Thousandths of a processor: the share when processors are short.
     pub(crate) millicpus: u64,
+    /// Whether the share is a small part of what others get for as much (Mesos: REV-04).
+    pub(crate) low_priority: bool,
     /// CPU time per period at most.
     pub(crate) quota: Option<Duration>,
 }

@@ -12,6 +12,9 @@ pub const MIN_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
 /// CPU shares of one whole processor (Mesos: ISO-01).
 pub const SHARES_PER_CPU: u64 = 1024;
 
+/// CPU shares of one whole processor that may be taken back at any time (Mesos: REV-04).
+pub const REVOCABLE_SHARES_PER_CPU: u64 = 10;
+
 /// The least CPU shares the kernel takes.
 pub const MIN_CPU_SHARES: u64 = 2;
 
@@ -54,6 +57,9 @@ pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// v2 CPU weight of one whole processor (Mesos: ISO-02).
 pub const WEIGHT_PER_CPU: u64 = 100;
+
+/// v2 CPU weight of one whole processor that may be taken back at any time (Mesos: REV-04).
+pub const REVOCABLE_WEIGHT_PER_CPU: u64 = 1;
 
 /// The least v2 CPU weight the kernel takes.
 pub const MIN_CPU_WEIGHT: u64 = 1;

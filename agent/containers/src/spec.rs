@@ -90,6 +90,8 @@ pub struct Limits {
     pub cpu_shares: Quantity,
     /// The most processors it may use, by quota. Without one, all that are idle.
     pub cpu_limit: Option<Quantity>,
+    /// Whether its share is a hundredth of what others with as many processors get.
+    pub low_cpu_priority: bool,
     /// Memory asked for.
     pub memory: Bytes,
     /// The most memory it may use when that is more than what was asked for.

@@ -28,6 +28,8 @@ pub struct Config {
     /// What the names of containers and updates are made from. No two runs of an agent may share
     /// it.
     pub seed: u128,
+    /// Whether tasks on revocable processors come after others (Mesos: REV-04).
+    pub revocable_cpu_low_priority: bool,
     /// Ended and acknowledged tasks that are remembered for operators.
     pub completed_tasks: usize,
 }
@@ -46,6 +48,7 @@ impl Config {
             ip: None,
             boot_id: "this".to_owned(),
             seed,
+            revocable_cpu_low_priority: true,
             completed_tasks: limits::COMPLETED_TASKS,
         }
     }

@@ -54,6 +54,8 @@ pub struct Limits {
     pub cpus: Quantity,
     /// The most processors it may use; none for all.
     pub cpu_limit: Option<Quantity>,
+    /// Whether others come first when processors are short.
+    pub low_cpu_priority: bool,
     /// Megabytes of memory asked for.
     pub memory: Quantity,
     /// The most megabytes of memory it may use; none for all.
@@ -104,7 +106,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
             .container
             .as_ref()
             .and_then(|container| container.hostname.clone()),
-        limits: limits(task)?,
+        limits: limits(place.config, task)?,
         volumes: volumes::mounts(&place.config.work_dir, &task.resources)
             .map_err(|error| Unplannable::Invalid(error.to_string()))?,
         sandbox,
@@ -177,7 +179,7 @@ fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
 }
 
 /// Requests are the task's resources; limits are the same unless it sets others (Mesos: SPC-03).
-fn limits(task: &TaskInfo) -> Result<Limits, Unplannable> {
+fn limits(config: &Config, task: &TaskInfo) -> Result<Limits, Unplannable> {
     let limit = |name: &str, request: Quantity| match task.wire.limits.get(name) {
         None => Ok(Some(request)),
         Some(limit) if limit.value == f64::INFINITY => Ok(None),
@@ -189,6 +191,8 @@ fn limits(task: &TaskInfo) -> Result<Limits, Unplannable> {
     Ok(Limits {
         cpus,
         cpu_limit: limit("cpus", cpus)?,
+        low_cpu_priority: config.revocable_cpu_low_priority
+            && task.resources.revocable().cpus().is_positive(),
         memory,
         memory_limit: limit("mem", memory)?,
     })
@@ -247,6 +251,17 @@ mod tests {
         let limits = plan_of(wire).unwrap().limits;
         assert_eq!(limits.cpu_limit, Some(Quantity::from_units(2)));
         assert_eq!(limits.memory_limit, None);
+    }
+
+    #[test]
+    fn a_task_on_revocable_processors_comes_after_others() {
+        assert!(!plan_of(wire_task("t")).unwrap().limits.low_cpu_priority);
+        let mut wire = wire_task("t");
+        for resource in &mut wire.resources {
+            resource.revocable = Some(v1::resource::RevocableInfo {});
+        }
+        let limits = plan_of(wire).unwrap().limits;
+        assert!(limits.low_cpu_priority && limits.cpus.is_positive());
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn limits(limits: &Limits) -> containers::Limits {
     containers::Limits {
         cpu_shares: limits.cpus,
         cpu_limit: limits.cpu_limit,
+        low_cpu_priority: limits.low_cpu_priority,
         memory: Bytes::from_megabytes(limits.memory),
         memory_limit: Some(limits.memory_limit.map_or(unlimited, Bytes::from_megabytes)),
         pids: None,

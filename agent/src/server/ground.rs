@@ -59,10 +59,13 @@ impl Ground {
 
 /// What the core is told about this agent.
 fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<Config, Error> {
+    let role = options.parse_default_role()?;
+    let resources = detect::resources(&options.resources, &role, work_dir.path())?;
+    let resources = resources + options.parse_oversubscribed()?;
     let wire = v1::AgentInfo {
         hostname: options.name(address),
         port: Some(i32::from(address.port())),
-        resources: detect::resources(&options.resources, work_dir.path())?.to_proto(None),
+        resources: resources.to_proto(None),
         attributes: options.parse_attributes()?.to_proto(),
         ..v1::AgentInfo::default()
     };
@@ -75,6 +78,7 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         executable: std::env::current_exe().ok(),
         ip: specific.then(|| address.ip().to_string()),
         boot_id,
+        revocable_cpu_low_priority: options.revocable_cpu_low_priority,
         ..Config::new(info, work_dir.path(), seed)
     })
 }

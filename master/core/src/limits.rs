@@ -43,6 +43,15 @@ pub const ORPHAN_ADOPTION: Duration = Duration::from_secs(10 * 60);
 /// Tasks in one registration of an agent.
 pub const MAX_TASKS_PER_REGISTRATION: usize = 100_000;
 
+/// Processors of one agent; the largest machines have some thousands.
+pub const MAX_AGENT_CPUS: i64 = 65_536;
+
+/// Graphics processors of one agent.
+pub const MAX_AGENT_GPUS: i64 = 4_096;
+
+/// Megabytes of memory of one agent: 256 tebibytes, eight times the largest machines.
+pub const MAX_AGENT_MEMORY_MEGABYTES: i64 = 1 << 28;
+
 /// Weights in one UPDATE_WEIGHTS.
 pub const MAX_WEIGHTS_PER_CALL: usize = 10_000;
 

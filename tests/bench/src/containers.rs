@@ -106,6 +106,7 @@ fn spec(id: ContainerId, sandbox: &Path) -> Spec {
         limits: Limits {
             cpu_shares: Quantity::from_units(1),
             cpu_limit: Some(Quantity::from_units(1)),
+            low_cpu_priority: false,
             memory: Bytes(64 << 20),
             memory_limit: None,
             pids: None,

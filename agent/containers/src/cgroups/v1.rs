@@ -22,7 +22,9 @@ use super::{
 use crate::{
     Bytes, Usage,
     init::wire::CgroupView,
-    limits::{CFS_PERIOD, MAX_CPU_SHARES, MIN_CPU_SHARES, SHARES_PER_CPU},
+    limits::{
+        CFS_PERIOD, MAX_CPU_SHARES, MIN_CPU_SHARES, REVOCABLE_SHARES_PER_CPU, SHARES_PER_CPU,
+    },
 };
 
 /// The v1 hierarchies that are in use.
@@ -228,7 +230,12 @@ impl Group for V1Group {
 
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error> {
         let Some(cpu) = &self.cpu else { return Ok(()) };
-        let shares = limits.millicpus * SHARES_PER_CPU / 1000;
+        let per_cpu = if limits.low_priority {
+            REVOCABLE_SHARES_PER_CPU
+        } else {
+            SHARES_PER_CPU
+        };
+        let shares = limits.millicpus * per_cpu / 1000;
         let shares = shares.clamp(MIN_CPU_SHARES, MAX_CPU_SHARES);
         cpu.set_shares(shares)
             .map_err(failed("set CPU shares of", cpu.path()))?;

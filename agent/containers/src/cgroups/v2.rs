@@ -22,7 +22,9 @@ use super::{
 use crate::{
     Bytes, Usage,
     init::wire::CgroupView,
-    limits::{CFS_PERIOD, MAX_CPU_WEIGHT, MIN_CPU_WEIGHT, WEIGHT_PER_CPU},
+    limits::{
+        CFS_PERIOD, MAX_CPU_WEIGHT, MIN_CPU_WEIGHT, REVOCABLE_WEIGHT_PER_CPU, WEIGHT_PER_CPU,
+    },
 };
 
 /// The one hierarchy.
@@ -167,7 +169,12 @@ impl Group for V2Group {
     }
 
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error> {
-        let weight = limits.millicpus * WEIGHT_PER_CPU / 1000;
+        let per_cpu = if limits.low_priority {
+            REVOCABLE_WEIGHT_PER_CPU
+        } else {
+            WEIGHT_PER_CPU
+        };
+        let weight = limits.millicpus * per_cpu / 1000;
         let weight = weight.clamp(MIN_CPU_WEIGHT, MAX_CPU_WEIGHT);
         self.cpu
             .set_shares(weight)

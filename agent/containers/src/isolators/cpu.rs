@@ -22,6 +22,7 @@ impl Isolate for Cpu {
         let limits = &container.spec.limits;
         container.group()?.set_cpu(CpuLimits {
             millicpus: millicpus(limits.cpu_shares),
+            low_priority: limits.low_cpu_priority,
             quota: limits.cpu_limit.map(quota),
         })?;
         Ok(())

@@ -58,6 +58,7 @@ mod tests {
         Limits {
             cpu_shares,
             cpu_limit: None,
+            low_cpu_priority: false,
             memory,
             memory_limit,
             pids: None,

@@ -39,7 +39,13 @@ impl Group for FakeGroup {
     }
 
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error> {
-        self.record(format!("cpu {} {:?}", limits.millicpus, limits.quota))
+        let CpuLimits {
+            millicpus,
+            low_priority,
+            quota,
+        } = limits;
+        let low = if low_priority { " low" } else { "" };
+        self.record(format!("cpu {millicpus}{low} {quota:?}"))
     }
 
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
@@ -97,6 +103,7 @@ fn spec(memory_limit: Option<Bytes>, pids: Option<u64>) -> Spec {
         limits: Limits {
             cpu_shares: Quantity::from_millis(500),
             cpu_limit: Some(Quantity::from_units(2)),
+            low_cpu_priority: false,
             memory: Bytes(64 << 20),
             memory_limit,
             pids,
@@ -128,6 +135,10 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
 fn every_isolator_adds_its_part() {
     let (limits, plan) = prepare(Isolation::ALL, &spec(None, None));
     assert_eq!(limits, ["cpu 500 Some(200ms)", "memory 64 64", "pids 11"]);
+    let mut revocable = spec(None, None);
+    revocable.limits.low_cpu_priority = true;
+    let (limits, _) = prepare(Isolation::ALL, &revocable);
+    assert_eq!(limits[0], "cpu 500 low Some(200ms)");
     assert!(plan.own_mounts && plan.own_processes);
     assert_eq!(plan.hostname.as_deref(), Some("inside"));
     assert_eq!(plan.cgroups.unwrap().folder.to_str(), Some("/cg"));

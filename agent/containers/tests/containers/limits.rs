@@ -142,6 +142,39 @@ async fn a_cpu_quota_holds() {
     assert!(share > 0.01, "used {share} processors");
 }
 
+/// What the kernel goes by when processors are short: cgroup v1's shares or v2's weight.
+async fn cpu_share(machine: &Machine, id: &str, low_priority: bool) -> u64 {
+    let mut spec = machine.shell(id, "sleep 60");
+    spec.limits.cpu_shares = Quantity::from_units(2);
+    spec.limits.low_cpu_priority = low_priority;
+    let container = spec.id.clone();
+    machine.runtime.launch(spec).await.unwrap();
+    let files = machine
+        .groups()
+        .into_iter()
+        .filter(|path| path.ends_with(id));
+    let mut files = files.flat_map(|path| ["cpu.shares", "cpu.weight"].map(|file| path.join(file)));
+    let share = files
+        .find_map(|file| fs::read_to_string(file).ok())
+        .unwrap();
+    machine.runtime.kill(&container).await.unwrap();
+    machine.runtime.wait(&container).await;
+    machine.runtime.remove(&container).await.unwrap();
+    share.trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_container_of_low_priority_has_a_hundredth_of_the_share_of_others() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let shares = (
+        cpu_share(&machine, "regular", false).await,
+        cpu_share(&machine, "revocable", true).await,
+    );
+    assert!(shares == (2048, 20) || shares == (200, 2), "{shares:?}");
+}
+
 #[tokio::test]
 async fn use_is_counted() {
     let Some(machine) = Machine::new() else {

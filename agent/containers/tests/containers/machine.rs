@@ -107,6 +107,7 @@ impl Machine {
             limits: Limits {
                 cpu_shares: Quantity::from_millis(100),
                 cpu_limit: None,
+                low_cpu_priority: false,
                 memory: Bytes(64 << 20),
                 memory_limit: None,
                 pids: None,

@@ -50,6 +50,7 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
         limits: Limits {
             cpu_shares: Quantity::from_units(1),
             cpu_limit: None,
+            low_cpu_priority: false,
             memory: Bytes(64 << 20),
             memory_limit: None,
             pids: None,

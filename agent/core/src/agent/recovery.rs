@@ -247,7 +247,8 @@ impl Agent {
 
     /// Whether the resources still cover what the live tasks hold.
     fn cover(&self) -> Result<(), RecoveryError> {
-        let needed = self.used();
+        // An estimate of what is left unused may shrink under the tasks that use it.
+        let needed = self.used().filter(|traits| !traits.revocable);
         let total = &self.resources;
         if total.contains(&needed) {
             return Ok(());

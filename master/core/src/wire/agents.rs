@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use tepui_model::{
-    AgentCapabilities, AgentInfo, FrameworkId, FrameworkInfo, StatusUuid, TaskInfo, TaskState,
-    TaskStatus,
+    AgentCapabilities, AgentInfo, FrameworkId, FrameworkInfo, Kind, Quantity, Resources,
+    StatusUuid, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::{
     services::{self, AgentMessage, MasterMessage, agent_message, master_message},
@@ -139,9 +139,11 @@ impl TryFrom<services::Register> for Registration {
         let info = wire
             .agent
             .ok_or_else(|| InvalidMessage::missing("register.agent"))?;
+        let info = AgentInfo::try_from(info).in_field("register.agent")?;
+        check_size(&info.resources).in_field("register.agent.resources")?;
         let frameworks = wire.frameworks.into_iter().map(FrameworkInfo::try_from);
         Ok(Self {
-            info: AgentInfo::try_from(info).in_field("register.agent")?,
+            info,
             version: wire.version,
             capabilities: AgentCapabilities::from(wire.capabilities.as_slice()),
             tasks: wire
@@ -161,6 +163,24 @@ impl TryFrom<services::Register> for Registration {
                 .collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// An agent that claims more than any machine has would take every fair share out of proportion.
+fn check_size(resources: &Resources) -> Result<(), String> {
+    let most = [
+        (Kind::Cpus, limits::MAX_AGENT_CPUS),
+        (Kind::Gpus, limits::MAX_AGENT_GPUS),
+        (Kind::Memory, limits::MAX_AGENT_MEMORY_MEGABYTES),
+    ];
+    for (kind, most) in most {
+        let claimed = resources.scalar(&kind);
+        if claimed > Quantity::from_units(most) {
+            return Err(format!(
+                "{kind}:{claimed} is more than one machine can have, which is {most}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn known_task(wire: services::KnownTask) -> Result<KnownTask, InvalidMessage> {

@@ -1,11 +1,12 @@
 //! What an agent makes of what an earlier one left: the cases of the table in `recovery.rs`.
 
-use tepui_model::{ContainerId, Reason, TaskState, Time};
+use tepui_model::{ContainerId, Reason, TaskInfo, TaskState, Time};
+use tepui_proto::v1;
 
 use super::{
-    config, modern,
+    config, framework, modern,
     node::{Machine, Node},
-    sleeper,
+    sleeper, wire_task,
 };
 use crate::{Agent, Effects, Exit, FoundContainer, Kind, Recovered, RecoveryError};
 
@@ -234,6 +235,29 @@ fn an_agent_that_died_while_giving_up_its_id_goes_on_with_it() {
     node.sent.clear();
     node.exit(&container, Exit::signal(9));
     assert_eq!(node.registration().info.id, None);
+}
+
+#[test]
+fn an_estimate_of_revocable_resources_may_shrink_under_the_tasks_that_use_them() {
+    let mut node = Node::registered();
+    let mut task = wire_task("t");
+    for resource in &mut task.resources {
+        resource.revocable = Some(v1::resource::RevocableInfo {});
+    }
+    node.run_for(framework("f"), TaskInfo::try_from(task).unwrap());
+    let container = node.start();
+    let containers = vec![FoundContainer {
+        id: container,
+        pid: Some(42),
+    }];
+    let records = node.disk.iter();
+    let records = records.map(|((kind, key), value)| (*kind, key.clone(), value.clone()));
+    let recovered = Recovered {
+        records: records.collect(),
+        containers,
+    };
+    let agent = Agent::new(config(), recovered, node.now, &mut Effects::new()).unwrap();
+    assert_eq!(agent.tasks.len(), 1);
 }
 
 #[test]

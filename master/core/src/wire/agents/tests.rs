@@ -126,6 +126,46 @@ fn a_registration_with_too_many_tasks_is_refused() {
     );
 }
 
+#[test]
+fn an_agent_of_absurd_size_is_refused_and_the_largest_there_may_be_is_not() {
+    let claims = |resources: &str| {
+        let mut register = registration();
+        register.agent = Some(v1::AgentInfo::clone(&agent_info("one", resources).wire));
+        said(agent_message::Message::Register(register)).map(|_| ())
+    };
+    assert_eq!(claims("cpus:65536;mem:268435456;gpus:4096"), Ok(()));
+    let pebibyte = claims("cpus:4;mem:1073741824").unwrap_err();
+    assert_eq!(
+        pebibyte,
+        "register.agent.resources: mem:1073741824 is more than one machine can have, which is \
+         268435456"
+    );
+    assert!(claims("cpus:40000;cpus(a):40000").is_err(), "in all");
+    assert!(claims("gpus:5000").is_err());
+}
+
+#[test]
+fn quantities_of_an_agent_that_are_none_are_refused() {
+    for value in [
+        0.0,
+        -1.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1e300,
+        0.0001,
+    ] {
+        let mut register = registration();
+        let agent = register.agent.as_mut().unwrap();
+        agent.resources[0].scalar = Some(v1::value::Scalar { value });
+        let error = said(agent_message::Message::Register(register)).unwrap_err();
+        assert!(
+            error.starts_with("register.agent: AgentInfo.resources"),
+            "{value}: {error}"
+        );
+    }
+}
+
 fn sent(command: AgentCommand) -> master_message::Message {
     MasterMessage::from(command).message.unwrap()
 }
