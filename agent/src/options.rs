@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::ArgAction;
-use tepui_containers::{InitProgram, Isolation};
+use tepui_containers::{Capabilities, InitProgram, Isolation, Policy};
 use tepui_edge::span;
 use tepui_model::{Attributes, Resources, Role, Traits};
 use tepui_proto::v1;
@@ -108,9 +108,8 @@ pub struct Options {
     )]
     pub attributes: String,
 
-    /// What keeps containers apart: `all`, `none`, or a list of `cgroups/cpu`, `cgroups/mem`,
-    /// `cgroups/pids`, `namespaces/mnt`, `namespaces/pid`, `namespaces/ipc`, `namespaces/uts` and
-    /// `namespaces/cgroup`
+    /// What keeps containers apart: `all`, `none`, or a list of names, as in
+    /// `cgroups/cpu,namespaces/pid`
     #[arg(
         long,
         env = "TEPUI_ISOLATION",
@@ -132,6 +131,45 @@ pub struct Options {
         default_value_t = tepui_containers::limits::DEFAULT_PIDS_LIMIT
     )]
     pub pids_limit: u64,
+
+    /// What root's tasks can do that ask for nothing: names of capabilities(7), as in NET_ADMIN,
+    /// and default (docker's set), all and none
+    #[arg(
+        long,
+        env = "TEPUI_EFFECTIVE_CAPABILITIES",
+        value_name = "NAME,...",
+        default_value = "default"
+    )]
+    pub effective_capabilities: Capabilities,
+
+    /// What tasks may ask for in `effective_capabilities` and `bounding_capabilities`
+    #[arg(
+        long,
+        env = "TEPUI_BOUNDING_CAPABILITIES",
+        value_name = "NAME,...",
+        default_value = "default"
+    )]
+    pub bounding_capabilities: Capabilities,
+
+    /// Folder with seccomp profiles, in docker's form, that tasks may name
+    #[arg(long, env = "TEPUI_SECCOMP_CONFIG_DIR", value_name = "DIR")]
+    pub seccomp_config_dir: Option<PathBuf>,
+
+    /// The profile in that folder for tasks that name none [default: the agent's own]
+    #[arg(long, env = "TEPUI_SECCOMP_PROFILE_NAME", value_name = "NAME")]
+    pub seccomp_profile_name: Option<String>,
+
+    /// Whether tasks may ask to make any system call
+    #[arg(
+        long,
+        env = "TEPUI_ALLOW_UNCONFINED",
+        value_name = "BOOL",
+        default_value_t = false,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub allow_unconfined: bool,
 
     /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
     /// does
@@ -196,6 +234,11 @@ impl Default for Options {
             isolation: Isolation::default(),
             cgroup_root: None,
             pids_limit: tepui_containers::limits::DEFAULT_PIDS_LIMIT,
+            effective_capabilities: Capabilities::DEFAULT,
+            bounding_capabilities: Capabilities::DEFAULT,
+            seccomp_config_dir: None,
+            seccomp_profile_name: None,
+            allow_unconfined: false,
             switch_user: true,
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
@@ -230,6 +273,12 @@ impl Options {
                 "must be a path below the root, as in tepui/a",
             ));
         }
+        if self.seccomp_profile_name.is_some() && self.seccomp_config_dir.is_none() {
+            return Err(refuse(
+                "seccomp-profile-name",
+                "names a file in --seccomp-config-dir, which is not given",
+            ));
+        }
         if self.pids_limit < 2 {
             return Err(refuse(
                 "pids-limit",
@@ -246,6 +295,17 @@ impl Options {
             ));
         }
         Ok(())
+    }
+
+    /// What tasks get and may ask for.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            effective_capabilities: self.effective_capabilities,
+            bounding_capabilities: self.bounding_capabilities,
+            seccomp_profiles: self.seccomp_config_dir.clone(),
+            seccomp_default: self.seccomp_profile_name.clone(),
+            unconfined: self.allow_unconfined,
+        }
     }
 
     pub(crate) fn parse_attributes(&self) -> Result<Attributes, Error> {
@@ -318,6 +378,20 @@ impl Options {
             ("isolation", self.isolation.to_string()),
             ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
             ("pids-limit", self.pids_limit.to_string()),
+            (
+                "effective-capabilities",
+                self.effective_capabilities.to_string(),
+            ),
+            (
+                "bounding-capabilities",
+                self.bounding_capabilities.to_string(),
+            ),
+            ("seccomp-config-dir", path(&self.seccomp_config_dir)),
+            (
+                "seccomp-profile-name",
+                self.seccomp_profile_name.clone().unwrap_or_default(),
+            ),
+            ("allow-unconfined", self.allow_unconfined.to_string()),
             ("switch-user", self.switch_user.to_string()),
             ("gc-delay", span::format(self.gc_delay)),
             ("gc-disk-headroom", self.gc_disk_headroom.to_string()),
@@ -398,7 +472,7 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_by_name() {
         type Spoil = fn(&mut Options);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 10] = [
             ("--default-role", |o| o.default_role = "a//b".to_owned()),
             ("--oversubscribed-resources 'cpus:-1'", |o| {
                 o.oversubscribed_resources = "cpus:-1".to_owned();
@@ -409,6 +483,9 @@ mod tests {
                     o.oversubscribed_resources = "cpus(a):1".to_owned();
                 },
             ),
+            ("--seccomp-profile-name", |o| {
+                o.seccomp_profile_name = Some("p".to_owned());
+            }),
             ("--attributes", |o| o.attributes = "rack".to_owned()),
             ("--hostname", |o| o.hostname = Some(" ".to_owned())),
             ("--cgroup-root", |o| {

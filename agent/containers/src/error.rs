@@ -45,6 +45,9 @@ pub enum LaunchError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The system calls that it asks for cannot be had.
+    #[error(transparent)]
+    Seccomp(#[from] crate::SeccompError),
     /// A step of the launch failed.
     #[error("cannot {step}: {source}")]
     Step {

@@ -13,6 +13,7 @@
 mod exec;
 mod launcher;
 mod reaper;
+mod rights;
 mod start;
 pub(crate) mod wire;
 

@@ -23,11 +23,19 @@ pub enum Isolator {
     UtsNamespace,
     /// `namespaces/cgroup`: the container's cgroup looks like the root.
     CgroupNamespace,
+    /// `linux/capabilities`: of root's power only what a task needs, or asks for and may have.
+    Capabilities,
+    /// `linux/nnp`: no program gives more rights to who runs it.
+    NoNewPrivileges,
+    /// `linux/seccomp`: only the system calls that a task needs.
+    SystemCalls,
+    /// `posix/rlimits`: the limits on single processes that a task asks for.
+    ResourceLimits,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -36,6 +44,10 @@ impl Isolator {
         Self::IpcNamespace,
         Self::UtsNamespace,
         Self::CgroupNamespace,
+        Self::Capabilities,
+        Self::NoNewPrivileges,
+        Self::SystemCalls,
+        Self::ResourceLimits,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -50,10 +62,27 @@ impl Isolator {
             Self::IpcNamespace => "namespaces/ipc",
             Self::UtsNamespace => "namespaces/uts",
             Self::CgroupNamespace => "namespaces/cgroup",
+            Self::Capabilities => "linux/capabilities",
+            Self::NoNewPrivileges => "linux/nnp",
+            Self::SystemCalls => "linux/seccomp",
+            Self::ResourceLimits => "posix/rlimits",
         }
     }
 
-    const fn bit(self) -> u8 {
+    /// The one that it cannot be without.
+    pub(crate) const fn base(self) -> Option<Self> {
+        match self {
+            // They mount file systems of their own.
+            Self::PidNamespace | Self::IpcNamespace | Self::CgroupNamespace => {
+                Some(Self::MountNamespace)
+            }
+            // The kernel takes filters from nobody else, but from root.
+            Self::SystemCalls => Some(Self::NoNewPrivileges),
+            _ => None,
+        }
+    }
+
+    const fn bit(self) -> u32 {
         1 << self as u8
     }
 }
@@ -66,11 +95,11 @@ impl fmt::Display for Isolator {
 
 /// The isolators in use. The default is all of them; less has to be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Isolation(u8);
+pub struct Isolation(u32);
 
 impl Isolation {
     /// Everything.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self((1 << Isolator::ALL.len()) - 1);
     /// Nothing: containers are plain processes.
     pub const NONE: Self = Self(0);
 
@@ -124,7 +153,7 @@ pub enum InvalidIsolation {
     #[error("'{0}' is no isolator; there are {known}, and all and none", known = Isolation::ALL)]
     Unknown(String),
     /// An isolator without one that it builds on.
-    #[error("{0} needs {1} (it mounts file systems of its own): add it, or leave both out")]
+    #[error("{0} needs {1}: add it, or leave both out")]
     Needs(Isolator, Isolator),
 }
 
@@ -148,20 +177,14 @@ impl FromStr for Isolation {
                 },
             }
         }
-        let mounting = [
-            Isolator::PidNamespace,
-            Isolator::IpcNamespace,
-            Isolator::CgroupNamespace,
-        ];
-        match mounting
-            .into_iter()
-            .find(|isolator| isolation.has(*isolator))
-        {
-            Some(isolator) if !isolation.has(Isolator::MountNamespace) => {
-                Err(InvalidIsolation::Needs(isolator, Isolator::MountNamespace))
-            }
-            _ => Ok(isolation),
-        }
+        let lacking = |isolator: Isolator| {
+            let base = isolator.base().filter(|base| !isolation.has(*base))?;
+            Some(InvalidIsolation::Needs(isolator, base))
+        };
+        isolation
+            .iter()
+            .find_map(lacking)
+            .map_or(Ok(isolation), Err)
     }
 }
 
@@ -189,7 +212,8 @@ mod tests {
     fn a_list_reads_back_as_it_was_printed() {
         for isolator in Isolator::ALL {
             let isolation = Isolation::ALL.without(isolator);
-            if isolator != Isolator::MountNamespace {
+            let is_base = |other: Isolator| other.base() == Some(isolator);
+            if !Isolator::ALL.into_iter().any(is_base) {
                 assert_eq!(isolation.to_string().parse(), Ok(isolation));
             }
         }

@@ -5,8 +5,11 @@ mod machine;
 mod memory;
 mod namespaces;
 mod pids;
+mod rights;
 
-use crate::{Isolator, LaunchError, Spec, cgroups::Group, init::wire::Plan};
+use crate::{
+    Isolator, LaunchError, Policy, Spec, cgroups::Group, init::wire::Plan, seccomp::Filters,
+};
 
 pub(crate) use machine::Machine;
 pub(crate) use memory::hard_limit;
@@ -25,6 +28,10 @@ pub(crate) struct Preparation<'a> {
     pub(crate) machine: &'a Machine,
     /// Processes and threads of a container that sets no limit of its own.
     pub(crate) default_pids: u64,
+    /// What tasks get and may ask for.
+    pub(crate) policy: &'a Policy,
+    /// Filters of system calls, compiled.
+    pub(crate) filters: &'a Filters,
     /// Its cgroup, which exists. `None` without any cgroup isolator.
     pub(crate) group: Option<&'a dyn Group>,
     pub(crate) plan: &'a mut Plan,
@@ -50,6 +57,10 @@ impl Isolator {
             Self::IpcNamespace => &namespaces::IPC,
             Self::UtsNamespace => &namespaces::UTS,
             Self::CgroupNamespace => &namespaces::CGROUP,
+            Self::Capabilities => &rights::CapabilitySets,
+            Self::NoNewPrivileges => &rights::NoNewPrivileges,
+            Self::SystemCalls => &rights::SystemCalls,
+            Self::ResourceLimits => &rights::ResourceLimits,
         }
     }
 }

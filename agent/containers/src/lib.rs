@@ -6,6 +6,7 @@
 //! sealed copy of it becomes the launcher and the init of every container.
 #![forbid(unsafe_code)]
 
+mod capabilities;
 mod cgroups;
 mod container;
 mod error;
@@ -23,8 +24,11 @@ mod recover;
 mod refusal;
 mod runtime;
 mod seat;
+mod seccomp;
+mod security;
 mod spec;
 
+pub use capabilities::{Capabilities, UnknownCapability};
 pub use cgroups::Error as CgroupError;
 pub use error::{Error, LaunchError};
 pub use exit::{Exit, ExitStatus, OomReport};
@@ -33,4 +37,6 @@ pub use isolation::{InvalidIsolation, Isolation, Isolator};
 pub use options::{InitProgram, Options};
 pub use refusal::{CannotIsolate, Missing, Refusal};
 pub use runtime::{Recovered, RecoveredState, Runtime, Started, Usage};
+pub use seccomp::SeccompError;
+pub use security::{Policy, Resource, ResourceLimit, Seccomp, Security};
 pub use spec::{Bytes, Limits, Program, Spec, VolumeSpec};

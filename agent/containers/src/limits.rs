@@ -67,5 +67,11 @@ pub const MIN_CPU_WEIGHT: u64 = 1;
 /// The most v2 CPU weight the kernel takes.
 pub const MAX_CPU_WEIGHT: u64 = 10_000;
 
+/// The longest seccomp profile, in bytes.
+pub const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
+
+/// Filters of the default profile that are kept compiled, one for each set of capabilities.
+pub const MAX_FILTERS: usize = 64;
+
 /// Removed containers whose page cache is let go of at the same time.
 pub const MAX_RECLAIMS: usize = 32;

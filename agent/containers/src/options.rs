@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Isolation, limits::DEFAULT_PIDS_LIMIT};
+use crate::{Isolation, Policy, limits::DEFAULT_PIDS_LIMIT};
 
 /// What can be set about a [`Runtime`](crate::Runtime).
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Options {
     pub isolation: Isolation,
     /// Processes and threads of a container that sets no limit of its own.
     pub pids_limit: u64,
+    /// What tasks get and may ask for.
+    pub policy: Policy,
     /// The program that becomes launcher and init of containers.
     pub init: InitProgram,
 }
@@ -30,6 +32,7 @@ impl Options {
             cgroup_root: cgroup_root.into(),
             isolation: Isolation::default(),
             pids_limit: DEFAULT_PIDS_LIMIT,
+            policy: Policy::default(),
             init: InitProgram::CurrentExecutable,
         }
     }

@@ -24,6 +24,7 @@ use crate::{
     records::Records,
     refusal::CannotIsolate,
     runtime::Inner,
+    seccomp::Filters,
 };
 
 /// Makes a runtime, or says all that stands in the way of it.
@@ -62,6 +63,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         all_hierarchies: hierarchies(&mounted, &options.cgroup_root, &Controller::ALL.into()),
         hierarchies: in_use,
         machine,
+        filters: Filters::default(),
         records,
         launcher: Arc::new(launcher),
         seats: Arc::default(),
@@ -204,13 +206,15 @@ fn refuse_if_missing(machine: &Machine, asked: Isolation) -> Result<(), CannotIs
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Capabilities;
 
     fn able() -> Machine {
         let namespaces = ["mnt", "pid", "ipc", "uts", "cgroup"]
             .map(str::to_owned)
             .into();
         Machine {
-            is_admin: true,
+            capabilities: Capabilities::ALL,
+            filters_calls: true,
             namespaces,
             ..Machine::default()
         }
@@ -238,33 +242,35 @@ mod tests {
              cgroups/mem: cannot create x: Permission denied\n  \
              namespaces/cgroup: the kernel is built without it\n\
              to run tasks with less isolation all the same: --isolation \
-             cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts"
+             cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
+             linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits"
         );
     }
 
     #[test]
     fn without_root_only_plain_processes_are_left() {
         let mut machine = Machine {
-            is_admin: false,
+            capabilities: Capabilities::NONE,
             ..able()
         };
         try_controllers(&mut machine, None, Controller::ALL.into());
         let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
-        assert_eq!(refused.missing.len(), 8);
-        assert_eq!(refused.possible(), Isolation::NONE);
+        assert_eq!(refused.missing.len(), 9);
+        let possible = "linux/nnp,linux/seccomp,posix/rlimits";
+        assert_eq!(refused.possible().to_string(), possible);
         let text = refused.to_string();
         assert!(
             text.contains("namespaces/pid: it needs root (CAP_SYS_ADMIN)"),
             "{text}"
         );
-        assert!(text.ends_with("--isolation none"), "{text}");
+        assert!(text.ends_with(&format!("--isolation {possible}")), "{text}");
         assert!(refuse_if_missing(&machine, Isolation::NONE).is_ok());
     }
 
     #[test]
     fn what_is_not_asked_for_is_not_missed() {
         let machine = Machine {
-            is_admin: false,
+            capabilities: Capabilities::NONE,
             ..able()
         };
         let cgroups = "cgroups/cpu,cgroups/mem".parse().unwrap();

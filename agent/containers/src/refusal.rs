@@ -85,11 +85,10 @@ impl CannotIsolate {
         for missing in &self.missing {
             isolation = isolation.without(missing.isolator);
         }
-        if !isolation.has(Isolator::MountNamespace) {
-            isolation = isolation
-                .without(Isolator::PidNamespace)
-                .without(Isolator::IpcNamespace)
-                .without(Isolator::CgroupNamespace);
+        for isolator in Isolator::ALL {
+            if isolator.base().is_some_and(|base| !isolation.has(base)) {
+                isolation = isolation.without(isolator);
+            }
         }
         isolation
     }

@@ -16,6 +16,7 @@ use tokio::{
 use crate::{
     Error, Exit, LaunchError, Options, Refusal, Spec, cgroups::Hierarchies, container::Container,
     isolators::Machine, launch, launcher::Launcher, probe, records::Records, recover, seat::Seats,
+    seccomp::Filters,
 };
 
 /// Launches containers, watches them, and finds them again after a restart of the agent.
@@ -70,6 +71,7 @@ pub struct Usage {
 pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) machine: Machine,
+    pub(crate) filters: Filters,
     pub(crate) boot_id: String,
     pub(crate) records: Records,
     pub(crate) launcher: Arc<Launcher>,

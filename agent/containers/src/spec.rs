@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use tepui_model::{ContainerId, Quantity};
 
+use crate::Security;
+
 /// What one container is to be.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -24,6 +26,31 @@ pub struct Spec {
     pub limits: Limits,
     /// What it sees of the machine's folders besides its sandbox.
     pub volumes: Vec<VolumeSpec>,
+    /// How it is walled in.
+    pub security: Security,
+}
+
+impl Spec {
+    /// A container that asks for nothing but what every one has.
+    #[must_use]
+    pub fn new(
+        id: ContainerId,
+        sandbox: impl Into<PathBuf>,
+        program: Program,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            id,
+            sandbox: sandbox.into(),
+            program,
+            environment: Vec::new(),
+            user: None,
+            hostname: None,
+            limits,
+            volumes: Vec::new(),
+            security: Security::default(),
+        }
+    }
 }
 
 /// A folder of the machine that a container sees.

@@ -43,7 +43,7 @@ pub use config::Config;
 pub use effect::{Effect, Effects, Note};
 pub use event::{ContainerEvent, Event, Exit, ExitStatus, LinkId, OutOfMemory};
 pub use operation::{InvalidOperationUuid, OperationUuid};
-pub use plan::{ContainerPlan, Limits, Program};
+pub use plan::{Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights};
 pub use record::{Change, FoundContainer, Kind, Recovered};
 pub use report::{AgentReport, KnownOperation, KnownTask, Registration};
 pub use task::{KillCause, Phase, TaskKey};

@@ -2,12 +2,14 @@
 
 mod environment;
 mod program;
+mod rights;
 
 use std::path::{Path, PathBuf};
 
 use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, TaskInfo};
 use tepui_proto::v1;
 
+pub use self::rights::{Calls, ResourceLimit, Rights};
 use crate::{Config, TaskKey, VolumeMount, volumes};
 
 /// What a task's container is to be.
@@ -31,6 +33,8 @@ pub struct ContainerPlan {
     pub limits: Limits,
     /// The persistent volumes it sees.
     pub volumes: Vec<VolumeMount>,
+    /// What its processes may do.
+    pub rights: Rights,
 }
 
 /// What runs in a container.
@@ -106,6 +110,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
             .container
             .as_ref()
             .and_then(|container| container.hostname.clone()),
+        rights: rights::rights(task.wire.container.as_ref())?,
         limits: limits(place.config, task)?,
         volumes: volumes::mounts(&place.config.work_dir, &task.resources)
             .map_err(|error| Unplannable::Invalid(error.to_string()))?,
@@ -168,8 +173,6 @@ fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
         (image, "images"),
         (!container.volumes.is_empty(), "volumes"),
         (container.network_infos.iter().any(joins), "networks"),
-        (container.linux_info.is_some(), "linux_info"),
-        (container.rlimit_info.is_some(), "rlimit_info"),
         (container.tty_info.is_some(), "terminals"),
     ];
     match asks.into_iter().find(|(asked, _)| *asked) {

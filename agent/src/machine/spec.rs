@@ -1,9 +1,10 @@
 //! From the core's plan of a container to the runtime's.
 
 use nix::unistd::{User, geteuid};
-use tepui_agent_core::{ContainerPlan, Limits, Program, VolumeMount};
+use tepui_agent_core::{Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights, VolumeMount};
 use tepui_containers as containers;
-use tepui_containers::{Bytes, Spec, VolumeSpec};
+use tepui_containers::{Bytes, Capabilities, Resource, Seccomp, Security, Spec, VolumeSpec};
+use tepui_proto::v1::r_limit_info::r_limit::Type;
 
 /// Who tasks run as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,18 +45,68 @@ impl Users {
 
 /// What the runtime is asked for.
 pub(super) fn spec(plan: ContainerPlan, users: &Users) -> Result<Spec, String> {
-    Ok(Spec {
-        id: plan.container,
-        sandbox: plan.sandbox,
-        program: match plan.program {
-            Program::Shell(line) => containers::Program::Shell(line),
-            Program::Exec { path, arguments } => containers::Program::Exec { path, arguments },
+    let program = match plan.program {
+        Program::Shell(line) => containers::Program::Shell(line),
+        Program::Exec { path, arguments } => containers::Program::Exec { path, arguments },
+    };
+    let mut spec = Spec::new(plan.container, plan.sandbox, program, limits(&plan.limits));
+    spec.environment = plan.environment;
+    spec.user = users.for_task(plan.user)?;
+    spec.hostname = plan.hostname;
+    spec.volumes = plan.volumes.into_iter().map(volume).collect();
+    spec.security = security(plan.rights)?;
+    Ok(spec)
+}
+
+fn security(rights: Rights) -> Result<Security, String> {
+    Ok(Security {
+        effective: rights.effective.as_deref().map(capabilities).transpose()?,
+        bounding: rights.bounding.as_deref().map(capabilities).transpose()?,
+        seccomp: match rights.calls {
+            Calls::Default => Seccomp::Default,
+            Calls::Profile(name) => Seccomp::Profile(name),
+            Calls::Unconfined => Seccomp::Unconfined,
         },
-        environment: plan.environment,
-        user: users.for_task(plan.user)?,
-        hostname: plan.hostname,
-        limits: limits(&plan.limits),
-        volumes: plan.volumes.into_iter().map(volume).collect(),
+        resource_limits: rights
+            .limits
+            .iter()
+            .map(resource_limit)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn capabilities(numbers: &[u32]) -> Result<Capabilities, String> {
+    numbers.iter().try_fold(Capabilities::NONE, |set, number| {
+        let one = Capabilities::of_number(*number);
+        let one = one.ok_or_else(|| format!("the kernel knows no capability {number}"))?;
+        Ok(set.with(one))
+    })
+}
+
+fn resource_limit(limit: &ResourceLimit) -> Result<containers::ResourceLimit, String> {
+    let resource = match limit.kind {
+        Type::Unknown => return Err("a resource limit is of no known type".to_owned()),
+        Type::RlmtAs => Resource::AddressSpace,
+        Type::RlmtCore => Resource::Core,
+        Type::RlmtCpu => Resource::Cpu,
+        Type::RlmtData => Resource::Data,
+        Type::RlmtFsize => Resource::FileSize,
+        Type::RlmtLocks => Resource::Locks,
+        Type::RlmtMemlock => Resource::LockedMemory,
+        Type::RlmtMsgqueue => Resource::MessageQueues,
+        Type::RlmtNice => Resource::Nice,
+        Type::RlmtNofile => Resource::OpenFiles,
+        Type::RlmtNproc => Resource::Processes,
+        Type::RlmtRss => Resource::ResidentSet,
+        Type::RlmtRtprio => Resource::RealtimePriority,
+        Type::RlmtRttime => Resource::RealtimeTimeout,
+        Type::RlmtSigpending => Resource::PendingSignals,
+        Type::RlmtStack => Resource::Stack,
+    };
+    Ok(containers::ResourceLimit {
+        resource,
+        soft: limit.soft,
+        hard: limit.hard,
     })
 }
 
@@ -90,6 +141,28 @@ mod tests {
             root,
             own: ["me".to_owned(), "1000".to_owned()],
         }
+    }
+
+    #[test]
+    fn what_a_task_may_do_keeps_its_names_on_the_way_to_the_runtime() {
+        let limit = |kind| ResourceLimit {
+            kind,
+            soft: Some(1),
+            hard: Some(2),
+        };
+        let security = security(Rights {
+            effective: Some(vec![0, 12]),
+            bounding: None,
+            calls: Calls::Profile("p".to_owned()),
+            limits: vec![limit(Type::RlmtNofile), limit(Type::RlmtCore)],
+        });
+        let security = security.unwrap();
+        assert_eq!(security.effective.unwrap().to_string(), "CHOWN,NET_ADMIN");
+        assert_eq!(security.seccomp, Seccomp::Profile("p".to_owned()));
+        let limited = security.resource_limits.iter().map(|limit| limit.resource);
+        let expected = [Resource::OpenFiles, Resource::Core];
+        assert!(limited.eq(expected));
+        assert!(capabilities(&[99]).is_err());
     }
 
     #[test]

@@ -48,6 +48,7 @@ impl Ground {
         containers::Options {
             isolation: options.isolation,
             pids_limit: options.pids_limit,
+            policy: options.policy(),
             init: options.init.clone(),
             ..containers::Options::new(
                 runtime_dir.unwrap_or_else(|| work_dir.runtime()),

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Forked, Kernel, Mount, Reaped, Signal, User};
+use crate::{Forked, Kernel, Mount, Reaped, ResourceLimit, Signal, User};
 
 /// A kernel that does nothing but write down what it was asked, one line per call.
 #[derive(Debug)]
@@ -203,6 +203,37 @@ impl Kernel for Recorder {
             "become user {}:{} {:?}",
             user.uid, user.gid, user.groups
         ))
+    }
+
+    fn set_limit(&self, limit: &ResourceLimit) -> io::Result<()> {
+        let ResourceLimit {
+            resource,
+            soft,
+            hard,
+        } = limit;
+        self.record(format!("limit resource {resource} to {soft} of {hard}"))
+    }
+
+    fn limit_capabilities(&self, bounding: u64) -> io::Result<()> {
+        self.record(format!("limit capabilities to {bounding:x}"))
+    }
+
+    fn keep_capabilities(&self) -> io::Result<()> {
+        self.record("keep capabilities".to_owned())
+    }
+
+    fn set_capabilities(&self, held: u64, passed_on: u64) -> io::Result<()> {
+        self.record(format!(
+            "set capabilities {held:x} passing on {passed_on:x}"
+        ))
+    }
+
+    fn renounce_privileges(&self) -> io::Result<()> {
+        self.record("renounce privileges".to_owned())
+    }
+
+    fn filter_calls(&self, program: &[u64]) -> io::Result<()> {
+        self.record(format!("filter calls by {} instructions", program.len()))
     }
 
     fn fork(&self) -> io::Result<Forked> {

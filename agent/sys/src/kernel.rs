@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::Signal;
+use crate::{ResourceLimit, Signal};
 
 /// What a container's init asks of the kernel, one method per step, so that the order of the steps
 /// can be tested without a kernel.
@@ -71,8 +71,23 @@ pub trait Kernel {
     fn new_session(&self) -> io::Result<()>;
     /// Sets which permissions new files do not get.
     fn set_umask(&self, mask: u32);
+    /// Sets one resource limit.
+    fn set_limit(&self, limit: &ResourceLimit) -> io::Result<()>;
+    /// Takes every capability that is not among these out of the bounding set, for good. Sets of
+    /// capabilities are the kernel's: one bit per number.
+    fn limit_capabilities(&self, bounding: u64) -> io::Result<()>;
+    /// Keeps the capabilities when this process becomes another user.
+    fn keep_capabilities(&self) -> io::Result<()>;
     /// Becomes a user, for good.
     fn become_user(&self, user: &User) -> io::Result<()>;
+    /// Has exactly the `held` capabilities from now on; those in `passed_on` outlive an exec,
+    /// whoever the user is.
+    fn set_capabilities(&self, held: u64, passed_on: u64) -> io::Result<()>;
+    /// Lets no program that is run give more rights than there are now.
+    fn renounce_privileges(&self) -> io::Result<()>;
+    /// Lets every later system call pass a classic BPF program, one number per instruction: code,
+    /// jumps and operand, of 16, 8, 8 and 32 bits from above.
+    fn filter_calls(&self, program: &[u64]) -> io::Result<()>;
     /// Splits in two.
     fn fork(&self) -> io::Result<Forked>;
     /// Replaces this process by a program, or says why that failed.

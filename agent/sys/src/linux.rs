@@ -24,7 +24,10 @@ use nix::{
     },
 };
 
-use crate::{Forked, Kernel, Mount, Reaped, Signal, User, files, identity::descendants, spawn};
+use crate::{
+    Forked, Kernel, Mount, Reaped, ResourceLimit, Signal, User, files, identity::descendants,
+    rights, spawn,
+};
 
 /// The real kernel.
 #[derive(Clone, Copy, Debug, Default)]
@@ -231,6 +234,18 @@ impl Kernel for Linux {
         umask(Mode::from_bits_truncate(mask));
     }
 
+    fn set_limit(&self, limit: &ResourceLimit) -> io::Result<()> {
+        rights::set_limit(limit)
+    }
+
+    fn limit_capabilities(&self, bounding: u64) -> io::Result<()> {
+        rights::limit_capabilities(bounding)
+    }
+
+    fn keep_capabilities(&self) -> io::Result<()> {
+        Ok(rustix::thread::set_keep_capabilities(true)?)
+    }
+
     fn become_user(&self, user: &User) -> io::Result<()> {
         let groups: Vec<_> = user.groups.iter().copied().map(Gid::from_raw).collect();
         setgroups(&groups)?;
@@ -238,6 +253,18 @@ impl Kernel for Linux {
         setresgid(gid, gid, gid)?;
         let uid = Uid::from_raw(user.uid);
         Ok(setresuid(uid, uid, uid)?)
+    }
+
+    fn set_capabilities(&self, held: u64, passed_on: u64) -> io::Result<()> {
+        rights::set_capabilities(held, passed_on)
+    }
+
+    fn renounce_privileges(&self) -> io::Result<()> {
+        Ok(rustix::thread::set_no_new_privs(true)?)
+    }
+
+    fn filter_calls(&self, program: &[u64]) -> io::Result<()> {
+        rights::filter_calls(program)
     }
 
     fn fork(&self) -> io::Result<Forked> {

@@ -92,26 +92,21 @@ async fn one(runtime: &Runtime, spec: Spec, samples: &mut Samples) -> Result<(),
 }
 
 fn spec(id: ContainerId, sandbox: &Path) -> Spec {
-    Spec {
-        id,
-        sandbox: sandbox.to_owned(),
-        program: Program::Exec {
-            path: "/bin/true".to_owned(),
-            arguments: Vec::new(),
-        },
-        environment: Vec::new(),
-        user: None,
-        hostname: Some("container".to_owned()),
-        volumes: Vec::new(),
-        limits: Limits {
-            cpu_shares: Quantity::from_units(1),
-            cpu_limit: Some(Quantity::from_units(1)),
-            low_cpu_priority: false,
-            memory: Bytes(64 << 20),
-            memory_limit: None,
-            pids: None,
-        },
-    }
+    let program = Program::Exec {
+        path: "/bin/true".to_owned(),
+        arguments: Vec::new(),
+    };
+    let limits = Limits {
+        cpu_shares: Quantity::from_units(1),
+        cpu_limit: Some(Quantity::from_units(1)),
+        low_cpu_priority: false,
+        memory: Bytes(64 << 20),
+        memory_limit: None,
+        pids: None,
+    };
+    let mut spec = Spec::new(id, sandbox, program, limits);
+    spec.hostname = Some("container".to_owned());
+    spec
 }
 
 /// How many times longer the first take, by the median.

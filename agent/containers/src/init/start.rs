@@ -11,6 +11,7 @@ use tepui_sys::{Forked, Kernel, Mount, Signal, User};
 use super::{
     exec::exec,
     reaper::wait_for,
+    rights,
     wire::{Failure, InitRequest, Plan, status_line},
 };
 
@@ -206,11 +207,7 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Failure {
             .enter(sandbox.as_fd())
             .map_err(Failure::sandbox(&plan.sandbox))?;
         kernel.set_umask(0o022);
-        if let Some(user) = plan.user.as_ref().map(User::from) {
-            let step = format!("become user {}", user.uid);
-            kernel.become_user(&user).map_err(Failure::step(step))?;
-        }
-        kernel.close_on_exec().map_err(Failure::step("close files"))
+        rights::take(kernel, plan)
     };
     match prepared() {
         Ok(()) => exec(kernel, plan),

@@ -68,6 +68,8 @@ pub(crate) struct Plan {
     pub(crate) volumes: Vec<VolumePlan>,
     /// The host name to set.
     pub(crate) hostname: Option<String>,
+    /// What the task's processes may do.
+    pub(crate) rights: Rights,
     /// How gladly the kernel should take this container when memory runs out.
     pub(crate) oom_score_adj: Option<i32>,
 }
@@ -97,6 +99,38 @@ impl From<&UserPlan> for User {
             groups: plan.groups.clone(),
         }
     }
+}
+
+/// What a task's processes may do. Empty is what the agent may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rights {
+    /// Limits on single processes.
+    pub(crate) limits: Vec<LimitPlan>,
+    /// Which of root's powers are left.
+    pub(crate) capabilities: Option<CapabilityPlan>,
+    /// Whether no program gives more rights.
+    pub(crate) no_new_privileges: bool,
+    /// Filters of system calls, in this order, one number per instruction.
+    pub(crate) filters: Vec<Vec<u64>>,
+}
+
+/// Sets of capabilities, as the kernel has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CapabilityPlan {
+    /// What can ever be had.
+    pub(crate) bounding: u64,
+    /// What is had at first.
+    pub(crate) held: u64,
+    /// What outlives an exec though the user is not root.
+    pub(crate) passed_on: u64,
+}
+
+/// The most of one resource that a process may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitPlan {
+    pub(crate) resource: i32,
+    pub(crate) soft: u64,
+    pub(crate) hard: u64,
 }
 
 /// A folder of the machine to bind.

@@ -5,16 +5,15 @@ use std::{
     fs, io,
 };
 
-use crate::{Bytes, Isolator, cgroups::Controller};
-
-/// The bit of `CAP_SYS_ADMIN` in a set of capabilities.
-const CAP_SYS_ADMIN: u64 = 1 << 21;
+use crate::{Bytes, Capabilities, Isolator, cgroups::Controller};
 
 /// What this machine can do, as far as it can be told without trying.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Machine {
-    /// Whether namespaces may be made.
-    pub(crate) is_admin: bool,
+    /// What the agent itself may do.
+    pub(crate) capabilities: Capabilities,
+    /// Whether the kernel filters system calls.
+    pub(crate) filters_calls: bool,
     /// Names of the namespaces that the kernel has.
     pub(crate) namespaces: BTreeSet<String>,
     /// What went wrong with namespaces when they were tried.
@@ -31,10 +30,12 @@ impl Machine {
     /// Looks at this one. Controllers and namespaces are tried later.
     pub(crate) fn look() -> io::Result<Self> {
         let names = fs::read_dir("/proc/self/ns")?.flatten();
+        let status = fs::read_to_string("/proc/self/status")?;
         Ok(Self {
-            is_admin: effective_capabilities(&fs::read_to_string("/proc/self/status")?)
-                & CAP_SYS_ADMIN
-                != 0,
+            capabilities: effective_capabilities(&status),
+            filters_calls: status
+                .lines()
+                .any(|line| line.starts_with("Seccomp_filters:")),
             namespaces: names
                 .filter_map(|name| name.file_name().into_string().ok())
                 .collect(),
@@ -56,7 +57,10 @@ impl Machine {
     pub(crate) fn lacks_namespace(&self, isolator: Isolator, file: &str) -> Option<String> {
         if !self.namespaces.contains(file) {
             Some("the kernel is built without it".to_owned())
-        } else if !self.is_admin {
+        } else if !"SYS_ADMIN"
+            .parse()
+            .is_ok_and(|admin| self.capabilities.has(admin))
+        {
             Some("it needs root (CAP_SYS_ADMIN)".to_owned())
         } else {
             self.failed.get(&isolator).cloned()
@@ -64,10 +68,10 @@ impl Machine {
     }
 }
 
-fn effective_capabilities(status: &str) -> u64 {
+fn effective_capabilities(status: &str) -> Capabilities {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
-        .unwrap_or(0)
+    let bits = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    Capabilities::from_bits(bits.unwrap_or(0))
 }
 
 fn total_memory(meminfo: &str) -> Bytes {
@@ -86,9 +90,9 @@ mod tests {
     fn the_kernel_s_own_words_are_understood() {
         assert_eq!(
             effective_capabilities("Name:\tx\nCapEff:\t000001fffeffffff\n"),
-            0x1ff_feff_ffff
+            Capabilities::ALL.without("SYS_RESOURCE".parse().unwrap())
         );
-        assert_eq!(effective_capabilities(""), 0);
+        assert_eq!(effective_capabilities(""), Capabilities::NONE);
         assert_eq!(
             total_memory("MemTotal:       24668984 kB\n"),
             Bytes(24_668_984 * 1024)

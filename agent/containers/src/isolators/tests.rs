@@ -92,23 +92,18 @@ impl Group for FakeGroup {
 }
 
 fn spec(memory_limit: Option<Bytes>, pids: Option<u64>) -> Spec {
-    Spec {
-        id: ContainerId::new("c1").unwrap(),
-        sandbox: "/sandbox".into(),
-        program: Program::Shell("true".to_owned()),
-        environment: Vec::new(),
-        user: None,
-        hostname: Some("inside".to_owned()),
-        volumes: Vec::new(),
-        limits: Limits {
-            cpu_shares: Quantity::from_millis(500),
-            cpu_limit: Some(Quantity::from_units(2)),
-            low_cpu_priority: false,
-            memory: Bytes(64 << 20),
-            memory_limit,
-            pids,
-        },
-    }
+    let limits = Limits {
+        cpu_shares: Quantity::from_millis(500),
+        cpu_limit: Some(Quantity::from_units(2)),
+        low_cpu_priority: false,
+        memory: Bytes(64 << 20),
+        memory_limit,
+        pids,
+    };
+    let id = ContainerId::new("c1").unwrap();
+    let mut spec = Spec::new(id, "/sandbox", Program::Shell("true".to_owned()), limits);
+    spec.hostname = Some("inside".to_owned());
+    spec
 }
 
 /// Prepares a container with these isolators; returns what was set on its group, and the plan.
@@ -118,11 +113,14 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
         memory: Bytes(128 << 20),
         ..Machine::default()
     };
+    let (policy, filters) = (Policy::default(), Filters::default());
     for isolator in isolation.iter() {
         let mut container = Preparation {
             spec,
             machine: &machine,
             default_pids: 10,
+            policy: &policy,
+            filters: &filters,
             group: Some(&group),
             plan: &mut plan,
         };

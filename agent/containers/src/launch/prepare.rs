@@ -80,6 +80,8 @@ fn prepare(
         spec,
         machine: &inner.machine,
         default_pids: inner.options.pids_limit,
+        policy: &inner.options.policy,
+        filters: &inner.filters,
         group: group.as_deref(),
         plan: &mut plan,
     };

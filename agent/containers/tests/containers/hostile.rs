@@ -95,7 +95,7 @@ async fn a_working_directory_behind_an_open_file_is_refused() {
 
 #[tokio::test]
 async fn the_init_s_program_cannot_be_overwritten() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = Machine::trusting() else {
         return;
     };
     let before = fs::read(AGENT).unwrap();
@@ -104,7 +104,7 @@ async fn the_init_s_program_cannot_be_overwritten() {
                 cp /bin/true $exe 2>/dev/null && echo COPIED; \
                 truncate -s 0 $exe 2>/dev/null && echo CUT; \
                 readlink $exe; done";
-    let outcome = machine.run_shell(line).await;
+    let outcome = machine.run(machine.trusted("harm", line)).await;
     assert!(outcome.out.starts_with("/memfd:tepui"), "{outcome:?}");
     assert!(
         before == fs::read(AGENT).unwrap(),
@@ -119,10 +119,10 @@ async fn the_init_s_program_cannot_be_overwritten() {
 
 #[tokio::test]
 async fn a_task_that_runs_the_init_s_program_gets_no_launcher() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = Machine::trusting() else {
         return;
     };
-    let mut spec = machine.shell("again", "");
+    let mut spec = machine.trusted("again", "");
     spec.program = Program::Exec {
         path: "/proc/1/exe".to_owned(),
         arguments: vec!["tepui-launcher".to_owned()],
@@ -137,11 +137,10 @@ async fn a_task_that_runs_the_init_s_program_gets_no_launcher() {
 
 #[tokio::test]
 async fn a_group_made_inside_is_removed_with_the_container() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = Machine::trusting() else {
         return;
     };
-    // Root inside can undo the read-only view: there is no promise about that yet, but about
-    // remains there is.
+    // With all of its power, root inside can undo the read-only view.
     let line = "for f in /sys/fs/cgroup /sys/fs/cgroup/*; \
         do mount -o remount,rw,bind $f 2>/dev/null; done; \
                 mkdir /sys/fs/cgroup/pids/a /sys/fs/cgroup/pids/a/b /sys/fs/cgroup/a \
@@ -149,7 +148,7 @@ async fn a_group_made_inside_is_removed_with_the_container() {
                 echo $$ > /sys/fs/cgroup/pids/a/b/cgroup.procs || echo $$ > \
                 /sys/fs/cgroup/a/b/cgroup.procs; \
                 cat /proc/self/cgroup";
-    let outcome = machine.run_shell(line).await;
+    let outcome = machine.run(machine.trusted("group", line)).await;
     assert!(outcome.out.contains("/a/b\n"), "{outcome:?}");
     assert!(machine.groups().is_empty());
 }

@@ -39,11 +39,11 @@ async fn two_containers_share_no_namespace() {
 
 #[tokio::test]
 async fn the_host_name_is_its_own() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = Machine::trusting() else {
         return;
     };
     let before = nix::unistd::gethostname().unwrap();
-    let mut spec = machine.shell("uts", "hostname; hostname changed; hostname");
+    let mut spec = machine.trusted("uts", "hostname; hostname changed; hostname");
     spec.hostname = Some("inside".to_owned());
     assert_eq!(machine.run(spec).await.out, "inside\nchanged\n");
     assert_eq!(nix::unistd::gethostname().unwrap(), before);
@@ -81,12 +81,12 @@ async fn the_task_leads_a_session_without_a_terminal() {
 
 #[tokio::test]
 async fn mounts_inside_are_not_seen_on_the_host() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = Machine::trusting() else {
         return;
     };
     let line = "mkdir here && mount -t tmpfs inside here && touch here/file && grep -c inside \
         /proc/self/mountinfo";
-    let mut spec = machine.shell(
+    let mut spec = machine.trusted(
         "mounts",
         &format!("{line}; sleep 0.3; grep shared: /proc/self/mountinfo"),
     );
@@ -130,7 +130,7 @@ async fn shared_memory_and_queues_are_its_own() {
 
 #[tokio::test]
 async fn no_file_is_open_but_the_three_standard_ones() {
-    let Some(machine) = Machine::new() else {
+    let Some(machine) = Machine::trusting() else {
         return;
     };
     // Something that a careless agent would leak.
@@ -140,7 +140,7 @@ async fn no_file_is_open_but_the_three_standard_ones() {
         nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()),
     )
     .unwrap();
-    let mut spec = machine.shell("files", "");
+    let mut spec = machine.trusted("files", "");
     let script = "ls -l /proc/self/fd /proc/1/fd";
     spec.program = Program::Exec {
         path: "/bin/sh".to_owned(),
@@ -206,10 +206,7 @@ async fn a_task_runs_as_its_user_and_owns_its_sandbox() {
         "id -u; id -g; id -G; stat -c %u . stdout stderr; umask; touch mine; cat /etc/shadow",
     );
     spec.user = Some("nobody".to_owned());
-    // Every folder on the way must let it through.
-    for folder in [machine.folder.path(), spec.sandbox.parent().unwrap()] {
-        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    }
+    machine.open_way(&spec);
     let sandbox = spec.sandbox.clone();
     let outcome = machine.run(spec.clone()).await;
     let lines: Vec<_> = outcome.out.lines().collect();
@@ -235,9 +232,7 @@ async fn a_task_of_a_user_cannot_touch_its_init() {
         "kill -KILL 1; ls /proc/1/fd; cat /proc/1/environ; exit 5",
     );
     spec.user = Some("nobody".to_owned());
-    for folder in [machine.folder.path(), spec.sandbox.parent().unwrap()] {
-        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    }
+    machine.open_way(&spec);
     let outcome = machine.run(spec).await;
     assert_eq!(outcome.exit, exited(5), "{outcome:?}");
     assert_eq!(

@@ -9,7 +9,8 @@ use std::{
 
 use tempfile::TempDir;
 use tepui_containers::{
-    Bytes, Exit, ExitStatus, InitProgram, Limits, Options, Program, Runtime, Spec,
+    Bytes, Capabilities, Exit, ExitStatus, InitProgram, Limits, Options, Program, Runtime, Seccomp,
+    Spec,
 };
 use tepui_model::{ContainerId, Quantity};
 
@@ -42,6 +43,14 @@ impl Machine {
     /// `None`, with a line that says why, on a machine where containers cannot be made.
     pub(crate) fn new() -> Option<Self> {
         Self::with(|_| {})
+    }
+
+    /// A machine whose operator allows tasks to ask for everything.
+    pub(crate) fn trusting() -> Option<Self> {
+        Self::with(|options| {
+            options.policy.bounding_capabilities = Capabilities::ALL;
+            options.policy.unconfined = true;
+        })
     }
 
     /// The same with other options.
@@ -93,26 +102,38 @@ impl Machine {
 
     /// A container that runs a shell line.
     pub(crate) fn shell(&self, id: &str, line: &str) -> Spec {
-        Spec {
-            id: ContainerId::new(id).unwrap(),
-            sandbox: self.sandbox(id),
-            program: Program::Shell(line.to_owned()),
-            environment: vec![(
-                "PATH".to_owned(),
-                "/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-            )],
-            user: None,
-            hostname: None,
-            volumes: Vec::new(),
-            limits: Limits {
-                cpu_shares: Quantity::from_millis(100),
-                cpu_limit: None,
-                low_cpu_priority: false,
-                memory: Bytes(64 << 20),
-                memory_limit: None,
-                pids: None,
-            },
+        let limits = Limits {
+            cpu_shares: Quantity::from_millis(100),
+            cpu_limit: None,
+            low_cpu_priority: false,
+            memory: Bytes(64 << 20),
+            memory_limit: None,
+            pids: None,
+        };
+        let (id, program) = (
+            ContainerId::new(id).unwrap(),
+            Program::Shell(line.to_owned()),
+        );
+        let mut spec = Spec::new(id.clone(), self.sandbox(id.as_str()), program, limits);
+        let path = "/usr/sbin:/usr/bin:/sbin:/bin";
+        spec.environment = vec![("PATH".to_owned(), path.to_owned())];
+        spec
+    }
+
+    /// Lets everybody through to a sandbox.
+    pub(crate) fn open_way(&self, spec: &Spec) {
+        for folder in [self.folder.path(), spec.sandbox.parent().unwrap()] {
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(folder, open).unwrap();
         }
+    }
+
+    /// A container that runs a shell line with all the power of root that this machine has.
+    pub(crate) fn trusted(&self, id: &str, line: &str) -> Spec {
+        let mut spec = self.shell(id, line);
+        spec.security.effective = Some(own_capabilities());
+        spec.security.seccomp = Seccomp::Unconfined;
+        spec
     }
 
     /// Runs a container to its end, and removes it.
@@ -142,6 +163,13 @@ impl Machine {
         groups.retain(|path| !path.to_string_lossy().contains("/.seat-"));
         groups
     }
+}
+
+/// What this process may do.
+pub(crate) fn own_capabilities() -> Capabilities {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let set = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    Capabilities::from_bits(u64::from_str_radix(set.unwrap().trim(), 16).unwrap())
 }
 
 /// The groups that containers have theirs below, one per hierarchy.

@@ -11,4 +11,5 @@ mod limits;
 mod machine;
 mod recovery;
 mod remains;
+mod rights;
 mod seats;

@@ -39,23 +39,15 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
     options.isolation = isolation.parse()?;
     let runtime = Runtime::probe(options)?;
     let id = ContainerId::new(id)?;
-    let spec = Spec {
-        id: id.clone(),
-        sandbox: sandbox.into(),
-        program: Program::Shell(command.clone()),
-        environment: Vec::new(),
-        user: None,
-        hostname: None,
-        volumes: Vec::new(),
-        limits: Limits {
-            cpu_shares: Quantity::from_units(1),
-            cpu_limit: None,
-            low_cpu_priority: false,
-            memory: Bytes(64 << 20),
-            memory_limit: None,
-            pids: None,
-        },
+    let limits = Limits {
+        cpu_shares: Quantity::from_units(1),
+        cpu_limit: None,
+        low_cpu_priority: false,
+        memory: Bytes(64 << 20),
+        memory_limit: None,
+        pids: None,
     };
+    let spec = Spec::new(id.clone(), sandbox, Program::Shell(command.clone()), limits);
     runtime.launch(spec).await?;
     println!("started");
     if then == "stay" {

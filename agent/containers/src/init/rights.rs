@@ -1,0 +1,71 @@
+//! Taking the task's rights: the last steps before its program runs, in an order in which each one
+//! still may do what it has to.
+
+use tepui_sys::{Kernel, ResourceLimit, User};
+
+use super::wire::{Failure, LimitPlan, Plan, Rights};
+
+/// Becomes the task's user with the task's rights, for good.
+pub(super) fn take(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    let rights = &plan.rights;
+    for limit in &rights.limits {
+        set_limit(kernel, limit)?;
+    }
+    if let Some(sets) = &rights.capabilities {
+        kernel
+            .limit_capabilities(sets.bounding)
+            .map_err(Failure::step("take capabilities away"))?;
+        if sets.passed_on != 0 {
+            kernel
+                .keep_capabilities()
+                .map_err(Failure::step("keep capabilities"))?;
+        }
+    }
+    if let Some(user) = plan.user.as_ref().map(User::from) {
+        let step = format!("become user {}", user.uid);
+        kernel.become_user(&user).map_err(Failure::step(step))?;
+    }
+    if let Some(sets) = &rights.capabilities {
+        kernel
+            .set_capabilities(sets.held, sets.passed_on)
+            .map_err(Failure::step("set capabilities"))?;
+    }
+    kernel
+        .close_on_exec()
+        .map_err(Failure::step("close files"))?;
+    confine(kernel, rights)
+}
+
+/// A limit above what holds for the agent takes a capability that an agent in a container may lack.
+fn set_limit(kernel: &impl Kernel, limit: &LimitPlan) -> Result<(), Failure> {
+    let LimitPlan {
+        resource,
+        soft,
+        hard,
+    } = *limit;
+    let wanted = ResourceLimit {
+        resource,
+        soft,
+        hard,
+    };
+    let step = format!(
+        "set the resource limit {resource} to {soft} of {hard} (a hard limit above the agent's own \
+         takes CAP_SYS_RESOURCE)"
+    );
+    kernel.set_limit(&wanted).map_err(Failure::step(step))
+}
+
+/// Last of all, since a filter may forbid everything that was done before.
+fn confine(kernel: &impl Kernel, rights: &Rights) -> Result<(), Failure> {
+    if rights.no_new_privileges {
+        kernel
+            .renounce_privileges()
+            .map_err(Failure::step("renounce new privileges"))?;
+    }
+    for program in &rights.filters {
+        kernel
+            .filter_calls(program)
+            .map_err(Failure::step("filter system calls"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! What a task may do: how the runtime is to wall it in, and what the operator allows it to ask.
+
+use std::path::PathBuf;
+
+use crate::Capabilities;
+
+/// How one container is walled in. The default is what every task gets that asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// The capabilities it has. Without them, what [`Policy`] gives. What is asked for by name also
+    /// reaches a task that is not root.
+    pub effective: Option<Capabilities>,
+    /// The capabilities that its programs can ever get. Without them, those that it has.
+    pub bounding: Option<Capabilities>,
+    /// The system calls that it may make.
+    pub seccomp: Seccomp,
+    /// Limits on single processes.
+    pub resource_limits: Vec<ResourceLimit>,
+}
+
+/// Which system calls a task may make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Seccomp {
+    /// What the agent's own profile allows, or that of `--seccomp-profile-name`.
+    #[default]
+    Default,
+    /// What the profile of this name in `--seccomp-config-dir` allows.
+    Profile(String),
+    /// All of them.
+    Unconfined,
+}
+
+/// The most of one resource that one process may use, by the names of `setrlimit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResourceLimit {
+    /// Which resource.
+    pub resource: Resource,
+    /// What holds at first. `None` is no limit.
+    pub soft: Option<u64>,
+    /// The most that a process may raise it to. `None` is no limit.
+    pub hard: Option<u64>,
+}
+
+/// What a process can be limited in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the words of setrlimit")]
+pub enum Resource {
+    Cpu,
+    FileSize,
+    Data,
+    Stack,
+    Core,
+    ResidentSet,
+    Processes,
+    OpenFiles,
+    LockedMemory,
+    AddressSpace,
+    Locks,
+    PendingSignals,
+    MessageQueues,
+    Nice,
+    RealtimePriority,
+    RealtimeTimeout,
+}
+
+impl Resource {
+    /// The kernel's number, which is that of its place in the list on every machine we run on.
+    pub(crate) const fn number(self) -> i32 {
+        self as i32
+    }
+}
+
+/// What tasks get and may ask for, as the operator has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What a task can do that asks for no capabilities.
+    pub effective_capabilities: Capabilities,
+    /// What a task may ask for.
+    pub bounding_capabilities: Capabilities,
+    /// The folder with profiles that tasks may ask for by name.
+    pub seccomp_profiles: Option<PathBuf>,
+    /// The profile in that folder for tasks that ask for none, instead of our own.
+    pub seccomp_default: Option<String>,
+    /// Whether a task may ask for no filter at all.
+    pub unconfined: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            effective_capabilities: Capabilities::DEFAULT,
+            bounding_capabilities: Capabilities::DEFAULT,
+            seccomp_profiles: None,
+            seccomp_default: None,
+            unconfined: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::resource::Resource as Kernel;
+
+    use super::*;
+
+    #[test]
+    fn resources_have_the_kernel_s_numbers() {
+        let pairs = [
+            (Resource::Cpu, Kernel::RLIMIT_CPU),
+            (Resource::FileSize, Kernel::RLIMIT_FSIZE),
+            (Resource::Data, Kernel::RLIMIT_DATA),
+            (Resource::Stack, Kernel::RLIMIT_STACK),
+            (Resource::Core, Kernel::RLIMIT_CORE),
+            (Resource::ResidentSet, Kernel::RLIMIT_RSS),
+            (Resource::Processes, Kernel::RLIMIT_NPROC),
+            (Resource::OpenFiles, Kernel::RLIMIT_NOFILE),
+            (Resource::LockedMemory, Kernel::RLIMIT_MEMLOCK),
+            (Resource::AddressSpace, Kernel::RLIMIT_AS),
+            (Resource::Locks, Kernel::RLIMIT_LOCKS),
+            (Resource::PendingSignals, Kernel::RLIMIT_SIGPENDING),
+            (Resource::MessageQueues, Kernel::RLIMIT_MSGQUEUE),
+            (Resource::Nice, Kernel::RLIMIT_NICE),
+            (Resource::RealtimePriority, Kernel::RLIMIT_RTPRIO),
+            (Resource::RealtimeTimeout, Kernel::RLIMIT_RTTIME),
+        ];
+        for (ours, kernel) in pairs {
+            assert_eq!(ours.number(), kernel as i32, "{ours:?}");
+        }
+    }
+}
