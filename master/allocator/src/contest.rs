@@ -307,6 +307,7 @@ impl Contest {
         self.with_demand += u32::from(demand.is_some());
         self.with_demand -= u32::from(client.demand.is_some());
         client.demand = demand;
+        self.mark(slot);
     }
 
     /// An agent is gone: what was offered of it is asked for again.
@@ -314,16 +315,22 @@ impl Contest {
         if self.with_demand == 0 {
             return;
         }
-        for (_, client) in self.clients.iter_mut() {
-            let demand = client.demand.as_mut();
+        let with_demand = self.clients.iter().filter(|(_, it)| it.demand.is_some());
+        let with_demand: Vec<u32> = with_demand.map(|(slot, _)| slot).collect();
+        for slot in with_demand {
+            let demand = self.demand_mut(slot);
             if demand.is_some_and(|demand| demand.lose(agent)) {
                 self.promises.reopen();
             }
         }
     }
 
-    /// What a client waits for, if it has said so.
+    /// What a client waits for, if it has said so. Changing it may move the client.
     pub(crate) fn demand_mut(&mut self, slot: u32) -> Option<&mut Demand> {
+        if self.with_demand == 0 {
+            return None;
+        }
+        self.mark(slot);
         self.clients.get_mut(slot)?.demand.as_mut()
     }
 

@@ -2,6 +2,7 @@
 
 mod fit;
 
+use core::cmp::Reverse;
 use std::sync::Arc;
 
 use tepui_model::{AgentKey, Resources, Scalars};
@@ -23,7 +24,7 @@ pub struct Ask {
     pub agent: Option<AgentKey>,
     /// What it is asked together with: asks of one name are offered all together or not at all.
     pub gang: Option<Arc<str>>,
-    /// The higher comes first among what the same role asks for.
+    /// The higher comes first among what the same role asks for; who asks for nothing has 0.
     pub priority: i32,
 }
 
@@ -67,13 +68,19 @@ struct Shown {
 pub(crate) type Parts = Vec<(usize, u32)>;
 
 impl Demand {
-    /// The demand of those asks; those beyond the limit, and empty ones, are passed over.
+    /// The demand of those asks, those of the highest priority first; those beyond the limit, and
+    /// empty ones, are passed over.
     pub(crate) fn new(asks: Vec<Ask>) -> Self {
         let asks = asks.into_iter().filter(|ask| !ask.resources.is_empty());
-        Self {
-            asks: asks.take(MAX_ASKS).collect(),
-            shown: Vec::new(),
-        }
+        let mut asks: Vec<Ask> = asks.take(MAX_ASKS).collect();
+        asks.sort_by_key(|ask| Reverse(ask.priority));
+        let shown = Vec::new();
+        Self { asks, shown }
+    }
+
+    /// The highest priority of what has not been offered yet; 0 if there is nothing.
+    pub(crate) fn priority(&self) -> i32 {
+        self.open().next().map_or(0, |ask| ask.priority)
     }
 
     /// What has not been offered yet.
@@ -81,7 +88,7 @@ impl Demand {
         self.asks.iter().filter(|ask| ask.count > 0)
     }
 
-    /// As many asks as fit into an offer of an agent, in the order in which they were made, and
+    /// As many asks as fit into an offer of an agent, by priority and as they were made, and
     /// what they take together; nothing if none fits.
     pub(crate) fn fit(&self, agent: AgentKey, offer: &Resources) -> Option<(Resources, Parts)> {
         let mut left = offer.clone();

@@ -8,7 +8,7 @@ use super::{
     roles::OWN,
     turns::{client_name, draw, group_name, role_name},
 };
-use crate::options::Sorter;
+use crate::{demand::Demand, options::Sorter};
 
 const ONE: Quantity = Quantity::from_units(1);
 
@@ -197,7 +197,7 @@ impl Rules {
             client.turn = node.own.clock + draw(self.seed, name, client.served, ONE);
         }
         client.standing = Some(Standing {
-            priority: 0,
+            priority: client.demand.as_ref().map_or(0, Demand::priority),
             share: share(
                 self.frameworks,
                 client.turn,

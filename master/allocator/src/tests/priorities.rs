@@ -76,3 +76,36 @@ fn who_is_before_whom_is_decided_where_their_ways_part() {
     assert!(!before("a", "a/other") && !before("a/other", "a"), "equals");
     assert!(!before("b", "b"));
 }
+
+fn ask(text: &str, priority: i32) -> crate::Ask {
+    crate::Ask {
+        priority,
+        ..crate::Ask::new(parse(text), 1)
+    }
+}
+
+#[test]
+fn within_a_role_the_most_urgent_ask_is_served_first() {
+    let mut allocator = cluster(&["cpus:4"], &["a", "a", "a"]);
+    let [one, two, three] = [0, 1, 2].map(FrameworkKey);
+    allocator.request(one, &role("a"), vec![ask("cpus:1", -1), ask("cpus:4", 3)]);
+    allocator.request(two, &role("a"), vec![ask("cpus:4", 7)]);
+    let made = run(&mut allocator, seconds(0));
+    assert_eq!(frameworks(&made), [1]);
+    give_back(&mut allocator, &made[0], until(9));
+    let made = run(&mut allocator, seconds(1));
+    assert_eq!(frameworks(&made), [0]);
+    assert_eq!(made[0].resources, parse("cpus:4"), "not the one of -1");
+    allocator.accept(one, &role("a"), made[0].agent, &made[0].resources);
+    give_back(&mut allocator, &made[0], None);
+    // What is left of the first one's asks comes after a framework that asks for nothing.
+    allocator.remove_framework(two);
+    assert_eq!(frameworks(&run(&mut allocator, seconds(2))), [three.0]);
+}
+
+#[test]
+fn a_priority_of_asks_counts_in_their_role_only() {
+    let mut allocator = cluster(&["cpus:4"], &["a", "b"]);
+    allocator.request(FrameworkKey(1), &role("b"), vec![ask("cpus:4", 7)]);
+    assert_eq!(frameworks(&run(&mut allocator, seconds(0))), [0]);
+}

@@ -77,8 +77,11 @@ const ASKS: [Option<&[(&str, u32)]>; 5] = [
 ];
 
 pub(super) fn asks(index: usize) -> Option<Vec<Ask>> {
-    let ask = |(text, count): &(&str, u32)| Ask::new(parse(text), *count);
-    ASKS[index].map(|asks| asks.iter().map(ask).collect())
+    let ask = |(place, (text, count)): (usize, &(&str, u32))| Ask {
+        priority: [-1, 0, 2][(index + place) % 3],
+        ..Ask::new(parse(text), *count)
+    };
+    ASKS[index].map(|asks| asks.iter().enumerate().map(ask).collect())
 }
 
 pub(super) fn quota(index: usize) -> Quota {

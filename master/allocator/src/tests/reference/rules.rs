@@ -11,6 +11,7 @@ use crate::{
     Allocation,
     agents::{cut, subtract_what_is_there},
     candidates::rotate,
+    demand::Demand,
 };
 
 /// Where one member stands among the others of its role.
@@ -291,8 +292,11 @@ impl Naive {
         let group = share(&|holder| holder.1 == name.1, ONE);
         let rank = Reverse(self.rank(&name.1));
         path.push((rank, group, own.own_served, own.age));
-        let client = share(&|holder| holder == name, ONE);
-        path.push((Reverse(0), client, self.clients[name].served, name.0.0));
+        let share = share(&|holder| holder == name, ONE);
+        let client = &self.clients[name];
+        let asks = client.demand.iter().flat_map(Demand::open);
+        let urgency = asks.map(|ask| ask.priority).max().unwrap_or(0);
+        path.push((Reverse(urgency), share, client.served, name.0.0));
         path
     }
 
