@@ -64,6 +64,8 @@ pub struct FrameworkInfo {
     pub hostname: String,
     /// Where its own interface is.
     pub webui_url: Option<String>,
+    /// How many of its tasks may be under preemption at a time; no bound when unset.
+    pub preemption_budget: Option<u32>,
     /// Everything, as it came.
     pub wire: Arc<v1::FrameworkInfo>,
 }
@@ -104,6 +106,7 @@ impl TryFrom<v1::FrameworkInfo> for FrameworkInfo {
             principal: wire.principal.clone(),
             hostname: wire.hostname.clone().unwrap_or_default(),
             webui_url: wire.webui_url.clone(),
+            preemption_budget: wire.tepui_preemption_budget,
             wire: Arc::new(wire),
         })
     }

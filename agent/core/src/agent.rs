@@ -5,6 +5,7 @@ mod kill;
 mod launch;
 mod link;
 mod operations;
+mod preempt;
 mod recovery;
 #[cfg(test)]
 pub(crate) mod tests;

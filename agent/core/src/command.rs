@@ -43,6 +43,8 @@ pub enum MasterCommand {
         task_id: TaskId,
         /// How long it has between SIGTERM and SIGKILL; the task's own policy when unset.
         grace: Option<Duration>,
+        /// By whom and for what it is preempted, if it is.
+        preempted: Option<String>,
     },
     /// The framework has acted on an update.
     Acknowledge {
@@ -137,6 +139,7 @@ impl TryFrom<services::MasterMessage> for MasterCommand {
                         .and_then(|policy| policy.grace_period)
                         .as_ref(),
                 )?,
+                preempted: kill.preempted,
             }),
             Message::Acknowledge(acknowledge) => Ok(Self::Acknowledge {
                 framework_id: framework_id(acknowledge.framework_id.as_ref())?,
@@ -266,7 +269,7 @@ mod tests {
             task_id: Some(v1::TaskId {
                 value: "a/b".to_owned(),
             }),
-            kill_policy: None,
+            ..services::KillTask::default()
         };
         assert!(refusal(Message::KillTask(kill)).starts_with("task_id: "));
     }
@@ -282,6 +285,7 @@ mod tests {
                 value: "t".to_owned(),
             }),
             kill_policy: Some(v1::KillPolicy { grace_period }),
+            preempted: None,
         };
         let text = refusal(Message::KillTask(kill));
         assert_eq!(

@@ -263,6 +263,8 @@ struct ProgressWire {
     pending: Vec<v1::TaskStatus>,
     #[prost(bool, tag = "6")]
     silent: bool,
+    #[prost(string, optional, tag = "7")]
+    preempted: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -288,6 +290,7 @@ pub(crate) fn put_progress(key: &TaskKey, task: &Task) -> Change {
         latest: Some((&task.latest).into()),
         pending: task.updates.iter().map(Into::into).collect(),
         silent: task.silent,
+        preempted: task.preempted.as_deref().map(str::to_owned),
     };
     Change::put(Kind::Progress, key, &record)
 }
@@ -312,6 +315,7 @@ pub(crate) fn read_progress(bytes: &[u8], task: &mut Task) -> Result<(), Damaged
     task.latest = latest;
     task.updates = crate::updates::Updates::recover(pending);
     task.silent = wire.silent;
+    task.preempted = wire.preempted.map(String::into_boxed_str);
     Ok(())
 }
 
@@ -339,6 +343,7 @@ const fn cause_number(cause: KillCause) -> u32 {
         KillCause::Shutdown => 2,
         KillCause::Drain => 3,
         KillCause::LastDrain => 4,
+        KillCause::Preempted => 5,
     }
 }
 
@@ -349,6 +354,7 @@ fn cause(number: u32) -> Result<KillCause, Damaged> {
         2 => Ok(KillCause::Shutdown),
         3 => Ok(KillCause::Drain),
         4 => Ok(KillCause::LastDrain),
+        5 => Ok(KillCause::Preempted),
         _ => Err(Damaged::new("its kill has an unknown cause")),
     }
 }

@@ -77,6 +77,8 @@ pub enum KillCause {
     Drain,
     /// An operator drains the agent, which will not come back.
     LastDrain,
+    /// It gives way to a task of a higher priority.
+    Preempted,
 }
 
 impl KillCause {
@@ -90,6 +92,14 @@ impl KillCause {
 
     pub(crate) const fn is_drain(self) -> bool {
         matches!(self, Self::Drain | Self::LastDrain)
+    }
+
+    /// Whether the framework is told that the task is being killed.
+    pub(crate) const fn is_told(self) -> bool {
+        matches!(
+            self,
+            Self::Asked | Self::Drain | Self::LastDrain | Self::Preempted
+        )
     }
 }
 
@@ -122,6 +132,8 @@ pub(crate) struct Task {
     /// When its container was first seen running.
     pub(crate) started: Option<Time>,
     pub(crate) kill: Option<KillOrder>,
+    /// By whom and for what it is preempted, if it is.
+    pub(crate) preempted: Option<Box<str>>,
     /// The newest state.
     pub(crate) latest: TaskStatus,
     pub(crate) updates: Updates,
@@ -141,6 +153,7 @@ impl Task {
             pid: None,
             started: None,
             kill: None,
+            preempted: None,
             updates: Updates::default(),
             silent: false,
             rebooted: false,

@@ -219,6 +219,7 @@ impl Session {
                 value: task.to_owned(),
             }),
             kill_policy: Some(v1::KillPolicy { grace_period }),
+            preempted: None,
         }))
         .await;
     }

@@ -82,7 +82,7 @@ mod tests {
         let left = |other: &[u32]| members.without(&slots(other)).collect::<Vec<_>>();
         assert_eq!(left(&[]), [0, 63, 64, 65, 128, 200]);
         assert_eq!(left(&[0, 64, 1000]), [63, 65, 128, 200]);
-        assert_eq!(left(&[0, 63, 64, 65, 128, 200]), []);
+        assert!(left(&[0, 63, 64, 65, 128, 200]).is_empty());
     }
 
     #[test]

@@ -162,6 +162,8 @@ pub enum AgentCommand {
         task_id: TaskId,
         /// How long it may take between TERM and KILL; its own policy when unset.
         grace: Option<Duration>,
+        /// By whom and for what it is preempted, if it is.
+        preempted: Option<Arc<str>>,
     },
     /// A status update has been dealt with.
     Acknowledge {

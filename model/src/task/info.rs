@@ -36,6 +36,8 @@ pub struct TaskInfo {
     pub allocation_role: Option<Role>,
     /// How long it has between SIGTERM and SIGKILL, if it says (Mesos: KIL-01).
     pub kill_grace: Option<Duration>,
+    /// Among the tasks of one role, the lower is preempted first.
+    pub priority: i32,
     /// Everything, as it came.
     pub wire: Arc<v1::TaskInfo>,
 }
@@ -96,6 +98,7 @@ impl TryFrom<v1::TaskInfo> for TaskInfo {
             resources,
             allocation_role,
             kill_grace: grace.and_then(time::span_from),
+            priority: wire.tepui_priority(),
             wire: Arc::new(wire),
         })
     }

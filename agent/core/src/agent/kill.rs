@@ -53,8 +53,7 @@ impl Agent {
             self.timers.set(Timer::Kill(key.clone()), deadline);
             return self.checkpoint(key, fx);
         }
-        let is_told = cause == KillCause::Asked || cause.is_drain();
-        if is_told && self.hears_of_killing(key) {
+        if cause.is_told() && self.hears_of_killing(key) {
             self.update(now, key, Outcome::by_executor(TaskState::Killing, ""), fx);
         } else {
             self.checkpoint(key, fx);

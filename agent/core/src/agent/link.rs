@@ -72,9 +72,13 @@ impl Agent {
                 framework_id,
                 task_id,
                 grace,
+                preempted,
             } => {
                 let key = TaskKey::new(&framework_id, &task_id);
-                self.kill(now, &key, KillCause::Asked, grace, fx);
+                match preempted {
+                    None => self.kill(now, &key, KillCause::Asked, grace, fx),
+                    Some(why) => self.preempt(now, &key, why, grace, fx),
+                }
             }
             MasterCommand::Acknowledge {
                 framework_id,

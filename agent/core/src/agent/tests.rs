@@ -4,6 +4,7 @@ mod draining;
 mod histories;
 mod node;
 mod operating;
+mod preempting;
 mod recovering;
 mod stories;
 

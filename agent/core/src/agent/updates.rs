@@ -16,7 +16,8 @@ impl Agent {
         let Some(task) = self.tasks.get(key) else {
             return;
         };
-        let mut status = self.status(now, task, self.as_drained(key, task, outcome));
+        let outcome = self.as_preempted(key, task, self.as_drained(key, task, outcome));
+        let mut status = self.status(now, task, outcome);
         fx.note(Note::Changed {
             task: key.clone(),
             state: status.state,

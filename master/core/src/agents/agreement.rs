@@ -134,6 +134,7 @@ impl Master {
                 framework_id,
                 task_id,
                 grace: None,
+                preempted: None,
             };
             self.command(agent, command, effects);
         }

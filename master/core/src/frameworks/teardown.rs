@@ -157,11 +157,12 @@ impl Master {
             return;
         };
         if !task.is_over() && task.kill.is_none() {
-            task.kill = Some(KillWish { grace: None });
+            task.kill = Some(KillWish::default());
             let command = AgentCommand::KillTask {
                 framework_id,
                 task_id: id.clone(),
                 grace: None,
+                preempted: None,
             };
             self.command(&agent_id, command, effects);
         }

@@ -109,9 +109,14 @@ impl FakeAgent {
             AgentCommand::KillTask {
                 framework_id,
                 task_id,
+                preempted,
                 ..
             } => {
-                self.become_state(&(framework_id, task_id), TaskState::Killed);
+                let end = match preempted {
+                    None => TaskState::Killed,
+                    Some(_) => TaskState::Gone,
+                };
+                self.become_state(&(framework_id, task_id), end);
             }
             AgentCommand::Acknowledge {
                 framework_id,

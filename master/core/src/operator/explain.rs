@@ -75,6 +75,9 @@ impl Master {
         let host = agent.map_or("an agent that is away", |agent| &agent.info.hostname);
         let (name, role, state) = (&owner.info.name, &task.role, task.state);
         let mut text = format!("the task of {name} in role {role} is {state} on {host}");
+        if task.priority != 0 {
+            text.push_str(&format!(", of priority {}", task.priority));
+        }
         let last = task.statuses.last();
         let message = last.and_then(|last| last.message.as_deref());
         if let Some(message) = message.filter(|message| !message.is_empty()) {

@@ -44,7 +44,9 @@ impl Master {
         task.state = latest.state;
         task.keep(latest);
         let lost = framework.unreachable.remove(&info.id);
-        task.kill = lost.as_ref().and_then(|lost| lost.kill);
+        // Whoever wanted the room of a task that is back from so far has found another meanwhile.
+        let wish = lost.as_ref().and_then(|lost| lost.kill.clone());
+        task.kill = wish.filter(|wish| wish.preempted.is_none());
         // Never ahead of the agent's own updates, which may still be on their way.
         let told = lost.and_then(|lost| lost.told);
         let shown = told.map_or(task.state, |told| told.state);
@@ -75,12 +77,15 @@ impl Master {
         let Some(task) = framework.tasks.get(id).filter(|task| !task.is_over()) else {
             return;
         };
-        let Some(wish) = task.kill else { return };
+        let Some(wish) = task.kill.clone() else {
+            return;
+        };
         let (framework_id, task_id) = (framework.id.clone(), id.clone());
         let command = AgentCommand::KillTask {
             framework_id,
             task_id,
             grace: wish.grace,
+            preempted: wish.preempted,
         };
         self.command(task.agent_id(), command, effects);
     }

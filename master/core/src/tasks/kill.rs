@@ -20,10 +20,13 @@ impl Master {
             return;
         };
         let framework_id = framework.id.clone();
-        let wish = Some(KillWish { grace: *grace });
+        let wish = KillWish {
+            grace: *grace,
+            preempted: None,
+        };
         if let Some(task) = framework.unreachable.get_mut(task_id) {
             // It is ended when its agent comes back.
-            task.kill = wish;
+            task.kill = Some(wish.clone());
         }
         let Some(task) = framework.tasks.get_mut(task_id) else {
             let query = TaskQuery {
@@ -38,12 +41,13 @@ impl Master {
                 "ignoring KILL of task {task_id} of {framework_id}: it is on agent {there}"
             ));
         }
-        task.kill = wish;
+        task.kill = Some(wish);
         let (task_id, grace) = (task_id.clone(), *grace);
         let command = AgentCommand::KillTask {
             framework_id,
             task_id,
             grace,
+            preempted: None,
         };
         self.command(&there, command, effects);
     }

@@ -9,7 +9,7 @@ mod unreachable;
 mod update;
 
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use prost::Message;
 use tepui_model::{
@@ -32,6 +32,8 @@ pub(crate) struct Task {
     pub(crate) resources: Resources,
     /// The role that its resources are allocated to.
     pub(crate) role: Role,
+    /// Among the tasks of its role, the lower is preempted first.
+    pub(crate) priority: i32,
     /// What operators see of it, packed.
     picture: Box<[u8]>,
     /// The newest state, which may be ahead of what the framework has been told.
@@ -52,9 +54,11 @@ pub(crate) struct Told {
 }
 
 /// How a task is to be ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KillWish {
     pub(crate) grace: Option<Duration>,
+    /// By whom and for what it is preempted, if it is.
+    pub(crate) preempted: Option<Arc<str>>,
 }
 
 impl Task {
@@ -67,6 +71,7 @@ impl Task {
             agent_id: agent.clone(),
             resources: info.resources.clone(),
             role: info.allocation_role.clone().unwrap_or_default(),
+            priority: info.priority,
             picture: picture.encode_to_vec().into_boxed_slice(),
             state: TaskState::Staging,
             told: None,

@@ -92,6 +92,7 @@ impl Master {
                 framework_id,
                 task_id,
                 grace: None,
+                preempted: None,
             };
             effects.tell_agent(connection, command);
         }

@@ -250,10 +250,12 @@ fn message(command: AgentCommand) -> master_message::Message {
             framework_id,
             task_id,
             grace,
+            preempted,
         } => Message::KillTask(services::KillTask {
             framework_id: Some(framework_id.into()),
             task_id: Some(task_id.into()),
             kill_policy: grace.map(kill_policy),
+            preempted: preempted.as_deref().map(str::to_owned),
         }),
         AgentCommand::Acknowledge {
             framework_id,

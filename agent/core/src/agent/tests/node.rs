@@ -188,6 +188,7 @@ impl Node {
             framework_id: FrameworkId::new("f").unwrap(),
             task_id: TaskId::new(task).unwrap(),
             grace: grace.map(Duration::from_secs),
+            preempted: None,
         });
     }
 

@@ -192,11 +192,13 @@ fn every_command_goes_to_the_wire() {
         framework_id: framework_id.clone(),
         task_id: task_id.clone(),
         grace,
+        preempted: Some(Arc::from("by b")),
     };
     let Message::KillTask(own) = sent(kill(None)) else {
         panic!()
     };
     assert_eq!(own.kill_policy, None);
+    assert_eq!(own.preempted(), "by b");
     let Message::KillTask(told) = sent(kill(Some(Duration::from_nanos(3)))) else {
         panic!()
     };
