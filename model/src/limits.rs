@@ -26,8 +26,9 @@ pub const MAX_ITEMS: usize = 16_384;
 /// Bytes in the text form of resources or attributes.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
 
-/// Reservations on one resource, from the first to the most refined (Mesos: RES-05).
-pub const MAX_RESERVATION_DEPTH: usize = 32;
+/// Reservations on one resource, from the first to the most refined: one for each level of the
+/// deepest roles in use (Mesos: RES-05).
+pub const MAX_RESERVATION_DEPTH: usize = 128;
 
 /// Roles of one framework.
 pub const MAX_FRAMEWORK_ROLES: usize = 1024;

@@ -47,8 +47,16 @@ impl Session {
 
     /// Opens a stream and subscribes.
     pub(crate) async fn subscribe(address: &str) -> Self {
+        Self::subscribe_with(address, |_| {}).await
+    }
+
+    /// The same with a framework that is different in something.
+    pub(crate) async fn subscribe_with(
+        address: &str,
+        change: impl FnOnce(&mut v1::FrameworkInfo),
+    ) -> Self {
         let capability = v1::framework_info::capability::Type::PartitionAware;
-        let framework_info = v1::FrameworkInfo {
+        let mut framework_info = v1::FrameworkInfo {
             user: "root".to_owned(),
             name: "hostile".to_owned(),
             capabilities: vec![v1::framework_info::Capability {
@@ -56,6 +64,7 @@ impl Session {
             }],
             ..Default::default()
         };
+        change(&mut framework_info);
         let subscribe = scheduler::call::Subscribe {
             framework_info,
             ..Default::default()

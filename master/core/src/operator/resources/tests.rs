@@ -1,6 +1,6 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::{Quantity, Resources};
+use tepui_model::{Quantity, Resources, Traits};
 use tepui_proto::v1::{
     self,
     master::{Call, call},
@@ -12,7 +12,7 @@ use crate::{
     testing::{
         Cluster, Node, agent_info, names,
         operations::{launch, reserved, volume, web_pair},
-        resources, task_info,
+        refining, resources, task_info,
     },
 };
 
@@ -137,6 +137,37 @@ fn what_makes_no_sense_is_invalid_and_changes_nothing() {
     let refused = cluster.v1(empty).unwrap_err();
     assert_eq!(refused.to_string(), "create_volumes must be set");
     assert_eq!(cluster.total(&node), before);
+}
+
+#[test]
+fn a_reservation_is_refined_a_hundred_times_and_used_by_the_deepest_role() {
+    let mut cluster = Cluster::new();
+    let roles: Vec<String> = (1..=100).map(|depth| vec!["r"; depth].join("/")).collect();
+    let scheduler = cluster.subscribe(refining(&[&roles[99]]));
+    let node = cluster.register("one", "cpus:4;mem:1024");
+    let mut stack = resources("cpus:1");
+    for name in &roles {
+        let below = reserved("cpus:1", name);
+        let (top, ..) = below.bundles().next().unwrap();
+        let top = top.reservations[0].clone();
+        let refined = stack.with_traits(|traits| Traits {
+            reservations: [&traits.reservations[..], &[top.clone()]].concat(),
+            ..traits.clone()
+        });
+        assert_eq!(
+            reserve(&mut cluster, &node, &Resources::new(), &refined),
+            Ok(())
+        );
+        stack = refined;
+    }
+    cluster.settle();
+    let offer = cluster.offer(&scheduler);
+    assert!(offer.resources.contains(&stack), "{}", offer.resources);
+    let mut task = task_info("t", &node.id, "cpus:1");
+    task.resources = stack.to_proto(None);
+    cluster.commands(node.connection);
+    cluster.accept(&scheduler, &[&offer.id], vec![task]);
+    assert_eq!(names(&cluster.commands(node.connection)), ["run t"]);
 }
 
 #[test]
