@@ -123,6 +123,17 @@ impl Resources {
         self.plain.contains(&other.plain) && other.bundles.iter().all(has)
     }
 
+    /// Whether a number or a named item is in both with the same traits: the sum of the two would
+    /// hold it once.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let meets = |bundle: &Bundle| {
+            self.place(bundle)
+                .is_ok_and(|at| self.bundles[at].overlaps(bundle))
+        };
+        self.plain.overlaps(&other.plain) || other.bundles.iter().any(meets)
+    }
+
     /// What is left when `other` is taken away.
     pub fn checked_sub(&self, other: &Self) -> Result<Self, Insufficient> {
         let mut left = self.clone();
@@ -236,8 +247,17 @@ impl Resources {
     /// All scalar quantities over all bundles, shared ones counted once.
     #[must_use]
     pub fn scalars(&self) -> Scalars {
-        let mut sum = self.plain.scalars().clone();
-        for bundle in &self.bundles {
+        self.scalars_of(|_| true)
+    }
+
+    /// The scalar quantities of the bundles whose traits pass, shared ones counted once.
+    #[must_use]
+    pub fn scalars_of(&self, mut keep: impl FnMut(&Traits) -> bool) -> Scalars {
+        let mut sum = match keep(&PLAIN) {
+            true => self.plain.scalars().clone(),
+            false => Scalars::new(),
+        };
+        for bundle in self.bundles.iter().filter(|bundle| keep(&bundle.traits)) {
             match bundle.multiplier() {
                 1 => sum.add(bundle.amounts.scalars()),
                 count => sum.add(&bundle.amounts.scalars().times(count)),

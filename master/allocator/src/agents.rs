@@ -208,28 +208,38 @@ impl Agent {
         &mut self,
         client: u32,
         conversions: &[Conversion],
-    ) -> Result<(Load, Load), Insufficient> {
-        let mut total = self.profile.total.clone();
-        total.apply_all(conversions)?;
-        let mut ledger = self.ledger.clone();
-        let (mut less, mut more) = (Load::default(), Load::default());
-        for Conversion {
+    ) -> Result<(), Insufficient> {
+        if let [only] = conversions {
+            return self.convert_one(client, only);
+        }
+        let before = self.clone();
+        let mut conversions = conversions.iter();
+        let converted = conversions.try_for_each(|one| self.convert_one(client, one));
+        converted.inspect_err(|_| *self = before)
+    }
+
+    /// Costs what the conversion weighs: an agent may have reservations by the thousand.
+    fn convert_one(&mut self, client: u32, conversion: &Conversion) -> Result<(), Insufficient> {
+        let Conversion {
             consumed,
             converted,
-        } in conversions
-        {
-            if ledger.release(client, consumed).is_err() {
-                Resources::new().subtract(consumed)?;
-            }
-            if !converted.is_empty() {
-                ledger.charge(client, converted.clone());
-            }
-            less.add(&Load::of(consumed));
-            more.add(&Load::of(converted));
+        } = conversion;
+        if !self.ledger.holds(client, consumed) {
+            self.profile.total.clone().apply(conversion)?;
+            Resources::new().subtract(consumed)?;
         }
-        self.ledger = ledger;
-        self.set_total(total);
-        Ok((less, more))
+        self.profile.total.apply(conversion)?;
+        // It does hold that.
+        let _ = self.ledger.release(client, consumed);
+        if !converted.is_empty() {
+            self.ledger.charge(client, converted.clone());
+        }
+        if self.overdrawn || has_shared(consumed) || has_shared(converted) {
+            self.has_shared = has_shared(&self.profile.total);
+            self.prospect = None;
+            self.count_anew();
+        }
+        Ok(())
     }
 
     /// What nobody holds changes its nature, or nothing does if it is not all free.

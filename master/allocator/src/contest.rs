@@ -370,7 +370,7 @@ impl Contest {
         self.stale = true;
         for role in agent.reservation_roles() {
             let slot = self.role_slot(&role);
-            let reserved = agent.reserved_to(&role).scalars();
+            let reserved = agent.scalars_of(|traits| traits.reservation_role() == Some(&role));
             self.each_above(slot, |node| node.reserved.add(&reserved));
             self.consumption_changed(slot);
         }
@@ -385,7 +385,7 @@ impl Contest {
             let Some(slot) = self.names.get(&role).copied() else {
                 continue;
             };
-            let reserved = agent.reserved_to(&role).scalars();
+            let reserved = agent.scalars_of(|traits| traits.reservation_role() == Some(&role));
             self.each_above(slot, |node| node.reserved.sub(&reserved));
             self.consumption_changed(slot);
             self.loosen_quotas(slot);
@@ -480,7 +480,7 @@ fn lasting(resources: &Resources) -> Scalars {
     if resources.is_plain() {
         return resources.scalars();
     }
-    resources.filter(|traits| !traits.revocable).scalars()
+    resources.scalars_of(|traits| !traits.revocable)
 }
 
 #[cfg(test)]

@@ -45,6 +45,14 @@ impl Value {
         }
     }
 
+    fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ranges(left), Self::Ranges(right)) => left.overlaps(right),
+            (Self::Set(left), Self::Set(right)) => right.iter().any(|item| left.has(item)),
+            _ => false,
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         match (self, other) {
             (Self::Scalar(left), Self::Scalar(right)) => *left += *right,
@@ -151,6 +159,15 @@ impl Amounts {
         self.scalars.contains(&other.scalars)
             && self.ports.contains(&other.ports)
             && other.rest.iter().all(has)
+    }
+
+    /// Whether a number or a named item is in both.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let meets = |(name, value): &(Arc<str>, Value)| {
+            self.place(name, value)
+                .is_ok_and(|at| self.rest[at].1.overlaps(value))
+        };
+        self.ports.overlaps(&other.ports) || other.rest.iter().any(meets)
     }
 
     pub(super) fn add(&mut self, other: &Self) {

@@ -40,6 +40,11 @@ impl Bundle {
         }
     }
 
+    /// Whether a number or a named item is in both; indivisible ones are counted instead.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        !self.traits.is_indivisible() && self.amounts.overlaps(&other.amounts)
+    }
+
     /// Adds the other, which is the same in the order.
     pub(super) fn add(&mut self, other: &Self) {
         if self.traits.is_indivisible() {

@@ -48,6 +48,9 @@ impl Resources {
 
     /// Converts one after the other, or changes nothing.
     pub fn apply_all(&mut self, conversions: &[Conversion]) -> Result<(), Insufficient> {
+        if let [only] = conversions {
+            return self.apply(only);
+        }
         let mut changed = self.clone();
         for conversion in conversions {
             changed.apply(conversion)?;

@@ -132,6 +132,15 @@ impl Ranges {
         })
     }
 
+    /// Whether any number is in both sets.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        other.0.iter().any(|wanted| {
+            let at = self.0.partition_point(|held| held.end < wanted.begin);
+            self.0.get(at).is_some_and(|held| held.begin <= wanted.end)
+        })
+    }
+
     /// Adds every number of `other`.
     pub fn add(&mut self, other: &Self) {
         if self.0.is_empty() {

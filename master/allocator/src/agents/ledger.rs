@@ -27,10 +27,9 @@ impl Holding {
     /// Adds resources, unless something would be in it twice: a port cannot be, so that it would
     /// be lost. Only where more is held than there is can that happen.
     fn absorb(&mut self, resources: &Resources) -> bool {
-        let sum = self.resources.clone() + resources;
-        let lossless = sum.checked_sub(resources).as_ref() == Ok(&self.resources);
+        let lossless = !self.resources.overlaps(resources);
         if lossless {
-            self.resources = sum;
+            self.resources += resources;
             self.untouched = None;
         }
         lossless
@@ -47,6 +46,14 @@ impl Ledger {
 
     pub(crate) fn has(&self, client: u32) -> bool {
         self.holdings.iter().any(|holding| holding.client == client)
+    }
+
+    /// Whether a client holds all of that.
+    pub(crate) fn holds(&self, client: u32, resources: &Resources) -> bool {
+        let own = |holding: &&Holding| holding.client == client;
+        let mut holdings = self.holdings.iter().filter(own);
+        holdings.any(|holding| holding.resources.contains(resources))
+            || self.rests(client, resources).is_ok()
     }
 
     /// A client uses resources.
@@ -129,6 +136,30 @@ impl Ledger {
     /// Takes resources from a client's holdings, from several of them if need be, or nothing if
     /// they are not all there.
     fn subtract(&mut self, client: u32, resources: &Resources) -> Result<(), NotHeld> {
+        let own = |holding: &Holding| holding.client == client;
+        let first = self.holdings.iter().position(own).ok_or(NotHeld)?;
+        // Most often there is one holding, and it may be large.
+        if self.holdings[first].resources.subtract(resources).is_ok() {
+            if self.holdings[first].resources.is_empty() {
+                self.holdings.remove(first);
+            }
+            return Ok(());
+        }
+        for (at, rest) in self.rests(client, resources)? {
+            self.holdings[at].resources = rest;
+        }
+        self.holdings
+            .retain(|holding| !holding.resources.is_empty());
+        Ok(())
+    }
+
+    /// What is left of a client's holdings, by their place, when those resources are taken from
+    /// them.
+    fn rests(
+        &self,
+        client: u32,
+        resources: &Resources,
+    ) -> Result<Vec<(usize, Resources)>, NotHeld> {
         let mut missing = resources.clone();
         let mut left = Vec::new();
         for (at, holding) in self.holdings.iter().enumerate() {
@@ -140,15 +171,10 @@ impl Ledger {
             subtract_what_is_there(&mut missing, &holding.resources);
             left.push((at, rest));
         }
-        if !missing.is_empty() {
-            return Err(NotHeld);
+        match missing.is_empty() {
+            true => Ok(left),
+            false => Err(NotHeld),
         }
-        for (at, rest) in left {
-            self.holdings[at].resources = rest;
-        }
-        self.holdings
-            .retain(|holding| !holding.resources.is_empty());
-        Ok(())
     }
 }
 

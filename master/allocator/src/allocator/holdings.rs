@@ -102,13 +102,15 @@ impl Allocator {
         let (Some(client), Some(ledger)) = (client, self.agents.get_mut(agent.0)) else {
             return nothing_is_there(conversions);
         };
-        let before = ledger.total().clone();
         let held = ledger.ledger().has(client);
-        let (less, more) = ledger.convert_held(client, conversions)?;
+        ledger.convert_held(client, conversions)?;
         let holds = ledger.ledger().has(client);
-        let after = ledger.total().clone();
-        self.contest.grow(&after);
-        self.contest.shrink(&before);
+        let (mut less, mut more) = (Load::default(), Load::default());
+        for conversion in conversions {
+            less.add(&Load::of(&conversion.consumed));
+            more.add(&Load::of(&conversion.converted));
+        }
+        self.convert_total(conversions);
         self.contest.take(client, &more, holds && !held);
         self.contest.give_back(client, &less, held && !holds);
         self.nominate(agent);
@@ -126,13 +128,20 @@ impl Allocator {
         let Some(ledger) = self.agents.get_mut(agent.0) else {
             return nothing_is_there(conversions);
         };
-        let before = ledger.total().clone();
         ledger.convert_free(conversions)?;
-        let after = ledger.total().clone();
-        self.contest.grow(&after);
-        self.contest.shrink(&before);
+        self.convert_total(conversions);
         self.nominate(agent);
         Ok(())
+    }
+
+    fn convert_total(&mut self, conversions: &[Conversion]) {
+        // First what comes, so that a role that stays is not forgotten in between.
+        for conversion in conversions {
+            self.contest.grow(&conversion.converted);
+        }
+        for conversion in conversions {
+            self.contest.shrink(&conversion.consumed);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ impl Load {
             return Self { all, part: None };
         }
         Self {
-            all: resources.filter(|traits| !traits.shared).scalars(),
+            all: resources.scalars_of(|traits| !traits.shared),
             part: Some(open(resources)),
         }
     }
@@ -44,7 +44,6 @@ pub(crate) fn open(resources: &Resources) -> Scalars {
     if resources.is_plain() {
         return resources.scalars();
     }
-    let open = resources
-        .filter(|traits| traits.reservations.is_empty() && !traits.revocable && !traits.shared);
-    open.scalars()
+    resources
+        .scalars_of(|traits| traits.reservations.is_empty() && !traits.revocable && !traits.shared)
 }

@@ -45,6 +45,19 @@ proptest! {
     }
 
     #[test]
+    fn a_sum_loses_something_exactly_when_the_two_overlap(a in some::resources(), b in some::resources()) {
+        let mut left = &a + &b;
+        let is_whole = left.subtract(&b).is_ok() && left == a;
+        prop_assert_eq!(a.overlaps(&b), !is_whole);
+    }
+
+    #[test]
+    fn the_scalars_of_some_traits_are_those_of_a_filter(a in some::resources()) {
+        let free = |traits: &Traits| traits.reservations.is_empty() && !traits.revocable;
+        prop_assert_eq!(a.scalars_of(free), a.filter(free).scalars());
+    }
+
+    #[test]
     fn a_part_is_taken_exactly_when_it_is_contained(a in some::resources(), b in some::resources()) {
         let mut left = a.clone();
         match left.subtract(&b) {
