@@ -60,7 +60,10 @@ pub(crate) struct Contest {
     promises: Promises,
     /// The total as it was when the order was last rebuilt.
     yardstick: Yardstick,
-    /// The total or a weight changed: every share did.
+    lasting: Vec<Kind>,
+    /// The total changed: the shares may stand to each other otherwise than before.
+    resized: bool,
+    /// A weight or a quota changed: the order is to be made anew.
     stale: bool,
     roles_made: u32,
     /// The turn of the role at the top that was served last.
@@ -96,6 +99,8 @@ impl Contest {
             capacity: Scalars::new(),
             promises: Promises::default(),
             yardstick: Yardstick::default(),
+            lasting: Vec::new(),
+            resized: false,
             stale: false,
             roles_made: 0,
             clock: 0.0,
@@ -363,11 +368,11 @@ impl Contest {
         }
     }
 
-    /// An agent has those resources.
+    /// The cluster has those resources, of an agent, from now on.
     pub(crate) fn grow(&mut self, agent: &Resources) {
         self.total.add(&self.counted(&agent.scalars()));
         self.capacity.add(&lasting(agent));
-        self.stale = true;
+        self.resized = true;
         for role in agent.reservation_roles() {
             let slot = self.role_slot(&role);
             let reserved = agent.scalars_of(|traits| traits.reservation_role() == Some(&role));
@@ -376,11 +381,11 @@ impl Contest {
         }
     }
 
-    /// An agent had those resources.
+    /// The cluster has those resources, of an agent, no longer.
     pub(crate) fn shrink(&mut self, agent: &Resources) {
         self.total.sub(&self.counted(&agent.scalars()));
         self.capacity.sub(&lasting(agent));
-        self.stale = true;
+        self.resized = true;
         for role in agent.reservation_roles() {
             let Some(slot) = self.names.get(&role).copied() else {
                 continue;

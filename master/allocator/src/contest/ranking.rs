@@ -8,7 +8,7 @@ use std::{
 use tepui_model::{Kind, Quantity, Scalars};
 
 /// What shares are measured by: all that the cluster has of each scalar.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Yardstick {
     wholes: Vec<(Kind, f64)>,
 }
@@ -20,6 +20,21 @@ impl Yardstick {
             wholes: positive
                 .map(|(kind, whole)| (kind, whole.millis() as f64))
                 .collect(),
+        }
+    }
+
+    /// The same in the smallest whole numbers that stand to each other as the totals do: by it,
+    /// shares are not parts of one, but their order is that of the parts, and it is the same
+    /// yardstick for all clusters of that proportion.
+    pub(crate) fn in_proportion(total: &Scalars) -> Self {
+        let wholes = total.iter().map(|(kind, whole)| (kind, whole.millis()));
+        let wholes: Vec<(Kind, i64)> = wholes.filter(|(_, whole)| *whole > 0).collect();
+        let divisor = wholes.iter().fold(0, |sum, (_, whole)| common(sum, *whole));
+        let reduced = wholes
+            .into_iter()
+            .map(|(kind, whole)| (kind, (whole / divisor) as f64));
+        Self {
+            wholes: reduced.collect(),
         }
     }
 
@@ -38,6 +53,14 @@ impl Yardstick {
         };
         self.wholes.iter().map(share).fold(0.0, f64::max)
     }
+}
+
+/// The greatest common divisor; of zero and another, that other.
+const fn common(mut left: i64, mut right: i64) -> i64 {
+    while right != 0 {
+        (left, right) = (right, left % right);
+    }
+    left
 }
 
 /// Where a competitor stands.
@@ -172,10 +195,12 @@ mod tests {
             multiple in 1..10_i64,
         ) {
             let total = scalars(total[0], total[1]);
+            let many = scalars(total.get(&Kind::Cpus).millis() * 7, total.get(&Kind::Memory).millis() * 7);
+            prop_assert_eq!(Yardstick::in_proportion(&total), Yardstick::in_proportion(&many));
             let share = |held: &Scalars, weight: i64| {
                 let weight = Quantity::from_millis(weight);
                 let exact = held.dominant_share(&total).per_weight(weight);
-                (Yardstick::new(&total).dominant_share(held, weight), exact)
+                (Yardstick::in_proportion(&total).dominant_share(held, weight), exact)
             };
             let (left, exact_left) = share(&scalars(held[0], held[1]), weights[0]);
             let (right, exact_right) = share(&scalars(held[2], held[3]), weights[1]);

@@ -1,6 +1,6 @@
 //! Keeps the order: a client that moved takes along its role and those above.
 
-use tepui_model::{Quantity, Scalars};
+use tepui_model::{Kind, Quantity, Scalars};
 
 use super::{
     Client, Contest, RoleNode, Rules, Yardstick,
@@ -58,7 +58,7 @@ impl Contest {
 
     /// Brings the order up to date.
     pub(crate) fn settle(&mut self) {
-        if self.stale {
+        if self.stale || self.has_other_measures() {
             return self.rebuild();
         }
         while let Some(slot) = self.moved.pop() {
@@ -106,10 +106,25 @@ impl Contest {
         }
     }
 
+    /// Whether shares stand to each other otherwise than when the order was made, or the cluster
+    /// has other kinds of resources. More of the same, or less, changes neither: where all agents
+    /// are alike, the order stays when one comes or goes.
+    fn has_other_measures(&mut self) -> bool {
+        core::mem::take(&mut self.resized)
+            && (self.yardstick != Yardstick::in_proportion(&self.total)
+                || !self.lasting().eq(self.lasting.iter().cloned()))
+    }
+
+    /// The kinds of what the cluster has for good.
+    fn lasting(&self) -> impl Iterator<Item = Kind> + '_ {
+        self.capacity.iter().map(|(kind, _)| kind)
+    }
+
     pub(crate) fn rebuild(&mut self) {
-        self.stale = false;
+        (self.stale, self.resized) = (false, false);
         self.moved.clear();
-        self.yardstick = Yardstick::new(&self.total);
+        self.yardstick = Yardstick::in_proportion(&self.total);
+        self.lasting = self.lasting().collect();
         let Self {
             roles,
             clients,
