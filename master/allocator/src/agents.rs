@@ -64,8 +64,6 @@ pub(crate) struct Agent {
     pub(crate) active: bool,
     /// Whether the whitelist names it (Mesos: OFF-20).
     pub(crate) listed: bool,
-    /// Whether it waits to be looked at.
-    pub(crate) candidate: bool,
     /// When it is to be looked at next if nothing changes before.
     pub(crate) wake: Option<Time>,
 }
@@ -89,7 +87,6 @@ impl Agent {
             available: Scalars::new(),
             active: true,
             listed: true,
-            candidate: false,
             wake: None,
         }
     }
@@ -202,8 +199,7 @@ impl Agent {
         sum
     }
 
-    /// What a client holds changes its nature, or nothing does if it does not hold that. Returns
-    /// what the client holds less and more.
+    /// What a client holds changes its nature, or nothing does if it does not hold that.
     pub(crate) fn convert_held(
         &mut self,
         client: u32,
@@ -393,7 +389,7 @@ impl Agent {
         current.is_none_or(|(_, prospect)| prospect.is_true(self.supply(court)))
     }
 
-    /// Whether somebody would be offered more, were it not for quota or for want of asks.
+    /// Whether somebody would be offered more, were it not for quota.
     pub(crate) fn holds_back(&self) -> bool {
         let prospect = self.prospect.as_ref();
         self.held.holds_back() || prospect.is_some_and(|(_, prospect)| prospect.holds_back())

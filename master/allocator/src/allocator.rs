@@ -64,18 +64,19 @@ impl Allocator {
 
     /// Something of an agent became free, or it is offered again: it is to be looked at.
     fn nominate(&mut self, key: AgentKey) {
-        if let Some(agent) = self.agents.get_mut(key.0) {
+        if let Some(agent) = self.agents.get(key.0) {
             self.candidates.add(key, agent);
         }
-        self.count_available(key);
+        self.count_free(key);
     }
 
-    /// What of an agent is available may have changed.
-    pub(crate) fn count_available(&mut self, key: AgentKey) {
-        if !self.contest.has_guarantees() {
+    /// What of an agent is free may have changed.
+    pub(crate) fn count_free(&mut self, key: AgentKey) {
+        let Some(agent) = self.agents.get_mut(key.0) else {
             return;
-        }
-        if let Some(agent) = self.agents.get_mut(key.0) {
+        };
+        self.candidates.set_offerable(key, agent);
+        if self.contest.has_guarantees() {
             let open = agent.open();
             self.contest.change_available(&agent.available, &open);
             agent.available = open;

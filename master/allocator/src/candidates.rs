@@ -6,8 +6,11 @@ use tepui_model::{AgentKey, Time};
 
 use crate::{
     agents::Agent,
+    contest::{Client, Contest},
+    limits::MAX_EAGER,
     mix::mix,
     options::{Options, Placement},
+    slots::Slots,
     table::Table,
 };
 
@@ -17,29 +20,59 @@ use crate::{
 /// An agent that everybody has refused is in neither before a filter on it ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Candidates {
-    changed: Vec<AgentKey>,
-    /// Somebody new is to be served: every agent is a candidate.
-    everyone: bool,
+    changed: Slots,
+    changed_count: usize,
+    /// The agents that have something to offer.
+    offerable: Slots,
+    /// The clients that want more than before: what others left is looked at for them.
+    eager: Vec<u32>,
+    /// All that is offerable is looked at, whoever wants it.
+    everything: bool,
     /// One at most for an agent: its `wake`.
     wakes: BTreeSet<(Time, AgentKey)>,
-    /// Agents where somebody would have been offered more, were it not for quota or for want of
-    /// asks.
+    /// Agents where somebody would have been offered more, were it not for quota.
     waiting: BTreeSet<AgentKey>,
     runs: u64,
 }
 
+/// The agents that a run may look at, in its order.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) keys: Vec<AgentKey>,
+    changed: Slots,
+    eager: Vec<u32>,
+    everything: bool,
+}
+
 impl Candidates {
     /// Something changed on an agent.
-    pub(crate) fn add(&mut self, key: AgentKey, agent: &mut Agent) {
-        if agent.is_offerable() && !agent.candidate {
-            agent.candidate = true;
-            self.changed.push(key);
+    pub(crate) fn add(&mut self, key: AgentKey, agent: &Agent) {
+        if agent.is_offerable() && self.changed.insert(key.0) {
+            self.changed_count += 1;
+        }
+    }
+
+    /// A client wants more than before.
+    pub(crate) fn add_for(&mut self, client: u32) {
+        if self.eager.len() == MAX_EAGER {
+            self.everything = true;
+        } else if !self.eager.contains(&client) {
+            self.eager.push(client);
         }
     }
 
     /// Something changed for every agent.
     pub(crate) fn add_all(&mut self) {
-        self.everyone = true;
+        self.everything = true;
+    }
+
+    /// Notes whether an agent has something to offer.
+    pub(crate) fn set_offerable(&mut self, key: AgentKey, agent: &Agent) {
+        if agent.is_offerable() {
+            self.offerable.insert(key.0);
+        } else {
+            self.offerable.remove(key.0);
+        }
     }
 
     /// Sets when an agent becomes a candidate by itself.
@@ -64,9 +97,9 @@ impl Candidates {
     }
 
     /// Whoever was held back may be given more now.
-    pub(crate) fn add_waiting(&mut self, agents: &mut Table<Agent>) {
+    pub(crate) fn add_waiting(&mut self, agents: &Table<Agent>) {
         for key in core::mem::take(&mut self.waiting) {
-            if let Some(agent) = agents.get_mut(key.0) {
+            if let Some(agent) = agents.get(key.0) {
                 self.add(key, agent);
             }
         }
@@ -76,9 +109,8 @@ impl Candidates {
     pub(crate) fn forget(&mut self, key: AgentKey, agent: &mut Agent) {
         self.set_wake(key, agent, None);
         self.waiting.remove(&key);
-        if agent.candidate {
-            self.changed.retain(|changed| *changed != key);
-        }
+        self.offerable.remove(key.0);
+        self.changed_count -= usize::from(self.changed.remove(key.0));
     }
 
     /// Whether anybody is held back anywhere.
@@ -88,7 +120,7 @@ impl Candidates {
 
     /// Whether there is anything to look at now.
     pub(crate) fn is_pending(&self) -> bool {
-        self.everyone || !self.changed.is_empty()
+        self.everything || self.changed_count > 0 || !self.eager.is_empty()
     }
 
     /// How often they were taken.
@@ -101,14 +133,12 @@ impl Candidates {
         self.wakes.first().map(|(time, _)| *time)
     }
 
-    /// The agents where something changed.
-    pub(crate) fn changed(&self) -> BTreeSet<AgentKey> {
-        self.changed.iter().copied().collect()
-    }
-
-    /// Whether an agent becomes a candidate at that time.
-    pub(crate) fn wakes_at(&self, wake: Time, key: AgentKey) -> bool {
-        self.wakes.contains(&(wake, key))
+    /// Whether the tables say of an agent what is so.
+    pub(crate) fn agrees_with(&self, key: AgentKey, agent: &Agent) -> bool {
+        self.offerable.contains(key.0) == agent.is_offerable()
+            && agent
+                .wake
+                .is_none_or(|wake| self.wakes.contains(&(wake, key)))
     }
 
     /// Takes all candidates, in an order that the seed and the number of the run decide and that
@@ -118,7 +148,7 @@ impl Candidates {
         now: Time,
         options: &Options,
         agents: &mut Table<Agent>,
-    ) -> Vec<AgentKey> {
+    ) -> Round {
         self.runs += 1;
         while let Some((_, key)) = self.wakes.first().copied().filter(|(time, _)| *time <= now) {
             self.wakes.pop_first();
@@ -127,27 +157,43 @@ impl Candidates {
                 self.add(key, agent);
             }
         }
-        let mut keys = core::mem::take(&mut self.changed);
-        if core::mem::take(&mut self.everyone) {
-            for key in keys.drain(..) {
-                if let Some(agent) = agents.get_mut(key.0) {
-                    agent.candidate = false;
-                }
-            }
-            let offerable = agents.iter_mut().filter(|(_, agent)| agent.is_offerable());
-            keys.extend(offerable.map(|(key, agent)| {
-                agent.candidate = true;
-                AgentKey(key)
-            }));
+        self.changed_count = 0;
+        let mut round = Round {
+            keys: Vec::new(),
+            changed: core::mem::take(&mut self.changed),
+            eager: core::mem::take(&mut self.eager),
+            everything: core::mem::take(&mut self.everything),
+        };
+        let mut all = round.changed.clone();
+        if round.everything || !round.eager.is_empty() {
+            all.add_all(&self.offerable);
         }
+        round.keys = all.iter().map(AgentKey).collect();
         match options.placement {
-            Placement::Spread => rotate(&mut keys, options.seed, self.runs, agents.places()),
-            Placement::BinPack => keys.sort_by_cached_key(|key| {
+            Placement::Spread => rotate(&mut round.keys, options.seed, self.runs, agents.places()),
+            Placement::BinPack => round.keys.sort_by_cached_key(|key| {
                 let free = agents.get(key.0).map(Agent::free_permille);
                 (free, *key)
             }),
         }
-        keys
+        round
+    }
+}
+
+impl Round {
+    /// Whether there is a reason to look at an agent: something changed there, or there is still
+    /// somebody who wants more than before.
+    pub(crate) fn is_due(&mut self, key: AgentKey, contest: &Contest) -> bool {
+        if self.everything || self.changed.contains(key.0) {
+            return true;
+        }
+        while let Some(client) = self.eager.last() {
+            if contest.client(*client).is_some_and(Client::is_hungry) {
+                return true;
+            }
+            self.eager.pop();
+        }
+        false
     }
 }
 

@@ -17,13 +17,10 @@ impl Allocator {
     /// as if worked out anew, and no call so far that made no sense.
     pub fn check(&self) -> Result<(), Violation> {
         self.misuse.clone().map_or(Ok(()), Err)?;
-        let changed = self.candidates.changed();
         for (key, agent) in self.agents.iter() {
             let key = AgentKey(key);
             check_conservation(key, agent)?;
             self.check_agent(key, agent)?;
-            let listed = agent.candidate == changed.contains(&key);
-            ensure(listed, || format!("whether {key} is a candidate"))?;
         }
         let holds: usize = self
             .agents
@@ -48,6 +45,8 @@ impl Allocator {
             .refusals()
             .iter()
             .all(|refusal| subscribed(refusal.client));
+        let known = |slot: u32| client(slot).is_some_and(|client| client.refused.contains(key.0));
+        let findable = agent.refusals().iter().all(|refusal| known(refusal.client));
         let court = Court {
             contest: &self.contest,
             options: &self.options,
@@ -60,13 +59,12 @@ impl Allocator {
                 && holder.is_some_and(|holder| holder.state.in_play())
         });
         ensure(holds, || format!("what is set aside of {key}"))?;
-        let wake = agent
-            .wake
-            .is_none_or(|wake| self.candidates.wakes_at(wake, key));
+        ensure(findable, || format!("that {key} was refused"))?;
+        let listed = self.candidates.agrees_with(key, agent);
         ensure(holders, || format!("who holds {key}"))?;
         ensure(refusers, || format!("who refused {key}"))?;
         ensure(prospect, || format!("who has seen {key}"))?;
-        ensure(wake, || format!("when {key} is looked at"))
+        ensure(listed, || format!("when {key} is looked at"))
     }
 
     fn check_sums(&self) -> Result<(), Violation> {
@@ -205,7 +203,9 @@ impl Allocator {
         let mut in_play = Slots::new();
         let playing = |(_, client): &(u32, &Client)| client.state.in_play();
         let clients = contest.clients().iter().filter(playing);
-        clients.for_each(|(slot, _)| in_play.insert(slot));
+        for (slot, _) in clients {
+            in_play.insert(slot);
+        }
         let same = in_play.has_the_members_of(contest.live())
             && in_play.without(&Slots::new()).count() == ranked.len();
         ensure(same, || "who is in play".to_owned())

@@ -58,7 +58,8 @@ pub(crate) struct Contest {
     /// What the cluster has for good: what is not revocable.
     capacity: Scalars,
     promises: Promises,
-    /// The total as it was when the order was last rebuilt.
+    /// What shares were measured by when the order was last rebuilt, and what the cluster had for
+    /// good then.
     yardstick: Yardstick,
     lasting: Vec<Kind>,
     /// The total changed: the shares may stand to each other otherwise than before.
@@ -315,19 +316,31 @@ impl Contest {
         self.mark(slot);
     }
 
-    /// An agent is gone: what was offered of it is asked for again.
-    pub(crate) fn lose_offers_of(&mut self, agent: AgentKey) {
+    /// An agent is gone: what was offered of it is asked for again. By whom.
+    pub(crate) fn lose_offers_of(&mut self, agent: AgentKey) -> Vec<u32> {
         if self.with_demand == 0 {
-            return;
+            return Vec::new();
         }
         let with_demand = self.clients.iter().filter(|(_, it)| it.demand.is_some());
-        let with_demand: Vec<u32> = with_demand.map(|(slot, _)| slot).collect();
-        for slot in with_demand {
-            let demand = self.demand_mut(slot);
-            if demand.is_some_and(|demand| demand.lose(agent)) {
-                self.promises.reopen();
-            }
+        let mut losers: Vec<u32> = with_demand.map(|(slot, _)| slot).collect();
+        losers.retain(|slot| {
+            let demand = self.demand_mut(*slot);
+            demand.is_some_and(|demand| demand.lose(agent))
+        });
+        losers
+    }
+
+    /// A client has refused something of an agent.
+    pub(crate) fn note_refusal(&mut self, slot: u32, agent: AgentKey) {
+        if let Some(client) = self.clients.get_mut(slot) {
+            client.refused.insert(agent.0);
         }
+    }
+
+    /// The agents that a client may have refused something of, which are forgotten.
+    pub(crate) fn take_refused(&mut self, slot: u32) -> Slots {
+        let client = self.clients.get_mut(slot);
+        client.map_or_else(Slots::new, |client| core::mem::take(&mut client.refused))
     }
 
     /// What a client waits for, if it has said so. Changing it may move the client.

@@ -16,6 +16,10 @@ pub const MAX_AMOUNTS_COMPARED: usize = 16;
 /// directly.
 pub const MAX_PASSED_OVER: usize = 32;
 
+/// Clients that want more than before and are remembered by name until the next run; if there are
+/// more, all that is free is looked at.
+pub const MAX_EAGER: usize = 64;
+
 /// Sets of quantities in a minimum, and quantities in such a set.
 pub const MAX_MINIMUM_ITEMS: usize = 64;
 

@@ -6,6 +6,7 @@ use crate::{
     agents::Court,
     allocator::Allocator,
     contest::{Load, Stage},
+    slots::Slots,
 };
 
 /// An offer to be made: resources of one agent for one framework in one of its roles. They are
@@ -31,20 +32,25 @@ impl Allocator {
     pub fn allocate(&mut self, now: Time) -> Vec<Allocation> {
         self.expire_holds(now);
         if self.contest.is_loosened() {
-            self.candidates.add_waiting(&mut self.agents);
+            self.candidates.add_waiting(&self.agents);
         }
-        let keys = self.candidates.take(now, &self.options, &mut self.agents);
-        let mut made = Vec::with_capacity(keys.len());
-        if self.contest.has_guarantees() {
+        let mut round = self.candidates.take(now, &self.options, &mut self.agents);
+        let keys = core::mem::take(&mut round.keys);
+        let mut made = Vec::new();
+        let mut looked_at = Slots::new();
+        for stage in [Stage::Guarantees, Stage::Shares] {
+            if stage == Stage::Guarantees && !self.contest.has_guarantees() {
+                continue;
+            }
             for key in &keys {
-                self.give_out(*key, Stage::Guarantees, now, &mut made);
+                if round.is_due(*key, &self.contest) {
+                    self.give_out(*key, stage, now, &mut made);
+                    looked_at.insert(key.0);
+                }
             }
         }
-        for key in &keys {
-            self.give_out(*key, Stage::Shares, now, &mut made);
-        }
-        for key in keys {
-            self.leave_agent(key, now);
+        for key in looked_at.iter() {
+            self.leave_agent(AgentKey(key), now);
         }
         self.contest.note_looked();
         made
@@ -81,7 +87,7 @@ impl Allocator {
                 options: &self.options,
                 stage,
             };
-            let Some(agent) = self.agents.get_mut(key.0).filter(|agent| agent.candidate) else {
+            let Some(agent) = self.agents.get_mut(key.0) else {
                 return;
             };
             let Some(choice) = agent.choose(court, now) else {
@@ -105,7 +111,7 @@ impl Allocator {
             if let Some(demand) = self.contest.demand_mut(choice.client) {
                 demand.show(key, &resources, choice.parts);
             }
-            self.count_available(key);
+            self.count_free(key);
             made.push(Allocation {
                 framework,
                 role,
@@ -120,12 +126,12 @@ impl Allocator {
         let Some(agent) = self.agents.get_mut(key.0) else {
             return;
         };
-        agent.candidate = false;
         let wake = agent.next_look(now);
         self.candidates.set_wake(key, agent, wake);
         self.candidates.set_waiting(key, agent.holds_back());
         if agent.end_run() {
             self.candidates.add(key, agent);
         }
+        self.candidates.set_offerable(key, agent);
     }
 }

@@ -1,6 +1,7 @@
-//! Sets of small numbers, one bit each: which clients are in play, which have refused an agent.
+//! Sets of small numbers, one bit each: which clients are in play, which have refused an agent,
+//! which agents are to be looked at.
 
-/// A set of client slots.
+/// A set of slots of clients, or of keys of agents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots {
     words: Vec<u64>,
@@ -11,19 +12,41 @@ impl Slots {
         Self { words: Vec::new() }
     }
 
-    pub(crate) fn insert(&mut self, slot: u32) {
+    /// Whether it was not there before.
+    pub(crate) fn insert(&mut self, slot: u32) -> bool {
         let (word, bit) = place(slot);
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
         }
+        let is_new = self.words[word] & bit == 0;
         self.words[word] |= bit;
+        is_new
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) {
+    /// Whether it was there.
+    pub(crate) fn remove(&mut self, slot: u32) -> bool {
         let (word, bit) = place(slot);
-        if let Some(word) = self.words.get_mut(word) {
-            *word &= !bit;
+        let Some(word) = self.words.get_mut(word) else {
+            return false;
+        };
+        let was_there = *word & bit != 0;
+        *word &= !bit;
+        was_there
+    }
+
+    /// Adds the members of `other`.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
         }
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            *word |= more;
+        }
+    }
+
+    /// The members, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.without(const { &Self::new() })
     }
 
     pub(crate) fn contains(&self, slot: u32) -> bool {
@@ -72,7 +95,9 @@ mod tests {
 
     fn slots(members: &[u32]) -> Slots {
         let mut slots = Slots::new();
-        members.iter().for_each(|slot| slots.insert(*slot));
+        for slot in members {
+            slots.insert(*slot);
+        }
         slots
     }
 
@@ -86,10 +111,19 @@ mod tests {
     }
 
     #[test]
+    fn the_members_of_both_are_in_the_sum() {
+        let mut sum = slots(&[1, 64]);
+        sum.add_all(&slots(&[1, 700]));
+        sum.add_all(&slots(&[2]));
+        assert_eq!(sum.iter().collect::<Vec<_>>(), [1, 2, 64, 700]);
+    }
+
+    #[test]
     fn a_removed_member_is_gone() {
         let mut members = slots(&[5, 70]);
-        members.remove(70);
-        members.remove(7000);
+        assert!(!members.insert(5) && members.insert(7));
+        assert!(members.remove(70));
+        assert!(!members.remove(70) && !members.remove(7000));
         assert!(members.contains(5));
         assert!(!members.contains(70));
         assert!(!members.contains(7000));

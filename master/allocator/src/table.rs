@@ -50,12 +50,6 @@ impl<T> Table<T> {
         let cells = self.cells.iter().enumerate();
         cells.filter_map(|(key, cell)| Some((key as u32, cell.as_deref()?)))
     }
-
-    /// The values in the order of their keys.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> + '_ {
-        let cells = self.cells.iter_mut().enumerate();
-        cells.filter_map(|(key, cell)| Some((key as u32, cell.as_deref_mut()?)))
-    }
 }
 
 /// Values that get their number here: the lowest that is free.

@@ -6,5 +6,6 @@ pub(crate) mod incremental;
 pub(crate) mod multiframework;
 pub(crate) mod quota;
 pub(crate) mod reservations;
+pub(crate) mod revive;
 pub(crate) mod suppressed;
 mod workload;

@@ -72,6 +72,11 @@ const BENCHMARKS: &[Benchmark] = &[
         run: allocator::reservations::run,
     },
     Benchmark {
+        name: "revive",
+        about: "one framework asks again among 50,000 agents",
+        run: allocator::revive::run,
+    },
+    Benchmark {
         name: "suppressed",
         about: "allocate() for one framework beside 1,000 that want nothing",
         run: allocator::suppressed::run,

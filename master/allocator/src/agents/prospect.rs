@@ -27,7 +27,7 @@ pub(crate) struct Prospect {
     views: Vec<View>,
     /// Somebody could be made an offer that no view shows.
     promising: bool,
-    /// Somebody would be offered more, were it not for quota or for want of asks.
+    /// Somebody would be offered more, were it not for quota.
     held_back: bool,
 }
 
@@ -274,7 +274,7 @@ impl Prospect {
         self.held_back || self.promising || self.views.iter().any(|view| view.worthwhile)
     }
 
-    /// Whether somebody would be offered more, were it not for quota or for want of asks.
+    /// Whether somebody would be offered more, were it not for quota.
     pub(crate) const fn holds_back(&self) -> bool {
         self.held_back
     }
@@ -290,9 +290,9 @@ impl Prospect {
 
     /// A client's refusals are forgotten.
     pub(crate) fn forget_client(&mut self, client: u32) {
-        self.views
-            .iter_mut()
-            .for_each(|view| view.seen.remove(client));
+        for view in &mut self.views {
+            view.seen.remove(client);
+        }
     }
 
     /// Whether this is as if made anew.
@@ -388,7 +388,7 @@ fn narrow(
             Allowance::Part { scalars, .. } => part = Some(cut(shown, scalars)),
         }
     }
-    let held_back = part.is_some() || client.demand.is_some();
+    let held_back = part.is_some();
     let offer = part.as_ref().unwrap_or(shown);
     let enough = match &client.terms.minimum {
         None if part.is_none() => worthwhile,

@@ -43,7 +43,9 @@ impl Allocator {
         for hold in agent.held().iter() {
             self.holds.remove(hold.key);
         }
-        self.contest.lose_offers_of(key);
+        for client in self.contest.lose_offers_of(key) {
+            self.candidates.add_for(client);
+        }
         self.contest
             .change_available(&agent.available, &Scalars::new());
         let clients: BTreeSet<u32> = agent.ledger().iter().map(|(client, _)| client).collect();

@@ -61,7 +61,7 @@ impl Allocator {
             };
             self.set_state(client, state);
             if new_terms && state.in_play() {
-                self.candidates.add_all();
+                self.candidates.add_for(client);
             }
         }
     }
@@ -167,7 +167,7 @@ impl Allocator {
             self.end_holds_of_client(client);
         }
         if state.in_play() && before != Some(state) {
-            self.candidates.add_all();
+            self.candidates.add_for(client);
         }
     }
 
@@ -180,7 +180,10 @@ impl Allocator {
     }
 
     fn forget_filters(&mut self, client: u32) {
-        for (key, agent) in self.agents.iter_mut() {
+        for key in self.contest.take_refused(client).iter() {
+            let Some(agent) = self.agents.get_mut(key) else {
+                continue;
+            };
             if agent.forget_client(client) {
                 self.candidates.add(AgentKey(key), agent);
             }
@@ -188,6 +191,13 @@ impl Allocator {
     }
 
     fn release_everywhere(&mut self, client: u32) {
+        if self
+            .contest
+            .client(client)
+            .is_none_or(|client| client.agents == 0)
+        {
+            return;
+        }
         let held = self
             .agents
             .iter()

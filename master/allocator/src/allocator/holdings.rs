@@ -61,6 +61,7 @@ impl Allocator {
             .is_some_and(|client| client.state.subscribed);
         if let Some(Filter { until }) = refuse.filter(|_| subscribed) {
             ledger.refuse(client, resources, until);
+            self.contest.note_refusal(client, agent);
         }
         self.nominate(agent);
         self.contest.retire(client);
@@ -85,7 +86,7 @@ impl Allocator {
         let first = !ledger.ledger().has(client);
         ledger.charge(client, resources);
         self.contest.take(client, &Load::of(resources), first);
-        self.count_available(agent);
+        self.count_free(agent);
     }
 
     /// What a framework holds on an agent changes its nature, one conversion after another: an

@@ -32,7 +32,7 @@ impl Allocator {
         };
         self.contest.set_demand(client, demand);
         if state.in_play() {
-            self.candidates.add_all();
+            self.candidates.add_for(client);
         }
     }
 
@@ -45,10 +45,12 @@ impl Allocator {
         agent: AgentKey,
         offer: &Resources,
     ) {
-        let client = self.contest.find(framework, role);
-        let demand = client.and_then(|client| self.contest.demand_mut(client));
+        let Some(client) = self.contest.find(framework, role) else {
+            return;
+        };
+        let demand = self.contest.demand_mut(client);
         if demand.is_some_and(|demand| demand.give_back(agent, offer)) {
-            self.contest.loosen();
+            self.candidates.add_for(client);
         }
     }
 

@@ -36,7 +36,7 @@ impl Allocator {
     fn count_all_available(&mut self) {
         let keys: Vec<u32> = self.agents.iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.count_available(AgentKey(key));
+            self.count_free(AgentKey(key));
         }
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct Client {
     pub(crate) standing: Option<Standing>,
     /// Whether the standing is out of date.
     pub(crate) moved: bool,
+    /// The agents that it may have refused something of: all those where a refusal is remembered,
+    /// and some where one was.
+    pub(crate) refused: Slots,
 }
 
 /// What decides whether a client is offered anything.
@@ -90,6 +93,14 @@ impl Client {
             turn: 0.0,
             standing: None,
             moved: false,
+            refused: Slots::new(),
         }
+    }
+
+    /// Whether it takes what it is offered: it is in play, and has not said that it waits for
+    /// nothing more.
+    pub(crate) fn is_hungry(&self) -> bool {
+        let asks = |demand: &Demand| demand.open().next().is_some();
+        self.state.in_play() && self.demand.as_ref().is_none_or(asks)
     }
 }

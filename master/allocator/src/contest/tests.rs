@@ -83,7 +83,9 @@ proptest! {
         let mut passed_over = Slots::new();
         // From "nobody has seen it" to "everybody has".
         let seen = (0..).zip(seed).filter(|(_, draw)| *draw < chance);
-        seen.for_each(|(slot, _)| passed_over.insert(slot));
+        for (slot, _) in seen {
+            passed_over.insert(slot);
+        }
         let plainly = contest.in_order().find(|slot| !passed_over.contains(*slot));
         prop_assert_eq!(contest.first_without(&passed_over), plainly);
     }
