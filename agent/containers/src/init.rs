@@ -12,6 +12,7 @@
 
 mod exec;
 mod launcher;
+mod mounts;
 mod reaper;
 mod rights;
 mod start;

@@ -23,6 +23,9 @@ pub enum Isolator {
     UtsNamespace,
     /// `namespaces/cgroup`: the container's cgroup looks like the root.
     CgroupNamespace,
+    /// `filesystem/linux`: a `/dev` and `/sys` of its own, nothing to change the kernel by, and a
+    /// root of its own if the task has one.
+    Files,
     /// `linux/capabilities`: of root's power only what a task needs, or asks for and may have.
     Capabilities,
     /// `linux/nnp`: no program gives more rights to who runs it.
@@ -35,7 +38,7 @@ pub enum Isolator {
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -44,6 +47,7 @@ impl Isolator {
         Self::IpcNamespace,
         Self::UtsNamespace,
         Self::CgroupNamespace,
+        Self::Files,
         Self::Capabilities,
         Self::NoNewPrivileges,
         Self::SystemCalls,
@@ -62,6 +66,7 @@ impl Isolator {
             Self::IpcNamespace => "namespaces/ipc",
             Self::UtsNamespace => "namespaces/uts",
             Self::CgroupNamespace => "namespaces/cgroup",
+            Self::Files => "filesystem/linux",
             Self::Capabilities => "linux/capabilities",
             Self::NoNewPrivileges => "linux/nnp",
             Self::SystemCalls => "linux/seccomp",
@@ -73,7 +78,7 @@ impl Isolator {
     pub(crate) const fn base(self) -> Option<Self> {
         match self {
             // They mount file systems of their own.
-            Self::PidNamespace | Self::IpcNamespace | Self::CgroupNamespace => {
+            Self::PidNamespace | Self::IpcNamespace | Self::CgroupNamespace | Self::Files => {
                 Some(Self::MountNamespace)
             }
             // The kernel takes filters from nobody else, but from root.

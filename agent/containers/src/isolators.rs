@@ -1,6 +1,7 @@
 //! What keeps containers apart, one file per kind.
 
 mod cpu;
+mod files;
 mod machine;
 mod memory;
 mod namespaces;
@@ -8,9 +9,11 @@ mod pids;
 mod rights;
 
 use crate::{
-    Isolator, LaunchError, Policy, Spec, cgroups::Group, init::wire::Plan, seccomp::Filters,
+    Isolator, LaunchError, Policy, Spec, cgroups::Group, init::wire::Plan, records::Folder,
+    seccomp::Filters,
 };
 
+pub(crate) use files::SANDBOX_IN_ROOT;
 pub(crate) use machine::Machine;
 pub(crate) use memory::hard_limit;
 
@@ -35,6 +38,8 @@ pub(crate) struct Preparation<'a> {
     /// Its cgroup, which exists. `None` without any cgroup isolator.
     pub(crate) group: Option<&'a dyn Group>,
     pub(crate) plan: &'a mut Plan,
+    /// Where its records are.
+    pub(crate) folder: &'a Folder,
 }
 
 impl<'a> Preparation<'a> {
@@ -57,6 +62,7 @@ impl Isolator {
             Self::IpcNamespace => &namespaces::IPC,
             Self::UtsNamespace => &namespaces::UTS,
             Self::CgroupNamespace => &namespaces::CGROUP,
+            Self::Files => &files::Files,
             Self::Capabilities => &rights::CapabilitySets,
             Self::NoNewPrivileges => &rights::NoNewPrivileges,
             Self::SystemCalls => &rights::SystemCalls,

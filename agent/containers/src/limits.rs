@@ -67,6 +67,9 @@ pub const MIN_CPU_WEIGHT: u64 = 1;
 /// The most v2 CPU weight the kernel takes.
 pub const MAX_CPU_WEIGHT: u64 = 10_000;
 
+/// The layers that a root may have: their names must fit into a page.
+pub const MAX_LAYERS: usize = 128;
+
 /// The longest seccomp profile, in bytes.
 pub const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 

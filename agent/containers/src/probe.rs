@@ -243,7 +243,7 @@ mod tests {
              namespaces/cgroup: the kernel is built without it\n\
              to run tasks with less isolation all the same: --isolation \
              cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
-             linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits"
+             filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits"
         );
     }
 
@@ -255,7 +255,7 @@ mod tests {
         };
         try_controllers(&mut machine, None, Controller::ALL.into());
         let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
-        assert_eq!(refused.missing.len(), 9);
+        assert_eq!(refused.missing.len(), 10);
         let possible = "linux/nnp,linux/seccomp,posix/rlimits";
         assert_eq!(refused.possible().to_string(), possible);
         let text = refused.to_string();

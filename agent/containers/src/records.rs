@@ -101,6 +101,11 @@ impl Folder {
         self.0.join("status")
     }
 
+    /// Where the container's own root is put together. Only the container sees it there.
+    pub(crate) fn root_path(&self) -> PathBuf {
+        self.0.join("root")
+    }
+
     /// Makes the folder with an empty status. False if it exists.
     pub(crate) fn create(&self) -> io::Result<bool> {
         match fs::DirBuilder::new().mode(0o700).create(&self.0) {

@@ -28,6 +28,34 @@ pub struct Spec {
     pub volumes: Vec<VolumeSpec>,
     /// How it is walled in.
     pub security: Security,
+    /// A root of its own. Without one, it is the host's.
+    pub root: Option<RootSpec>,
+    /// Where the program starts: a path from the root, or from the sandbox, which it is without.
+    pub working_dir: Option<PathBuf>,
+}
+
+/// A root that is not the host's, prepared by somebody else.
+///
+/// The sandbox is at `/mnt/mesos/sandbox` then, and volumes are where they are asked for inside.
+/// `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` are the container's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootSpec {
+    /// A folder.
+    Folder {
+        /// Where it is on the host, an absolute path without a link at its end.
+        path: PathBuf,
+        /// Whether it may only be read.
+        read_only: bool,
+    },
+    /// Layers that are seen as one.
+    Layers {
+        /// Those that many containers share and none writes to, the topmost first.
+        lower: Vec<PathBuf>,
+        /// The folder of this container alone, where all changes go.
+        upper: PathBuf,
+        /// An empty folder on the same file system as `upper`.
+        work: PathBuf,
+    },
 }
 
 impl Spec {
@@ -49,6 +77,8 @@ impl Spec {
             limits,
             volumes: Vec::new(),
             security: Security::default(),
+            root: None,
+            working_dir: None,
         }
     }
 }

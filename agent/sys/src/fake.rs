@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Forked, Kernel, Mount, Reaped, ResourceLimit, Signal, User};
+use crate::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User};
 
 /// A kernel that does nothing but write down what it was asked, one line per call.
 #[derive(Debug)]
@@ -93,23 +93,76 @@ impl Kernel for Recorder {
         self.record("detach mounts".to_owned())
     }
 
-    fn make_read_only(&self, path: &Path) -> io::Result<()> {
-        self.record(format!("make {} read-only", path.display()))
+    fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()> {
+        let Layers { lower, upper, work } = layers;
+        let at = at.display();
+        self.record(format!(
+            "mount layers {lower:?} under {upper:?} and {work:?} at {at}"
+        ))
     }
 
-    fn mount(&self, mount: &Mount) -> io::Result<()> {
+    fn mount_folder(&self, source: &Path, at: &Path, read_only: bool) -> io::Result<()> {
+        let mode = if read_only { " ro" } else { "" };
+        let (source, at) = (source.display(), at.display());
+        self.record(format!("mount folder {source} at {at}{mode}"))
+    }
+
+    fn open_root(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.open(format!("open root {}", path.display()))
+    }
+
+    fn forbid_devices(&self, _root: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("forbid devices".to_owned())
+    }
+
+    fn copy_mounts(&self, source: &Path) -> io::Result<OwnedFd> {
+        self.open(format!("copy {}", source.display()))
+    }
+
+    fn show(&self, _mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {
+        let mode = if read_only { " ro" } else { "" };
+        self.record(format!("show at {}{mode}", shown(place)))
+    }
+
+    fn mount(&self, _root: BorrowedFd<'_>, mount: &Mount) -> io::Result<()> {
         self.record(format!("mount {mount}"))
     }
 
-    fn bind(&self, source: &Path, target: &Path) -> io::Result<()> {
-        self.record(format!("bind {} to {}", source.display(), target.display()))
+    fn make_device(&self, _root: BorrowedFd<'_>, device: &Device) -> io::Result<()> {
+        let Device {
+            path,
+            block,
+            major,
+            minor,
+            mode,
+        } = device;
+        let (path, kind) = (path.display(), if *block { 'b' } else { 'c' });
+        self.record(format!(
+            "make device {path} {kind} {major}:{minor} {mode:o}"
+        ))
     }
 
-    fn is_folder(&self, path: &Path) -> bool {
+    fn make_link(&self, _root: BorrowedFd<'_>, path: &Path, to: &Path) -> io::Result<()> {
+        self.record(format!("link {} to {}", path.display(), to.display()))
+    }
+
+    fn mask(&self, place: &Place<'_>) -> io::Result<()> {
+        self.record(format!("mask {}", shown(place)))
+    }
+
+    fn protect(&self, place: &Place<'_>) -> io::Result<()> {
+        self.record(format!("protect {}", shown(place)))
+    }
+
+    fn is_folder(&self, place: &Place<'_>) -> bool {
         !self
             .missing_folders
             .iter()
-            .any(|missing| Path::new(missing) == path)
+            .any(|missing| Path::new(missing) == place.path)
+    }
+
+    fn enter_root(&self, _root: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("enter root".to_owned())
     }
 
     fn set_hostname(&self, name: &str) -> io::Result<()> {
@@ -254,4 +307,10 @@ impl Kernel for Recorder {
             .unwrap_or(libc::ENOENT);
         io::Error::from_raw_os_error(errno)
     }
+}
+
+/// A place, and whether links may lead there.
+fn shown(place: &Place<'_>) -> String {
+    let links = if place.links { " over links" } else { "" };
+    format!("{}{links}", place.path.display())
 }

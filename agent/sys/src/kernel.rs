@@ -20,14 +20,32 @@ pub trait Kernel {
     fn write(&self, path: &Path, text: &str) -> io::Result<()>;
     /// Stops mounts made here from showing anywhere else.
     fn detach_mounts(&self) -> io::Result<()>;
-    /// Makes a folder and all that is mounted below it read-only.
-    fn make_read_only(&self, path: &Path) -> io::Result<()>;
-    /// Mounts a file system.
-    fn mount(&self, mount: &Mount) -> io::Result<()>;
-    /// Shows a folder at a second place.
-    fn bind(&self, source: &Path, target: &Path) -> io::Result<()>;
-    /// Whether a path names a folder.
-    fn is_folder(&self, path: &Path) -> bool;
+    /// Lays layers of folders over each other, at a folder of the host.
+    fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()>;
+    /// Shows a folder of the host at another, so that it can become a root.
+    fn mount_folder(&self, source: &Path, at: &Path, read_only: bool) -> io::Result<()>;
+    /// Opens the folder that all paths of the container begin at.
+    fn open_root(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// Lets no device file in the root mean anything, wherever in it.
+    fn forbid_devices(&self, root: BorrowedFd<'_>) -> io::Result<()>;
+    /// Copies the mounts at a path of the host, to be shown at a place later.
+    fn copy_mounts(&self, source: &Path) -> io::Result<OwnedFd>;
+    /// Shows copied mounts at a place, which is made if it is not there.
+    fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()>;
+    /// Mounts a new file system, in a folder that is made if it is not there.
+    fn mount(&self, root: BorrowedFd<'_>, mount: &Mount) -> io::Result<()>;
+    /// Makes a device file.
+    fn make_device(&self, root: BorrowedFd<'_>, device: &Device) -> io::Result<()>;
+    /// Makes a symbolic link.
+    fn make_link(&self, root: BorrowedFd<'_>, path: &Path, to: &Path) -> io::Result<()>;
+    /// Hides what is at a place, if anything is.
+    fn mask(&self, place: &Place<'_>) -> io::Result<()>;
+    /// Lets a place, if it is there, only be read, with all that is mounted below it.
+    fn protect(&self, place: &Place<'_>) -> io::Result<()>;
+    /// Whether a place is a folder.
+    fn is_folder(&self, place: &Place<'_>) -> bool;
+    /// Makes a folder the root of this process, and lets go of everything that was there before.
+    fn enter_root(&self, root: BorrowedFd<'_>) -> io::Result<()>;
     /// Sets the host name.
     fn set_hostname(&self, name: &str) -> io::Result<()>;
 
@@ -43,7 +61,7 @@ pub trait Kernel {
     fn give(&self, file: BorrowedFd<'_>, user: &User) -> io::Result<()>;
     /// Connects standard input to `/dev/null`, and output and error to these files.
     fn set_output(&self, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<()>;
-    /// Changes the working directory.
+    /// Changes the working directory, to one that can be reached from the root (CVE-2024-21626).
     fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()>;
     /// Lets every file but standard input, output and error be closed when a program is run.
     fn close_on_exec(&self) -> io::Result<()>;
@@ -143,7 +161,45 @@ pub struct User {
     pub groups: Vec<u32>,
 }
 
-/// One file system to mount, in which device files and set-user-id programs mean nothing.
+/// A place in a container's file system, beneath its root whatever lies on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The root, as [`Kernel::open_root`] opened it.
+    pub root: BorrowedFd<'a>,
+    /// The path from there.
+    pub path: &'a Path,
+    /// Whether symbolic links on the way are followed, inside the root. Otherwise they are an
+    /// error.
+    pub links: bool,
+}
+
+/// Layers of folders that are seen as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Those that are only read, the topmost first.
+    pub lower: Vec<std::path::PathBuf>,
+    /// The one that is written to.
+    pub upper: std::path::PathBuf,
+    /// An empty folder beside it that the kernel needs.
+    pub work: std::path::PathBuf,
+}
+
+/// A device file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Where.
+    pub path: std::path::PathBuf,
+    /// Whether it is a block device, and no character device.
+    pub block: bool,
+    /// The number of the driver.
+    pub major: u32,
+    /// The number of the device among the driver's.
+    pub minor: u32,
+    /// Who may open it.
+    pub mode: u32,
+}
+
+/// One file system to mount, in which set-user-id programs mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
     /// The kind: `proc`, `tmpfs`, `cgroup2`.
@@ -152,6 +208,10 @@ pub struct Mount {
     pub target: std::path::PathBuf,
     /// Whether it holds no programs.
     pub no_exec: bool,
+    /// Whether device files in it mean something.
+    pub devices: bool,
+    /// Whether it is only read.
+    pub read_only: bool,
     /// Options of the kind: `size=64m,mode=1777`.
     pub options: String,
 }
@@ -159,8 +219,12 @@ pub struct Mount {
 impl fmt::Display for Mount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} on {}", self.kind, self.target.display())?;
-        if self.no_exec {
-            formatter.write_str(" noexec")?;
+        for (flag, name) in [
+            (self.no_exec, " noexec"),
+            (self.devices, " dev"),
+            (self.read_only, " ro"),
+        ] {
+            formatter.write_str(if flag { name } else { "" })?;
         }
         if self.options.is_empty() {
             Ok(())

@@ -11,6 +11,7 @@ mod identity;
 mod kernel;
 mod launcher;
 mod linux;
+mod mounts;
 mod pidfd;
 mod rights;
 mod seal;
@@ -20,7 +21,7 @@ mod watched;
 
 pub use files::{open_beneath, open_folder, open_output};
 pub use identity::{boot_id, start_time};
-pub use kernel::{Forked, Kernel, Mount, Reaped, User};
+pub use kernel::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, User};
 pub use launcher::{become_launcher, keep_only, leave};
 pub use linux::Linux;
 pub use pidfd::PidFd;

@@ -25,8 +25,8 @@ use nix::{
 };
 
 use crate::{
-    Forked, Kernel, Mount, Reaped, ResourceLimit, Signal, User, files, identity::descendants,
-    rights, spawn,
+    Device, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User, files,
+    identity::descendants, mounts, rights, spawn,
 };
 
 /// The real kernel.
@@ -51,50 +51,56 @@ impl Kernel for Linux {
         Ok(mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)?)
     }
 
-    fn make_read_only(&self, path: &Path) -> io::Result<()> {
-        let path = CString::new(path.as_os_str().as_encoded_bytes())?;
-        // SAFETY: all zeroes is a valid value of this plain struct of integers.
-        let mut attributes: libc::mount_attr = unsafe { std::mem::zeroed() };
-        attributes.attr_set = libc::MOUNT_ATTR_RDONLY;
-        // SAFETY: path and struct live until the call is over, and the size is the struct's.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_mount_setattr,
-                libc::AT_FDCWD,
-                path.as_ptr(),
-                libc::AT_RECURSIVE,
-                &raw const attributes,
-                size_of::<libc::mount_attr>(),
-            )
-        };
-        Ok(Errno::result(result).map(drop)?)
+    fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()> {
+        mounts::mount_layers(layers, at)
     }
 
-    fn mount(&self, wanted: &Mount) -> io::Result<()> {
-        let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        flags.set(MsFlags::MS_NOEXEC, wanted.no_exec);
-        let kind = wanted.kind.as_str();
-        Ok(mount(
-            Some(kind),
-            &wanted.target,
-            Some(kind),
-            flags,
-            Some(wanted.options.as_str()),
-        )?)
+    fn mount_folder(&self, source: &Path, at: &Path, read_only: bool) -> io::Result<()> {
+        mounts::mount_folder(source, at, read_only)
     }
 
-    fn bind(&self, source: &Path, target: &Path) -> io::Result<()> {
-        Ok(mount(
-            Some(source),
-            target,
-            None::<&str>,
-            MsFlags::MS_BIND,
-            None::<&str>,
-        )?)
+    fn open_root(&self, path: &Path) -> io::Result<OwnedFd> {
+        mounts::open_root(path)
     }
 
-    fn is_folder(&self, path: &Path) -> bool {
-        path.is_dir()
+    fn forbid_devices(&self, root: BorrowedFd<'_>) -> io::Result<()> {
+        mounts::restrict(root, libc::MOUNT_ATTR_NODEV)
+    }
+
+    fn copy_mounts(&self, source: &Path) -> io::Result<OwnedFd> {
+        mounts::copy(source)
+    }
+
+    fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {
+        mounts::show(mounts, place, read_only)
+    }
+
+    fn mount(&self, root: BorrowedFd<'_>, wanted: &Mount) -> io::Result<()> {
+        mounts::mount_at(root, wanted)
+    }
+
+    fn make_device(&self, root: BorrowedFd<'_>, device: &Device) -> io::Result<()> {
+        mounts::make_device(root, device)
+    }
+
+    fn make_link(&self, root: BorrowedFd<'_>, path: &Path, to: &Path) -> io::Result<()> {
+        mounts::make_link(root, path, to)
+    }
+
+    fn mask(&self, place: &Place<'_>) -> io::Result<()> {
+        mounts::mask(place)
+    }
+
+    fn protect(&self, place: &Place<'_>) -> io::Result<()> {
+        mounts::protect(place)
+    }
+
+    fn is_folder(&self, place: &Place<'_>) -> bool {
+        mounts::is_folder_at(place)
+    }
+
+    fn enter_root(&self, root: BorrowedFd<'_>) -> io::Result<()> {
+        mounts::enter_root(root)
     }
 
     fn set_hostname(&self, name: &str) -> io::Result<()> {
@@ -138,7 +144,9 @@ impl Kernel for Linux {
     }
 
     fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(fchdir(folder)?)
+        fchdir(folder)?;
+        // The kernel finds no way to a folder that is outside the root.
+        nix::unistd::getcwd().map(drop).map_err(Into::into)
     }
 
     fn close_on_exec(&self) -> io::Result<()> {

@@ -225,6 +225,7 @@ impl Group for V1Group {
                 .filter_map(|group| Some((group.to_owned(), root(group)?)))
                 .collect(),
             folder: folder.map(Path::to_owned).unwrap_or_default(),
+            fresh: false,
         }
     }
 

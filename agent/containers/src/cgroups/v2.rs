@@ -165,6 +165,7 @@ impl Group for V2Group {
         CgroupView {
             binds: vec![(self.path.clone(), folder.clone())],
             folder,
+            fresh: false,
         }
     }
 

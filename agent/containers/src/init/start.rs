@@ -3,13 +3,14 @@
 use std::{
     io,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use tepui_sys::{Forked, Kernel, Mount, Signal, User};
+use tepui_sys::{Forked, Kernel, Signal, User};
 
 use super::{
     exec::exec,
+    mounts,
     reaper::wait_for,
     rights,
     wire::{Failure, InitRequest, Plan, status_line},
@@ -67,10 +68,16 @@ fn start(
     // Before the mounts, which may hide them.
     let status = kernel.open_for_writing(&plan.status);
     let status = status.map_err(Failure::step("open the file for the exit status"))?;
-    let sandbox = kernel
-        .open_folder(&plan.sandbox)
-        .map_err(Failure::sandbox(&plan.sandbox))?;
+    // Mounts may hide the folders on the host's root; on its own they are there afterwards.
+    let folders = match plan.root {
+        None => Some(open_folders(kernel, &plan)?),
+        Some(_) => None,
+    };
     isolate(kernel, &plan)?;
+    let (sandbox, working) = match folders {
+        Some(folders) => folders,
+        None => open_folders(kernel, &plan)?,
+    };
     connect_output(kernel, &plan, &sandbox)?;
     match kernel.fork().map_err(Failure::step("fork"))? {
         Forked::Parent(task) => Ok(Some(Running {
@@ -78,7 +85,7 @@ fn start(
             status,
             own_processes: plan.own_processes,
         })),
-        Forked::Child => Err(run_task(kernel, &plan, &sandbox)),
+        Forked::Child => Err(run_task(kernel, &plan, &working)),
     }
 }
 
@@ -121,61 +128,35 @@ pub(super) fn join(kernel: &impl Kernel, files: &[PathBuf]) -> Result<(), Failur
     Ok(())
 }
 
-/// Gives the container its own mounts and host name.
+/// Gives the container its own file system and host name.
 fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     if plan.own_mounts {
-        kernel
-            .detach_mounts()
-            .map_err(Failure::step("detach the mounts from the host's"))?;
+        mounts::build(kernel, plan)?;
     }
-    for wanted in &plan.mounts {
-        if wanted.optional && !kernel.is_folder(&wanted.target) {
-            continue;
-        }
-        let mount = Mount::from(wanted);
-        kernel
-            .mount(&mount)
-            .map_err(|error| Failure::step(format!("mount {mount}"))(error))?;
-    }
-    if let Some(view) = &plan.cgroups {
-        for (group, root) in &view.binds {
-            let step = || format!("show {} at {}", group.display(), root.display());
-            kernel
-                .bind(group, root)
-                .map_err(|error| Failure::step(step())(error))?;
-        }
-        let step = format!("make {} read-only", view.folder.display());
-        kernel
-            .make_read_only(&view.folder)
-            .map_err(Failure::step(step))?;
-    }
-    bind_volumes(kernel, plan)?;
     if let Some(hostname) = &plan.hostname {
         kernel
             .set_hostname(hostname)
             .map_err(Failure::step("set the host name"))?;
     }
     if let Some(adjustment) = plan.oom_score_adj {
-        let file = std::path::Path::new("/proc/self/oom_score_adj");
+        let file = Path::new("/proc/self/oom_score_adj");
         let step = Failure::step("set the out-of-memory score");
         kernel.write(file, &adjustment.to_string()).map_err(step)?;
     }
     Ok(())
 }
 
-fn bind_volumes(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
-    for volume in &plan.volumes {
-        let (source, target) = (volume.source.display(), volume.target.display());
-        kernel
-            .bind(&volume.source, &volume.target)
-            .map_err(Failure::step(format!("mount {source} at {target}")))?;
-        if volume.read_only {
-            kernel
-                .make_read_only(&volume.target)
-                .map_err(Failure::step(format!("make {target} read-only")))?;
-        }
-    }
-    Ok(())
+/// Opens the sandbox, where output goes, and the folder where the program starts. In a root of its
+/// own these are what the container sees.
+fn open_folders(kernel: &impl Kernel, plan: &Plan) -> Result<(OwnedFd, OwnedFd), Failure> {
+    let open = |path: &Path| kernel.open_folder(path).map_err(Failure::sandbox(path));
+    let sandbox = plan
+        .root
+        .as_ref()
+        .map_or(&plan.sandbox, |root| &root.sandbox);
+    let working = plan.working_dir.as_ref().map(|path| sandbox.join(path));
+    let working = working.as_deref().unwrap_or(sandbox);
+    Ok((open(sandbox)?, open(working)?))
 }
 
 fn connect_output(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Result<(), Failure> {
@@ -195,7 +176,7 @@ fn connect_output(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Resul
 }
 
 /// Becomes the task. It returns only if that failed.
-fn run_task(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Failure {
+fn run_task(kernel: &impl Kernel, plan: &Plan, working: &OwnedFd) -> Failure {
     let prepared = || -> Result<(), Failure> {
         kernel
             .new_session()
@@ -204,7 +185,7 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Failure {
             .reset_signals()
             .map_err(Failure::step("reset signals"))?;
         kernel
-            .enter(sandbox.as_fd())
+            .enter(working.as_fd())
             .map_err(Failure::sandbox(&plan.sandbox))?;
         kernel.set_umask(0o022);
         rights::take(kernel, plan)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tepui_sys::{Mount, Reaped, User};
+use tepui_sys::{Device, Layers, Mount, Reaped, User};
 
 use crate::{ExitStatus, Isolation};
 
@@ -58,10 +58,22 @@ pub(crate) struct Plan {
     pub(crate) status: PathBuf,
     /// Whether mounts must not show on the host.
     pub(crate) own_mounts: bool,
+    /// The container's own root, if it has one.
+    pub(crate) root: Option<RootPlan>,
+    /// Where the program starts: a path from the root, or from the sandbox, which it is without.
+    pub(crate) working_dir: Option<PathBuf>,
     /// Whether the init is process 1 of a PID namespace.
     pub(crate) own_processes: bool,
     /// What to mount, in this order.
     pub(crate) mounts: Vec<MountPlan>,
+    /// Device files to make when that is mounted.
+    pub(crate) devices: Vec<DevicePlan>,
+    /// Symbolic links to make then, and what they lead to.
+    pub(crate) links: Vec<(PathBuf, PathBuf)>,
+    /// What is hidden.
+    pub(crate) masked: Vec<PathBuf>,
+    /// What can only be read.
+    pub(crate) read_only: Vec<PathBuf>,
     /// Where the container sees its cgroups.
     pub(crate) cgroups: Option<CgroupView>,
     /// Folders of the machine to bind, once the mounts are there.
@@ -133,12 +145,81 @@ pub(crate) struct LimitPlan {
     pub(crate) hard: u64,
 }
 
-/// A folder of the machine to bind.
+/// A root that is not the host's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RootPlan {
+    /// What it is made of.
+    pub(crate) base: RootBase,
+    /// An empty folder of the host, where it is put together.
+    pub(crate) at: PathBuf,
+    /// Where the sandbox is, from there.
+    pub(crate) sandbox: PathBuf,
+}
+
+/// What a root is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RootBase {
+    /// A folder.
+    Folder { path: PathBuf, read_only: bool },
+    /// Layers of folders.
+    Layers {
+        lower: Vec<PathBuf>,
+        upper: PathBuf,
+        work: PathBuf,
+    },
+}
+
+impl RootBase {
+    /// The layers as the kernel takes them.
+    pub(crate) fn layers(&self) -> Option<Layers> {
+        match self {
+            Self::Folder { .. } => None,
+            Self::Layers { lower, upper, work } => Some(Layers {
+                lower: lower.clone(),
+                upper: upper.clone(),
+                work: work.clone(),
+            }),
+        }
+    }
+}
+
+/// A device file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DevicePlan {
+    pub(crate) path: PathBuf,
+    pub(crate) block: bool,
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+    pub(crate) mode: u32,
+}
+
+impl From<&DevicePlan> for Device {
+    fn from(plan: &DevicePlan) -> Self {
+        let DevicePlan {
+            path,
+            block,
+            major,
+            minor,
+            mode,
+        } = plan.clone();
+        Self {
+            path,
+            block,
+            major,
+            minor,
+            mode,
+        }
+    }
+}
+
+/// A folder or file of the machine to show in the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VolumePlan {
     pub(crate) source: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) read_only: bool,
+    /// Whether links on the way to the target are followed, which never leads out of the root.
+    pub(crate) links: bool,
 }
 
 /// A file system to mount.
@@ -147,6 +228,10 @@ pub(crate) struct MountPlan {
     pub(crate) kind: String,
     pub(crate) target: PathBuf,
     pub(crate) options: String,
+    /// Whether device files in it mean something.
+    pub(crate) devices: bool,
+    /// Whether it is only read.
+    pub(crate) read_only: bool,
     /// Skip it where the folder does not exist.
     pub(crate) optional: bool,
 }
@@ -159,6 +244,8 @@ impl From<&MountPlan> for Mount {
             // Only shared memory may hold programs: some map code from there.
             no_exec: plan.kind != "tmpfs",
             options: plan.options.clone(),
+            devices: plan.devices,
+            read_only: plan.read_only,
         }
     }
 }
@@ -171,6 +258,8 @@ pub(crate) struct CgroupView {
     pub(crate) binds: Vec<(PathBuf, PathBuf)>,
     /// The folder of all hierarchies, to be made read-only.
     pub(crate) folder: PathBuf,
+    /// Whether there is nothing at that folder yet, since `/sys` is the container's own.
+    pub(crate) fresh: bool,
 }
 
 /// Init to agent: why the task does not run.

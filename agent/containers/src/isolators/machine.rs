@@ -53,18 +53,19 @@ impl Machine {
         self.controllers.get(&controller).cloned()
     }
 
+    /// Why something that takes a capability cannot be done, if it cannot.
+    pub(crate) fn lacks_capability(&self, name: &str) -> Option<String> {
+        let has = name.parse().is_ok_and(|one| self.capabilities.has(one));
+        (!has).then(|| format!("it needs root (CAP_{name})"))
+    }
+
     /// Why a namespace cannot be made, if it cannot.
     pub(crate) fn lacks_namespace(&self, isolator: Isolator, file: &str) -> Option<String> {
         if !self.namespaces.contains(file) {
-            Some("the kernel is built without it".to_owned())
-        } else if !"SYS_ADMIN"
-            .parse()
-            .is_ok_and(|admin| self.capabilities.has(admin))
-        {
-            Some("it needs root (CAP_SYS_ADMIN)".to_owned())
-        } else {
-            self.failed.get(&isolator).cloned()
+            return Some("the kernel is built without it".to_owned());
         }
+        let failed = || self.failed.get(&isolator).cloned();
+        self.lacks_capability("SYS_ADMIN").or_else(failed)
     }
 }
 

@@ -63,12 +63,14 @@ pub(super) static CGROUP: Namespace = Namespace {
     },
 };
 
-fn mount(kind: &str, target: &str, options: String, optional: bool) -> MountPlan {
+pub(super) fn mount(kind: &str, target: &str, options: String, optional: bool) -> MountPlan {
     let (kind, target) = (kind.to_owned(), target.into());
     MountPlan {
         kind,
         target,
         options,
+        devices: false,
+        read_only: false,
         optional,
     }
 }

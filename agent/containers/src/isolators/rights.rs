@@ -12,7 +12,7 @@ pub(super) struct CapabilitySets;
 
 impl Isolate for CapabilitySets {
     fn missing(&self, machine: &Machine) -> Option<String> {
-        lacks(machine, "SETPCAP")
+        machine.lacks_capability("SETPCAP")
     }
 
     fn prepare(&self, container: &mut Preparation<'_>) -> Result<(), LaunchError> {
@@ -155,9 +155,4 @@ impl Isolate for ResourceLimits {
         container.plan.rights.limits = plans;
         Ok(())
     }
-}
-
-fn lacks(machine: &Machine, name: &str) -> Option<String> {
-    let has = name.parse().is_ok_and(|one| machine.capabilities.has(one));
-    (!has).then(|| format!("it needs root (CAP_{name})"))
 }

@@ -9,6 +9,7 @@ use crate::{
     Bytes, Isolation, Limits, Program, Usage,
     cgroups::{CpuLimits, Entrance, Error},
     init::wire::CgroupView,
+    records::Records,
 };
 
 /// A cgroup that does nothing but write down its limits.
@@ -35,6 +36,7 @@ impl Group for FakeGroup {
         CgroupView {
             binds: Vec::new(),
             folder: "/cg".into(),
+            fresh: false,
         }
     }
 
@@ -113,6 +115,10 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
         memory: Bytes(128 << 20),
         ..Machine::default()
     };
+    let runtime_dir = tempfile::tempdir().unwrap();
+    let records = Records::open(runtime_dir.path()).unwrap();
+    let folder = records.folder(&spec.id);
+    folder.create().unwrap();
     let (policy, filters) = (Policy::default(), Filters::default());
     for isolator in isolation.iter() {
         let mut container = Preparation {
@@ -123,6 +129,7 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             filters: &filters,
             group: Some(&group),
             plan: &mut plan,
+            folder: &folder,
         };
         isolator.isolate().prepare(&mut container).unwrap();
     }
@@ -145,9 +152,17 @@ fn every_isolator_adds_its_part() {
         .iter()
         .map(|mount| mount.target.to_str().unwrap())
         .collect();
-    assert_eq!(mounts, ["/proc", "/dev/shm", "/dev/mqueue"]);
+    let expected = [
+        "/proc",
+        "/sys",
+        "/dev",
+        "/dev/pts",
+        "/dev/shm",
+        "/dev/mqueue",
+    ];
+    assert_eq!(mounts, expected);
     assert_eq!(
-        plan.mounts[1].options,
+        plan.mounts[4].options,
         format!("mode=1777,size={}", 64 << 20)
     );
     assert_eq!(plan.oom_score_adj, None);

@@ -58,6 +58,7 @@ fn prepare(
             .transpose()?
             .flatten(),
         sandbox: spec.sandbox.clone(),
+        working_dir: spec.working_dir.clone(),
         status: folder.status_path(),
         // A protected agent does not protect its tasks.
         oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
@@ -84,6 +85,7 @@ fn prepare(
         filters: &inner.filters,
         group: group.as_deref(),
         plan: &mut plan,
+        folder,
     };
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;
@@ -137,6 +139,9 @@ fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
     }
     if spec.hostname.is_some() && !inner.options.isolation.has(Isolator::UtsNamespace) {
         return invalid("a host name of its own needs namespaces/uts in --isolation");
+    }
+    if spec.root.is_some() && !inner.options.isolation.has(Isolator::Files) {
+        return invalid("a root of its own needs filesystem/linux in --isolation");
     }
     Ok(())
 }

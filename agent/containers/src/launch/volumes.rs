@@ -10,6 +10,7 @@ use super::step;
 use crate::{
     Isolation, Isolator, LaunchError, Spec, VolumeSpec,
     init::wire::{UserPlan, VolumePlan},
+    isolators::SANDBOX_IN_ROOT,
 };
 
 /// Gets the volumes ready; gives what the container's init is to bind.
@@ -19,6 +20,10 @@ pub(super) fn prepare(
     user: Option<&UserPlan>,
 ) -> Result<Vec<VolumePlan>, LaunchError> {
     let own_mounts = isolation.has(Isolator::MountNamespace);
+    let sandbox = match spec.root {
+        Some(_) => Path::new(SANDBOX_IN_ROOT),
+        None => &spec.sandbox,
+    };
     let mut plans = Vec::new();
     for volume in &spec.volumes {
         let cannot = |source| {
@@ -30,16 +35,14 @@ pub(super) fn prepare(
         if let Some(user) = user {
             give(volume, user).map_err(cannot)?;
         }
-        let target = spec.sandbox.join(&volume.target);
+        let target = sandbox.join(&volume.target);
         let in_sandbox = volume.target.is_relative();
         if own_mounts {
-            if in_sandbox {
-                fs::create_dir_all(&target).map_err(cannot)?;
-            }
             plans.push(VolumePlan {
                 source: volume.source.clone(),
                 target,
                 read_only: volume.read_only,
+                links: true,
             });
         } else if in_sandbox && !volume.read_only {
             link(&volume.source, &target).map_err(cannot)?;

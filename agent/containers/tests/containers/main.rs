@@ -2,6 +2,7 @@
 //! does nothing.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod breakout;
 mod ending;
 mod hostile;
 mod isolation;
@@ -12,4 +13,5 @@ mod machine;
 mod recovery;
 mod remains;
 mod rights;
+mod roots;
 mod seats;

@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     Isolation,
     init::wire::{
-        CapabilityPlan, Cause, CgroupView, Command, LimitPlan, MountPlan, Rights, UserPlan,
-        VolumePlan,
+        CapabilityPlan, Cause, CgroupView, Command, DevicePlan, LimitPlan, MountPlan, Rights,
+        RootBase, RootPlan, UserPlan, VolumePlan,
     },
 };
 
@@ -48,11 +48,14 @@ fn request() -> InitRequest {
 }
 
 fn mount(kind: &str, target: &str, optional: bool) -> MountPlan {
+    let kind_has_devices = kind == "devpts";
     let (kind, target) = (kind.to_owned(), target.into());
     MountPlan {
         kind,
         target,
         options: String::new(),
+        devices: kind_has_devices,
+        read_only: false,
         optional,
     }
 }
@@ -75,18 +78,33 @@ fn plan() -> Plan {
         own_processes: true,
         mounts: vec![
             mount("proc", "/proc", false),
+            mount("devpts", "/dev/pts", false),
             mount("tmpfs", "/dev/shm", true),
             mount("mqueue", "/dev/mqueue", true),
         ],
         cgroups: Some(CgroupView {
             binds: vec![("/cg/pids/c1".into(), "/cg/pids".into())],
             folder: "/cg".into(),
+            fresh: true,
         }),
         volumes: vec![VolumePlan {
             source: "/volumes/v".into(),
             target: "/sandbox/data".into(),
             read_only: true,
+            links: true,
         }],
+        devices: vec![DevicePlan {
+            path: "/dev/null".into(),
+            block: false,
+            major: 1,
+            minor: 3,
+            mode: 0o666,
+        }],
+        links: vec![("/dev/fd".into(), "/proc/self/fd".into())],
+        masked: vec!["/proc/kcore".into()],
+        read_only: vec!["/proc/sys".into()],
+        root: None,
+        working_dir: None,
         hostname: Some("inside".into()),
         rights: Rights {
             limits: vec![LimitPlan {
@@ -120,7 +138,7 @@ fn run_over(kernel: &Recorder, request: &InitRequest, plan: Option<Plan>) -> (u8
     (code, failures.into_inner())
 }
 
-const PREPARATION: [&str; 24] = [
+const ARRIVAL: [&str; 8] = [
     "reset signals",
     "block signals",
     "set name tepui-init",
@@ -129,23 +147,43 @@ const PREPARATION: [&str; 24] = [
     "write 0 to /cg/pids/cgroup.procs",
     "unshare cgroups",
     "open /run/status for writing",
-    "open folder /sandbox",
-    "detach mounts",
+];
+
+const FILES: [&str; 17] = [
+    "forbid devices",
+    "copy /cg/pids/c1",
+    "copy /volumes/v",
     "mount proc on /proc noexec",
+    "mount devpts on /dev/pts noexec dev",
     "mount tmpfs on /dev/shm",
-    "bind /cg/pids/c1 to /cg/pids",
-    "make /cg read-only",
-    "bind /volumes/v to /sandbox/data",
-    "make /sandbox/data read-only",
+    "make device /dev/null c 1:3 666",
+    "link /dev/fd to /proc/self/fd",
+    "mount tmpfs on /cg mode=755,size=64k",
+    "show at /cg/pids ro",
+    "protect /cg",
+    "show at /sandbox/data over links ro",
+    "protect /proc/sys",
+    "mask /proc/kcore",
     "set hostname inside",
     "write 500 to /proc/self/oom_score_adj",
     "open output stdout",
+];
+
+const OUTPUT: [&str; 5] = [
     "open output stderr",
     "give to 7:8",
     "give to 7:8",
     "give to 7:8",
     "set output",
 ];
+
+/// All that is done before the task is forked, on the host's root.
+fn preparation() -> Vec<&'static str> {
+    let folders = ["open folder /sandbox", "open folder /sandbox"];
+    let root = ["detach mounts", "open root /"];
+    let parts: [&[&str]; 5] = [&ARRIVAL, &folders, &root, &FILES, &OUTPUT];
+    parts.concat()
+}
 
 const TASK: [&str; 13] = [
     "new session",
@@ -167,7 +205,7 @@ const TASK: [&str; 13] = [
 fn a_task_is_isolated_before_it_becomes_its_user_and_runs_last_of_all() {
     let kernel = Recorder::new(Forked::Child).without_folder("/dev/mqueue");
     let (code, failures) = run_over(&kernel, &request(), Some(plan()));
-    let mut expected: Vec<_> = PREPARATION.to_vec();
+    let mut expected = preparation();
     expected.push("fork");
     expected.extend(TASK);
     expected.push(r#"exec /bin/tool ["tool"] ["A=1"]"#);
@@ -180,6 +218,51 @@ fn a_task_is_isolated_before_it_becomes_its_user_and_runs_last_of_all() {
 }
 
 #[test]
+fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_inside() {
+    let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
+    let base = RootBase::Layers {
+        lower: vec!["/layers/a".into(), "/layers/b".into()],
+        upper: "/upper".into(),
+        work: "/work".into(),
+    };
+    let root = RootPlan {
+        base,
+        at: "/run/root".into(),
+        sandbox: "/mnt/sandbox".into(),
+    };
+    let plan = Plan {
+        root: Some(root),
+        working_dir: Some("/app".into()),
+        ..plan()
+    };
+    let _ = run_over(&kernel, &request(), Some(plan));
+    let calls = kernel.calls();
+    assert_eq!(
+        calls[ARRIVAL.len()..ARRIVAL.len() + 7],
+        [
+            "detach mounts",
+            r#"mount layers ["/layers/a", "/layers/b"] under "/upper" and "/work" at /run/root"#,
+            "open root /run/root",
+            "forbid devices",
+            "copy /cg/pids/c1",
+            "copy /volumes/v",
+            "copy /sandbox",
+        ]
+    );
+    let at = |call: &str| calls.iter().position(|known| known == call).unwrap();
+    assert!(at("show at /mnt/sandbox") < at("show at /sandbox/data over links ro"));
+    let entered = at("enter root");
+    assert_eq!(calls[entered - 1], "mask /proc/kcore");
+    let inside = ["open folder /mnt/sandbox", "open folder /app"];
+    assert!(inside.into_iter().all(|call| at(call) > entered));
+    assert!(
+        calls[..entered]
+            .iter()
+            .all(|call| call != "open folder /sandbox")
+    );
+}
+
+#[test]
 fn an_init_writes_the_status_of_its_task_and_signals_nobody() {
     let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
     kernel.signals.borrow_mut().push_back(Signal::SIGCHLD);
@@ -188,7 +271,7 @@ fn an_init_writes_the_status_of_its_task_and_signals_nobody() {
         .borrow_mut()
         .push_back(Some(Reaped::Exited { pid: 2, code: 0 }));
     assert_eq!(run_over(&kernel, &request(), Some(plan())), (0, Vec::new()));
-    let mut expected: Vec<_> = PREPARATION.to_vec();
+    let mut expected = preparation();
     expected.extend(["fork", "write exited 0 to a file"]);
     assert_eq!(kernel.calls(), expected);
 }
@@ -197,15 +280,16 @@ fn an_init_writes_the_status_of_its_task_and_signals_nobody() {
 fn without_a_plan_nothing_is_run() {
     let kernel = Recorder::new(Forked::Child);
     assert_eq!(run_over(&kernel, &request(), None), (0, Vec::new()));
-    assert_eq!(kernel.calls(), &PREPARATION[..7]);
+    assert_eq!(kernel.calls(), &ARRIVAL[..7]);
 }
 
 #[test]
 fn every_step_that_fails_ends_the_launch_with_its_name() {
-    let steps = PREPARATION.iter().chain(&["fork"]).chain(&TASK);
+    let preparation = preparation();
+    let steps = preparation.iter().chain(&["fork"]).chain(&TASK);
     // These succeed always, or were refused at an earlier place.
     let same = ["new session", "reset signals", "set umask 022"];
-    for step in steps.filter(|step| PREPARATION.contains(step) || !same.contains(step)) {
+    for step in steps.filter(|step| preparation.contains(step) || !same.contains(step)) {
         let kernel = Recorder::new(Forked::Child)
             .without_folder("/dev/mqueue")
             .refusing(step, libc::EPERM);
@@ -243,6 +327,7 @@ fn without_isolation_the_init_adopts_orphans_and_kills_them_at_the_end() {
         [
             "adopt orphans",
             "open /run/status for writing",
+            "open folder /sandbox",
             "open folder /sandbox",
             "open output stdout",
             "open output stderr",

@@ -1,0 +1,200 @@
+//! What a container sees of files: its root, what is mounted there, and what is kept from it.
+//!
+//! Until the end of it, the init has the host's root: what is shown inside is copied from there
+//! first, before a mount can hide it, and every place inside is looked up beneath the container's
+//! root.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use tepui_sys::{Device, Kernel, Mount, Place};
+
+use super::wire::{CgroupView, Failure, MountPlan, Plan, RootBase, VolumePlan};
+
+/// A part of the host's files, copied to be shown inside.
+struct Copied<'a> {
+    mounts: OwnedFd,
+    source: &'a Path,
+    target: &'a Path,
+    read_only: bool,
+    links: bool,
+}
+
+/// Builds the file system, and makes the container's root the root.
+pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    kernel
+        .detach_mounts()
+        .map_err(Failure::step("detach the mounts from the host's"))?;
+    let root = make_root(kernel, plan)?;
+    // What a container has of devices is in its own `/dev`.
+    if !plan.devices.is_empty() {
+        kernel
+            .forbid_devices(root.as_fd())
+            .map_err(Failure::step("forbid devices outside of /dev"))?;
+    }
+    let groups = copy_groups(kernel, plan)?;
+    let volumes = copy_volumes(kernel, plan)?;
+    for wanted in &plan.mounts {
+        mount(kernel, root.as_fd(), wanted)?;
+    }
+    make_devices(kernel, root.as_fd(), plan)?;
+    if let Some(view) = &plan.cgroups {
+        show_groups(kernel, root.as_fd(), view, &groups)?;
+    }
+    for volume in &volumes {
+        show(kernel, root.as_fd(), volume)?;
+    }
+    forbid(kernel, root.as_fd(), plan)?;
+    if plan.root.is_some() {
+        kernel
+            .enter_root(root.as_fd())
+            .map_err(Failure::step("enter the container's root"))?;
+    }
+    Ok(())
+}
+
+/// Puts the root together where the host has a folder for it. Without one, it is the host's.
+fn make_root(kernel: &impl Kernel, plan: &Plan) -> Result<OwnedFd, Failure> {
+    let Some(root) = &plan.root else {
+        return kernel
+            .open_root(Path::new("/"))
+            .map_err(Failure::step("open the root"));
+    };
+    let made = match (&root.base, root.base.layers()) {
+        (RootBase::Folder { path, read_only }, _) => {
+            kernel.mount_folder(path, &root.at, *read_only)
+        }
+        (RootBase::Layers { .. }, Some(layers)) => kernel.mount_layers(&layers, &root.at),
+        (RootBase::Layers { .. }, None) => Ok(()),
+    };
+    made.map_err(Failure::step("mount the container's root"))?;
+    kernel
+        .open_root(&root.at)
+        .map_err(Failure::step("open the container's root"))
+}
+
+fn copy_groups<'a>(kernel: &impl Kernel, plan: &'a Plan) -> Result<Vec<Copied<'a>>, Failure> {
+    let binds = plan.cgroups.iter().flat_map(|view| &view.binds);
+    binds
+        .map(|(group, target)| copy(kernel, group, target, true, false))
+        .collect()
+}
+
+fn copy_volumes<'a>(kernel: &impl Kernel, plan: &'a Plan) -> Result<Vec<Copied<'a>>, Failure> {
+    let one = |volume: &'a VolumePlan| {
+        let (source, target) = (&volume.source, &volume.target);
+        copy(kernel, source, target, volume.read_only, volume.links)
+    };
+    let mut copied: Vec<_> = plan.volumes.iter().map(one).collect::<Result<_, _>>()?;
+    if let Some(root) = &plan.root {
+        let sandbox = copy(kernel, &plan.sandbox, &root.sandbox, false, false)?;
+        // Volumes may lie in the sandbox.
+        copied.insert(0, sandbox);
+    }
+    Ok(copied)
+}
+
+fn copy<'a>(
+    kernel: &impl Kernel,
+    source: &'a Path,
+    target: &'a Path,
+    read_only: bool,
+    links: bool,
+) -> Result<Copied<'a>, Failure> {
+    let step = Failure::step(format!("use {}", source.display()));
+    Ok(Copied {
+        mounts: kernel.copy_mounts(source).map_err(step)?,
+        source,
+        target,
+        read_only,
+        links,
+    })
+}
+
+fn show(kernel: &impl Kernel, root: BorrowedFd<'_>, copied: &Copied<'_>) -> Result<(), Failure> {
+    let (source, target) = (copied.source.display(), copied.target.display());
+    let place = Place {
+        root,
+        path: copied.target,
+        links: copied.links,
+    };
+    kernel
+        .show(copied.mounts.as_fd(), &place, copied.read_only)
+        .map_err(Failure::step(format!("show {source} at {target}")))
+}
+
+fn mount(kernel: &impl Kernel, root: BorrowedFd<'_>, plan: &MountPlan) -> Result<(), Failure> {
+    if plan.optional && !kernel.is_folder(&strict(root, &plan.target)) {
+        return Ok(());
+    }
+    let mount = Mount::from(plan);
+    kernel
+        .mount(root, &mount)
+        .map_err(|error| Failure::step(format!("mount {mount}"))(error))
+}
+
+fn make_devices(kernel: &impl Kernel, root: BorrowedFd<'_>, plan: &Plan) -> Result<(), Failure> {
+    for device in &plan.devices {
+        let step = Failure::step(format!("make the device {}", device.path.display()));
+        kernel
+            .make_device(root, &Device::from(device))
+            .map_err(step)?;
+    }
+    for (path, to) in &plan.links {
+        let step = Failure::step(format!("make the link {}", path.display()));
+        kernel.make_link(root, path, to).map_err(step)?;
+    }
+    Ok(())
+}
+
+fn show_groups(
+    kernel: &impl Kernel,
+    root: BorrowedFd<'_>,
+    view: &CgroupView,
+    groups: &[Copied<'_>],
+) -> Result<(), Failure> {
+    // Of v2 there is one group, at the folder itself.
+    if view.fresh && groups.iter().any(|group| group.target != view.folder) {
+        let folder = MountPlan {
+            kind: "tmpfs".to_owned(),
+            target: view.folder.clone(),
+            options: "mode=755,size=64k".to_owned(),
+            devices: false,
+            read_only: false,
+            optional: false,
+        };
+        mount(kernel, root, &folder)?;
+    }
+    for group in groups {
+        show(kernel, root, group)?;
+    }
+    protect(kernel, root, &view.folder)
+}
+
+/// Hides what would tell of the host, or let it be changed.
+fn forbid(kernel: &impl Kernel, root: BorrowedFd<'_>, plan: &Plan) -> Result<(), Failure> {
+    for path in &plan.read_only {
+        protect(kernel, root, path)?;
+    }
+    for path in &plan.masked {
+        let step = Failure::step(format!("hide {}", path.display()));
+        kernel.mask(&strict(root, path)).map_err(step)?;
+    }
+    Ok(())
+}
+
+fn protect(kernel: &impl Kernel, root: BorrowedFd<'_>, path: &Path) -> Result<(), Failure> {
+    let step = Failure::step(format!("make {} read-only", path.display()));
+    kernel.protect(&strict(root, path)).map_err(step)
+}
+
+/// A place of ours, where an image must not have put a link.
+fn strict<'a>(root: BorrowedFd<'a>, path: &'a Path) -> Place<'a> {
+    Place {
+        root,
+        path,
+        links: false,
+    }
+}
