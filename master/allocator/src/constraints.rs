@@ -1,14 +1,18 @@
 //! Offer constraints: which agents a framework can use at all (Mesos: OFF-14).
 
 mod error;
+mod expression;
 mod parse;
 
 use std::sync::Arc;
 
-use regex::Regex;
 use tepui_model::AttributeValue;
 
-pub use self::{error::InvalidConstraints, parse::RegexLimits};
+use self::expression::Expression;
+pub use self::{
+    error::{InvalidConstraint, InvalidConstraints},
+    expression::RegexLimits,
+};
 use crate::agents::AgentProfile;
 
 /// Which agents a framework can use in one role: those that one of the groups admits
@@ -40,15 +44,15 @@ enum Selector {
     Attribute(Arc<str>),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Predicate {
     Exists,
     NotExists,
     Equals(Arc<str>),
     NotEquals(Arc<str>),
     /// The whole text matches.
-    Matches(Regex),
-    NotMatches(Regex),
+    Matches(Expression),
+    NotMatches(Expression),
 }
 
 /// What a selector finds.
@@ -97,17 +101,19 @@ impl Group {
 }
 
 impl Constraint {
-    /// Texts are compared with texts only: what exists and is none meets every comparison.
+    /// Texts are compared with texts only: what exists and is none meets every comparison. What is
+    /// absent is and matches nothing, so it meets those that want it not to.
     fn is_met_by(&self, agent: &AgentProfile) -> bool {
         let property = self.selector.of(agent);
         match (&self.predicate, property) {
             (Predicate::NotExists, property) => matches!(property, Property::Absent),
+            (Predicate::NotEquals(_) | Predicate::NotMatches(_), Property::Absent) => true,
             (_, Property::Absent) => false,
             (Predicate::Exists, _) | (_, Property::Other) => true,
             (Predicate::Equals(wanted), Property::Text(text)) => **wanted == *text,
             (Predicate::NotEquals(unwanted), Property::Text(text)) => **unwanted != *text,
-            (Predicate::Matches(regex), Property::Text(text)) => regex.is_match(text),
-            (Predicate::NotMatches(regex), Property::Text(text)) => !regex.is_match(text),
+            (Predicate::Matches(regex), Property::Text(text)) => regex.matches(text),
+            (Predicate::NotMatches(regex), Property::Text(text)) => !regex.matches(text),
         }
     }
 }
@@ -128,19 +134,6 @@ impl Selector {
     }
 }
 
-impl PartialEq for Predicate {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Exists, Self::Exists) | (Self::NotExists, Self::NotExists) => true,
-            (Self::Equals(one), Self::Equals(two))
-            | (Self::NotEquals(one), Self::NotEquals(two)) => one == two,
-            (Self::Matches(one), Self::Matches(two))
-            | (Self::NotMatches(one), Self::NotMatches(two)) => one.as_str() == two.as_str(),
-            _ => false,
-        }
-    }
-}
-
 impl std::fmt::Display for Constraint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = match &self.selector {
@@ -154,19 +147,12 @@ impl std::fmt::Display for Constraint {
             Predicate::NotExists => write!(formatter, "{name} does not exist"),
             Predicate::Equals(text) => write!(formatter, "{name} is '{text}'"),
             Predicate::NotEquals(text) => write!(formatter, "{name} is not '{text}'"),
-            Predicate::Matches(regex) => write!(formatter, "{name} matches '{}'", inner(regex)),
+            Predicate::Matches(regex) => write!(formatter, "{name} matches '{regex}'"),
             Predicate::NotMatches(regex) => {
-                write!(formatter, "{name} does not match '{}'", inner(regex))
+                write!(formatter, "{name} does not match '{regex}'")
             }
         }
     }
-}
-
-/// The expression as the framework wrote it.
-fn inner(regex: &Regex) -> &str {
-    let text = regex.as_str();
-    let text = text.strip_prefix(parse::WHOLE.0).unwrap_or(text);
-    text.strip_suffix(parse::WHOLE.1).unwrap_or(text)
 }
 
 #[cfg(test)]

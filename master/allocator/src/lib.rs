@@ -29,7 +29,7 @@ mod violation;
 pub use self::{
     agents::AgentProfile,
     allocator::{Allocator, FrameworkProfile},
-    constraints::{Constraints, InvalidConstraints, RegexLimits},
+    constraints::{Constraints, InvalidConstraint, InvalidConstraints, RegexLimits},
     demand::Ask,
     holds::{HoldKey, HoldRefused, HoldView},
     options::{Filter, InvalidMinimum, Minimum, Options, Placement, Sorter},

@@ -26,6 +26,9 @@ pub const MAX_MINIMUM_ITEMS: usize = 64;
 /// Offer constraints of one framework in one role.
 pub const MAX_CONSTRAINTS: usize = 1024;
 
+/// Regular expressions of one framework in one role: each may have to be tried on every agent.
+pub const MAX_EXPRESSIONS: usize = 128;
+
 /// Bytes in a name, a text or a regular expression of an offer constraint.
 pub const MAX_CONSTRAINT_TEXT_BYTES: usize = 4096;
 

@@ -1,5 +1,7 @@
 //! What can be set about the allocator.
 
+mod minimum;
+
 use core::time::Duration;
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -127,6 +129,17 @@ pub enum InvalidMinimum {
     /// More items than anybody needs.
     #[error("more than {MAX_MINIMUM_ITEMS} items")]
     TooMany,
+    /// A set without quantities, where anything would do.
+    #[error("Resource quantities must contain at least one quantity")]
+    EmptySet,
+    /// A quantity that is none.
+    #[error("Invalid resource quantity for '{name}': {reason}")]
+    Quantity {
+        /// Of which resource.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 impl Minimum {

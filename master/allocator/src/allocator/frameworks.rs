@@ -51,7 +51,7 @@ impl Allocator {
         }
         for role in &profile.roles {
             let client = self.contest.enlist(key, role);
-            let terms = self.terms(&profile, role);
+            let terms = self.terms(client, &profile, role);
             let new_terms = self.contest.set_terms(client, terms);
             let state = ClientState {
                 subscribed: true,
@@ -105,31 +105,40 @@ impl Allocator {
     }
 
     /// What a framework wants to be different in a role. Agents that differ only in what its
-    /// constraints do not ask for are judged once.
-    fn terms(&self, profile: &FrameworkProfile, role: &Role) -> Terms {
+    /// constraints do not ask for are judged once, and none is again for constraints that stay.
+    fn terms(&self, client: u32, profile: &FrameworkProfile, role: &Role) -> Terms {
         let constraints = profile.constraints.get(role).cloned();
-        let mut excluded = Slots::new();
-        if let Some(constraints) = &constraints {
-            let mut verdicts = HashMap::new();
-            for (key, agent) in self.agents.iter() {
-                let profile = agent.profile();
-                let judge = || constraints.admit(profile);
-                let admitted = if constraints.is_about_kinds() {
-                    let kind = (&profile.attributes, &profile.domain);
-                    *verdicts.entry(kind).or_insert_with(judge)
-                } else {
-                    judge()
-                };
-                if !admitted {
-                    excluded.insert(key);
-                }
-            }
-        }
+        let before = self.contest.client(client).map(|client| &client.terms);
+        let excluded = match (&constraints, before) {
+            (None, _) => Slots::new(),
+            (Some(_), Some(before)) if before.constraints == constraints => before.excluded.clone(),
+            (Some(constraints), _) => self.excluded_by(constraints),
+        };
         Terms {
             minimum: profile.minimums.get(role).cloned(),
             constraints,
             excluded,
         }
+    }
+
+    fn excluded_by(&self, constraints: &Constraints) -> Slots {
+        let mut excluded = Slots::new();
+        let mut verdicts = HashMap::new();
+        let is_about_kinds = constraints.is_about_kinds();
+        for (key, agent) in self.agents.iter() {
+            let profile = agent.profile();
+            let judge = || constraints.admit(profile);
+            let admitted = if is_about_kinds {
+                let kind = (&profile.attributes, &profile.domain);
+                *verdicts.entry(kind).or_insert_with(judge)
+            } else {
+                judge()
+            };
+            if !admitted {
+                excluded.insert(key);
+            }
+        }
+        excluded
     }
 
     /// The clients of a framework and their roles.

@@ -1,6 +1,6 @@
 //! Which agents constraints admit, and which constraints are refused.
 
-use tepui_model::{Attributes, FaultDomain, Resources};
+use tepui_model::{Attributes, FaultDomain, Resources, Role};
 use tepui_proto::v1::scheduler::{
     AttributeConstraint,
     attribute_constraint::{
@@ -15,7 +15,11 @@ use tepui_proto::v1::scheduler::{
 };
 
 use super::*;
-use crate::limits::{MAX_CONSTRAINT_TEXT_BYTES, MAX_CONSTRAINTS};
+use crate::limits::{MAX_CONSTRAINT_TEXT_BYTES, MAX_CONSTRAINTS, MAX_EXPRESSIONS};
+
+fn role() -> Role {
+    Role::new("a").unwrap()
+}
 
 fn agent() -> AgentProfile {
     let domain = FaultDomain {
@@ -79,7 +83,7 @@ fn groups(groups: Vec<Vec<AttributeConstraint>>) -> RoleConstraints {
 }
 
 fn parse(wire: &RoleConstraints) -> Result<Constraints, InvalidConstraints> {
-    Constraints::parse(wire, &RegexLimits::default())
+    Constraints::parse(&role(), wire, &RegexLimits::default())
 }
 
 fn admits(selector: Selected, predicate: Asked) -> bool {
@@ -115,13 +119,18 @@ fn an_expression_must_match_the_whole_text() {
 }
 
 #[test]
-fn what_is_no_text_meets_every_comparison_and_what_is_absent_none() {
+fn what_is_no_text_meets_every_comparison_and_what_is_absent_is_nothing() {
     for predicate in [equals("x"), not_equals("x"), matches("x"), not_matches("x")] {
         assert!(admits(named("level"), predicate.clone()), "{predicate:?}");
+    }
+    for predicate in [equals("x"), matches(".*")] {
         assert!(
             !admits(named("nothing"), predicate.clone()),
             "{predicate:?}"
         );
+    }
+    for predicate in [not_equals("x"), not_matches(".*")] {
+        assert!(admits(named("nothing"), predicate.clone()), "{predicate:?}");
     }
     assert!(admits(named("ports"), Asked::Exists(Exists {})));
     assert!(!admits(named("ports"), Asked::NotExists(NotExists {})));
@@ -140,35 +149,87 @@ fn one_group_must_be_met_whole() {
     assert_eq!(both.objections(&agent()), ["ZONE is 'b'", "ZONE is 'b'"]);
 }
 
+fn refusal(wire: &RoleConstraints) -> String {
+    parse(wire).unwrap_err().to_string()
+}
+
 #[test]
-fn empty_and_endless_constraints_are_refused() {
+fn empty_constraints_are_refused_in_the_words_of_mesos() {
     let met = || constraint(named("rack"), equals("r1"));
-    assert_eq!(parse(&groups(vec![])), Err(InvalidConstraints::NoGroups));
-    let empty = groups(vec![vec![met()], vec![]]);
-    assert_eq!(parse(&empty), Err(InvalidConstraints::EmptyGroup));
-    let many = groups(vec![vec![met(); MAX_CONSTRAINTS + 1]]);
-    assert_eq!(parse(&many), Err(InvalidConstraints::TooMany));
-    let long = "x".repeat(MAX_CONSTRAINT_TEXT_BYTES + 1);
-    let long = groups(vec![vec![constraint(named("rack"), equals(&long))]]);
-    assert_eq!(parse(&long), Err(InvalidConstraints::TextTooLong));
-    let unknown = groups(vec![vec![constraint(
-        Selected::PseudoattributeType(9),
-        equals("x"),
-    )]]);
-    assert_eq!(parse(&unknown), Err(InvalidConstraints::Selector));
+    assert_eq!(
+        refusal(&groups(vec![])),
+        "'OfferConstraints::role_constraints' has an empty 'RoleConstraints::groups' for role a"
+    );
+    assert_eq!(
+        refusal(&groups(vec![vec![met()], vec![]])),
+        "'OfferConstraints::RoleConstraints::groups' for role a contains an empty \
+         RoleConstraints::Group"
+    );
+    let selects = |selector| AttributeConstraint {
+        selector: WireSelector { selector },
+        ..met()
+    };
+    let one = |constraint| refusal(&groups(vec![vec![met(), constraint]]));
+    let said = "A role a has an invalid 'AttributeConstraint': ";
+    let unknown = Some(Selected::PseudoattributeType(9));
+    assert_eq!(
+        one(selects(unknown)),
+        format!("{said}Unknown pseudoattribute type")
+    );
+    assert_eq!(
+        one(selects(None)),
+        format!(
+            "{said}Exactly one of 'AttributeConstraint::Selector::name' or \
+             'AttributeConstraint::Selector::pseudoattribute_type' must be set"
+        )
+    );
     let asks_nothing = AttributeConstraint {
         predicate: WirePredicate { predicate: None },
         ..met()
     };
-    let asks_nothing = groups(vec![vec![asks_nothing]]);
-    assert_eq!(parse(&asks_nothing), Err(InvalidConstraints::Predicate));
+    assert_eq!(one(asks_nothing), format!("{said}Unknown predicate type"));
+}
+
+#[test]
+fn endless_constraints_are_refused() {
+    let met = || constraint(named("rack"), equals("r1"));
+    assert!(parse(&groups(vec![vec![met()]; MAX_CONSTRAINTS])).is_ok());
+    let many = groups(vec![vec![met()]; MAX_CONSTRAINTS + 1]);
+    assert_eq!(parse(&many), Err(InvalidConstraints::TooMany(role())));
+    let regex = || constraint(named("rack"), matches("r."));
+    assert!(parse(&groups(vec![vec![regex()]; MAX_EXPRESSIONS])).is_ok());
+    let many = groups(vec![vec![regex()]; MAX_EXPRESSIONS + 1]);
+    assert_eq!(
+        parse(&many),
+        Err(InvalidConstraints::TooManyExpressions(role()))
+    );
+    let long = "x".repeat(MAX_CONSTRAINT_TEXT_BYTES + 1);
+    for predicate in [equals(&long), matches(&long)] {
+        let wire = groups(vec![vec![constraint(named("rack"), predicate)]]);
+        assert!(refusal(&wire).contains("4096"), "{}", refusal(&wire));
+    }
+}
+
+#[test]
+fn expressions_that_would_run_long_elsewhere_do_not() {
+    // Backtracking would take 2^200 steps for each.
+    let agent = AgentProfile {
+        hostname: "a".repeat(200).as_str().into(),
+        ..agent()
+    };
+    for regex in ["(a*)*b", "(a|a)*b", "(a|aa)*b", "(.*)(.*)(.*)x", "(a+)+b"] {
+        let constraint = constraint(pseudo(PseudoattributeType::Hostname), matches(regex));
+        let constraints = parse(&groups(vec![vec![constraint]])).unwrap();
+        assert!(!constraints.admit(&agent), "{regex}");
+    }
 }
 
 #[test]
 fn an_expression_that_is_none_or_too_complex_is_refused() {
     let refusal = |regex: &str| {
         let wire = groups(vec![vec![constraint(named("rack"), matches(regex))]]);
-        parse(&wire).err().map(|error| error.to_string())
+        let refusal = parse(&wire).err().map(|error| error.to_string());
+        refusal.map(|text| text.replace("A role a has an invalid 'AttributeConstraint': ", ""))
     };
     for fine in [
         "r[0-9]+",

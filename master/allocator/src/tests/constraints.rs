@@ -49,7 +49,7 @@ fn in_rack(rack: &str) -> AgentProfile {
 
 fn wants_rack(rack: &str) -> FrameworkProfile {
     let wire = wire_groups(vec![vec![rack_is(rack)]]);
-    let constraints = Constraints::parse(&wire, &RegexLimits::default()).unwrap();
+    let constraints = Constraints::parse(&Role::default(), &wire, &RegexLimits::default()).unwrap();
     FrameworkProfile {
         constraints: [(Role::default(), Arc::new(constraints))].into(),
         ..profile(&["*"])

@@ -177,7 +177,9 @@ fn profiles() -> impl Strategy<Value = FrameworkProfile> {
             let minimum = minimum.map(|text| text.parse::<Minimum>().unwrap());
             let rack = rack.map(|rack| {
                 let wire = wire_groups(vec![vec![rack_is(rack)]]);
-                Arc::new(Constraints::parse(&wire, &RegexLimits::default()).unwrap())
+                Arc::new(
+                    Constraints::parse(&Role::default(), &wire, &RegexLimits::default()).unwrap(),
+                )
             });
             let first = roles.first().into_iter();
             let terms = first.clone().zip(minimum);
