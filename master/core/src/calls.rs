@@ -8,6 +8,8 @@ use tepui_model::{
     Role, StatusUuid, TaskId,
 };
 
+use tepui_proto::v1::scheduler::OfferConstraints;
+
 use crate::maintenance::Answer;
 
 /// One call of a framework.
@@ -72,6 +74,9 @@ pub struct Subscribe {
     pub info: FrameworkInfo,
     /// Roles for which it wants no offers yet (Mesos: OFF-11).
     pub suppressed_roles: Vec<Role>,
+    /// Which agents it can use in its roles, if not all (Mesos: OFF-14). They are checked against
+    /// the master's limits when they are taken.
+    pub constraints: Option<Arc<OfferConstraints>>,
 }
 
 impl Subscribe {
@@ -81,6 +86,7 @@ impl Subscribe {
         Self {
             info,
             suppressed_roles: Vec::new(),
+            constraints: None,
         }
     }
 }

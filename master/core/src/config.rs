@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use tepui_allocator::Options as AllocatorOptions;
+use tepui_allocator::{Options as AllocatorOptions, RegexLimits};
 use tepui_model::{Quantity, Role};
 use tepui_proto::v1;
 
@@ -47,6 +47,8 @@ pub struct Config {
     pub allocator_agent_recovery_factor: Quantity,
     /// How long they are waited for (Mesos: ALL-09).
     pub allocator_recovery_timeout: Duration,
+    /// What a regular expression of an offer constraint may take (Mesos: OFF-14).
+    pub regex: RegexLimits,
     /// What is kept at most of what frameworks and agents make.
     pub limits: Limits,
     /// The settings of the allocator.
@@ -74,6 +76,7 @@ impl Config {
             weights: Vec::new(),
             allocator_agent_recovery_factor: Quantity::from_millis(800),
             allocator_recovery_timeout: Duration::from_secs(10 * 60),
+            regex: RegexLimits::default(),
             limits: Limits::default(),
             allocator: AllocatorOptions::default(),
         }

@@ -4,9 +4,11 @@
 
 mod operators;
 
+use std::sync::Arc;
+
 use prost::Message;
 use tepui_model::{AgentId, AgentInfo, FrameworkId, FrameworkInfo, Quantity, Quota, Role, Time};
-use tepui_proto::v1;
+use tepui_proto::v1::{self, scheduler::OfferConstraints};
 
 use crate::{agents::Deactivation, maintenance::Schedule};
 
@@ -158,6 +160,8 @@ pub struct LostAgent {
 pub struct FrameworkRecord {
     /// What it said of itself, with its id.
     pub info: FrameworkInfo,
+    /// Its offer constraints, for operators to see until it states them again.
+    pub constraints: Option<Arc<OfferConstraints>>,
     /// When it first subscribed.
     pub registered: Time,
     /// When it is removed unless it comes back before; unset while it is connected.
@@ -196,6 +200,8 @@ struct StoredFramework {
     registered: u64,
     #[prost(uint64, optional, tag = "3")]
     deadline: Option<u64>,
+    #[prost(message, optional, tag = "4")]
+    constraints: Option<OfferConstraints>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -266,6 +272,7 @@ impl Record {
                 info: Some(v1::FrameworkInfo::clone(&framework.info.wire)),
                 registered: framework.registered.as_micros(),
                 deadline: framework.deadline.map(Time::as_micros),
+                constraints: framework.constraints.as_deref().cloned(),
             }
             .encode_to_vec(),
             Self::Unreachable(lost) | Self::Gone(lost) => StoredLoss {
@@ -355,6 +362,7 @@ fn read_framework(key: &str, bytes: &[u8]) -> Result<FrameworkRecord, String> {
     let deadline = stored.deadline.map(Time::from_micros);
     Ok(FrameworkRecord {
         info,
+        constraints: stored.constraints.map(Arc::new),
         registered: Time::from_micros(stored.registered),
         deadline,
     })

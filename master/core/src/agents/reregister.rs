@@ -12,7 +12,7 @@ use crate::{
     Master,
     effects::{Effect, Effects},
     events::{ConnectionId, KnownTask, Registration},
-    frameworks::FrameworkState,
+    frameworks::{FrameworkState, Subscriber},
     notices::Notice,
     record::{Change, RecordKind},
 };
@@ -159,11 +159,11 @@ impl Master {
                 continue;
             }
             if self.frameworks.is_removed(&id) {
-                self.add_framework(id, info, FrameworkState::Ending, Default::default());
+                self.add_framework(id, Subscriber::new(info), FrameworkState::Ending);
                 continue;
             }
             let state = FrameworkState::Recovered;
-            let key = self.add_framework(id, info, state, Default::default());
+            let key = self.add_framework(id, Subscriber::new(info), state);
             self.claim_operations(key);
             self.set_recovered_deadline(key, effects);
             if let Some(framework) = self.frameworks.get(key) {

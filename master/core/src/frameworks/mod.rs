@@ -7,6 +7,7 @@ mod roles;
 mod state;
 mod subscribe;
 mod teardown;
+mod terms;
 mod update;
 
 use std::{
@@ -21,6 +22,7 @@ use tepui_model::{
 use tepui_proto::v1;
 
 pub use self::state::{FrameworkState, FrameworkStep, IllegalFrameworkStep};
+pub(crate) use self::terms::Terms;
 use crate::{
     events::ConnectionId,
     ids::OfferNumber,
@@ -39,6 +41,7 @@ pub(crate) struct Framework {
     pub(crate) state: FrameworkState,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) suppressed: BTreeSet<Role>,
+    pub(crate) terms: Terms,
     pub(crate) registered: Time,
     pub(crate) reregistered: Time,
     /// When it is removed unless it comes back before.
@@ -69,9 +72,29 @@ impl Framework {
     pub(crate) fn record(&self) -> Change {
         Change::Put(Record::Framework(FrameworkRecord {
             info: self.info.clone(),
+            constraints: self.terms.stated.clone(),
             registered: self.registered,
             deadline: self.deadline,
         }))
+    }
+}
+
+/// What a framework says of itself, checked.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) info: FrameworkInfo,
+    pub(crate) suppressed: BTreeSet<Role>,
+    pub(crate) terms: Terms,
+}
+
+impl Subscriber {
+    /// One that wants what all get.
+    pub(crate) fn new(info: FrameworkInfo) -> Self {
+        Self {
+            info,
+            suppressed: BTreeSet::new(),
+            terms: Terms::default(),
+        }
     }
 }
 
@@ -80,6 +103,7 @@ impl Framework {
 pub(crate) struct CompletedFramework {
     pub(crate) id: FrameworkId,
     pub(crate) info: Arc<v1::FrameworkInfo>,
+    pub(crate) constraints: Option<Arc<v1::scheduler::OfferConstraints>>,
     pub(crate) registered: Time,
     pub(crate) reregistered: Time,
     pub(crate) unregistered: Time,

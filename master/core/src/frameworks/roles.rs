@@ -13,7 +13,8 @@ impl Framework {
             suppressed: self.suppressed.clone(),
             capabilities: self.info.capabilities,
             active: self.state == FrameworkState::Connected,
-            ..FrameworkProfile::default()
+            minimums: self.terms.minimums.clone(),
+            constraints: self.terms.constraints.clone(),
         }
     }
 }

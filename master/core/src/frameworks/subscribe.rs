@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tepui_model::{FrameworkId, FrameworkInfo, FrameworkKey, Role};
+use tepui_model::{FrameworkId, FrameworkKey};
 
-use super::{Framework, FrameworkState, FrameworkStep, update::check_suppressed};
+use super::{Framework, FrameworkState, FrameworkStep, Subscriber, Terms};
 use crate::{
     Master,
     calls::Subscribe,
@@ -25,19 +25,20 @@ impl Master {
         subscribe: Subscribe,
         effects: &mut Effects,
     ) {
-        if let Err(problem) = check_suppressed(&subscribe) {
-            return refuse(connection, problem, effects);
-        }
-        let Some(id) = subscribe.info.id.clone() else {
+        let subscriber = match self.checked(subscribe) {
+            Ok(subscriber) => subscriber,
+            Err(problem) => return refuse(connection, problem, effects),
+        };
+        let Some(id) = subscriber.info.id.clone() else {
             let id = self.ids.next_framework();
-            return self.subscribe_new(connection, id, subscribe, effects);
+            return self.subscribe_new(connection, id, subscriber, effects);
         };
         if self.frameworks.is_removed(&id) {
             return refuse(connection, "Framework has been removed".to_owned(), effects);
         }
         match self.frameworks.by_id.get(&id) {
-            Some(key) => self.subscribe_again(connection, *key, subscribe, effects),
-            None => self.subscribe_new(connection, id, subscribe, effects),
+            Some(key) => self.subscribe_again(connection, *key, subscriber, effects),
+            None => self.subscribe_new(connection, id, subscriber, effects),
         }
     }
 
@@ -45,7 +46,7 @@ impl Master {
         &mut self,
         connection: ConnectionId,
         id: FrameworkId,
-        subscribe: Subscribe,
+        subscriber: Subscriber,
         effects: &mut Effects,
     ) {
         let limit = self.config.limits.frameworks;
@@ -53,12 +54,7 @@ impl Master {
             let problem = format!("There are {limit} frameworks already");
             return refuse(connection, problem, effects);
         }
-        let Subscribe {
-            info,
-            suppressed_roles,
-        } = subscribe;
-        let suppressed = suppressed_roles.into_iter().collect();
-        let key = self.add_framework(id, info, FrameworkState::Connected, suppressed);
+        let key = self.add_framework(id, subscriber, FrameworkState::Connected);
         self.claim_operations(key);
         self.welcome(key, connection, effects);
         if let Some(framework) = self.frameworks.get(key) {
@@ -72,13 +68,13 @@ impl Master {
         &mut self,
         connection: ConnectionId,
         key: FrameworkKey,
-        subscribe: Subscribe,
+        subscriber: Subscriber,
         effects: &mut Effects,
     ) {
         let Some(framework) = self.frameworks.get(key) else {
             return;
         };
-        if framework.info.principal != subscribe.info.principal {
+        if framework.info.principal != subscriber.info.principal {
             let problem = "Changing framework's principal is not allowed";
             return refuse(connection, problem.to_owned(), effects);
         }
@@ -94,7 +90,7 @@ impl Master {
         self.forget_offers(key, effects);
         // A new scheduler knows nothing of what the old one refused.
         self.allocator.set_framework_active(key, false);
-        self.take_over(key, subscribe);
+        self.take_over(key, subscriber);
         self.welcome(key, connection, effects);
         if let Some(framework) = self.frameworks.get(key) {
             effects.publish(Notice::FrameworkUpdated(Box::new(
@@ -143,8 +139,11 @@ impl Master {
         let Some(id) = record.info.id.clone() else {
             return;
         };
-        let state = FrameworkState::Recovered;
-        let key = self.add_framework(id, record.info, state, BTreeSet::new());
+        let known = Subscriber {
+            terms: Terms::recovered(&record.info, record.constraints, &self.config.regex),
+            ..Subscriber::new(record.info)
+        };
+        let key = self.add_framework(id, known, FrameworkState::Recovered);
         if let Some(framework) = self.frameworks.get_mut(key) {
             framework.registered = record.registered;
             framework.reregistered = record.registered;
@@ -155,11 +154,15 @@ impl Master {
     pub(crate) fn add_framework(
         &mut self,
         id: FrameworkId,
-        info: FrameworkInfo,
+        subscriber: Subscriber,
         state: FrameworkState,
-        suppressed: BTreeSet<Role>,
     ) -> FrameworkKey {
         let now = self.now;
+        let Subscriber {
+            info,
+            suppressed,
+            terms,
+        } = subscriber;
         let mut info = info.with_id(id.clone());
         info.failover_timeout = info.failover_timeout.min(MAX_FAILOVER_TIMEOUT);
         let key = self.frameworks.slab.insert_with(|key| Framework {
@@ -169,6 +172,7 @@ impl Master {
             state,
             connection: None,
             suppressed,
+            terms,
             registered: now,
             reregistered: now,
             deadline: None,

@@ -65,6 +65,7 @@ impl Master {
         let completed = CompletedFramework {
             id: id.clone(),
             info: framework.info.wire.clone(),
+            constraints: framework.terms.stated.clone(),
             registered: framework.registered,
             reregistered: framework.reregistered,
             unregistered: now,

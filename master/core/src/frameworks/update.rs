@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{FrameworkId, FrameworkInfo, FrameworkKey, Role};
 
+use super::{Subscriber, Terms};
 use crate::{
     Master,
     calls::Subscribe,
@@ -15,12 +16,13 @@ use crate::{
 
 impl Master {
     /// All that a framework says of itself anew, but for what it cannot change (Mesos: FWK-07).
-    pub(super) fn take_over(&mut self, key: FrameworkKey, update: Subscribe) {
+    pub(super) fn take_over(&mut self, key: FrameworkKey, update: Subscriber) {
         let Some(framework) = self.frameworks.get_mut(key) else {
             return;
         };
         framework.info = merged(&framework.info, update.info, &framework.id);
-        framework.suppressed = update.suppressed_roles.into_iter().collect();
+        framework.suppressed = update.suppressed;
+        framework.terms = update.terms;
         let profile = framework.profile();
         self.allocator.update_framework(key, profile);
     }
@@ -32,10 +34,11 @@ impl Master {
         update: Subscribe,
         effects: &mut Effects,
     ) {
-        if let Err(problem) = self.check_update(key, &update) {
-            return self.break_off(key, Ending::InvalidCall(problem), effects);
+        let immutable = self.check_update(key, &update.info);
+        match immutable.and_then(|()| self.checked(update)) {
+            Ok(update) => self.take_over(key, update),
+            Err(problem) => return self.break_off(key, Ending::InvalidCall(problem), effects),
         }
-        self.take_over(key, update);
         let Some(framework) = self.frameworks.get(key) else {
             return;
         };
@@ -47,12 +50,26 @@ impl Master {
         self.rescind_offers_of_framework(key, |role| !roles.contains(role), effects);
     }
 
-    fn check_update(&self, key: FrameworkKey, update: &Subscribe) -> Result<(), String> {
-        check_suppressed(update)?;
+    /// What a framework says of itself, if it is in order.
+    pub(super) fn checked(&self, subscribe: Subscribe) -> Result<Subscriber, String> {
+        check_suppressed(&subscribe)?;
+        let Subscribe {
+            info,
+            suppressed_roles,
+            constraints,
+        } = subscribe;
+        Ok(Subscriber {
+            terms: Terms::new(&info, constraints, &self.config.regex)?,
+            suppressed: suppressed_roles.into_iter().collect(),
+            info,
+        })
+    }
+
+    fn check_update(&self, key: FrameworkKey, new: &FrameworkInfo) -> Result<(), String> {
         let Some(framework) = self.frameworks.get(key) else {
             return Ok(());
         };
-        let (old, new) = (&framework.info, &update.info);
+        let old = &framework.info;
         if new.id.as_ref().is_some_and(|id| *id != framework.id) {
             return Err("update_framework: the framework's id cannot be changed".to_owned());
         }
@@ -70,7 +87,7 @@ impl Master {
 }
 
 /// Mesos: OFF-11.
-pub(super) fn check_suppressed(subscribe: &Subscribe) -> Result<(), String> {
+fn check_suppressed(subscribe: &Subscribe) -> Result<(), String> {
     let roles = &subscribe.info.roles;
     if subscribe
         .suppressed_roles

@@ -21,6 +21,9 @@ fn every_kind() -> Vec<Record> {
         Record::Gone(lost),
         Record::Framework(FrameworkRecord {
             info: aware().with_id(framework.clone()),
+            constraints: Some(Arc::new(OfferConstraints {
+                role_constraints: [("a".to_owned(), Default::default())].into(),
+            })),
             registered: Time::from_micros(1),
             deadline: Some(Time::from_micros(2)),
         }),

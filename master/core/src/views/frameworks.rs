@@ -58,7 +58,7 @@ impl Master {
             inverse_offers: inverse.map(Into::into).collect(),
             allocated_resources: allocated.to_wire(),
             offered_resources: offered.to_wire(),
-            offer_constraints: None,
+            offer_constraints: framework.terms.stated.as_deref().cloned(),
         }
     }
 }
@@ -69,6 +69,7 @@ fn completed_view(framework: &CompletedFramework) -> get_frameworks::Framework {
         registered_time: Some(framework.registered.into()),
         reregistered_time: Some(framework.reregistered.into()),
         unregistered_time: Some(framework.unregistered.into()),
+        offer_constraints: framework.constraints.as_deref().cloned(),
         ..get_frameworks::Framework::default()
     }
 }

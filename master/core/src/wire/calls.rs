@@ -2,6 +2,8 @@
 
 mod requests;
 
+use std::sync::Arc;
+
 use tepui_model::{
     AgentId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId, Role,
     StatusUuid, TaskId,
@@ -140,10 +142,6 @@ fn subscription(
     suppressed_roles: &[String],
     constraints: Option<v1::scheduler::OfferConstraints>,
 ) -> Result<Subscribe, InvalidMessage> {
-    if constraints.is_some_and(|constraints| !constraints.role_constraints.is_empty()) {
-        let problem = "Offer constraints are not supported by this master";
-        return Err(InvalidMessage::new("offer_constraints", problem));
-    }
     let info = FrameworkInfo::try_from(info).in_field("framework_info")?;
     let suppressed_roles = suppressed_roles
         .iter()
@@ -152,6 +150,7 @@ fn subscription(
     Ok(Subscribe {
         info,
         suppressed_roles: suppressed_roles.in_field("suppressed_roles")?,
+        constraints: constraints.map(Arc::new),
     })
 }
 

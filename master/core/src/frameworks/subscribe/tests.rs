@@ -142,8 +142,8 @@ fn suppressed_roles_must_be_the_frameworks_own() {
     let mut cluster = Cluster::new();
     let connection = cluster.stream();
     let subscribe = Subscribe {
-        info: of_roles(&["a", "b"]),
         suppressed_roles: vec![role("c")],
+        ..Subscribe::new(of_roles(&["a", "b"]))
     };
     cluster.call(connection, Action::Subscribe(Box::new(subscribe)));
     let expected = "Suppressed roles { c } are not contained in the set of roles { a, b }";
@@ -156,8 +156,8 @@ fn a_role_suppressed_at_subscription_gets_no_offers() {
     cluster.register("one", "cpus:1;mem:32");
     let connection = cluster.stream();
     let subscribe = Subscribe {
-        info: of_roles(&["a"]),
         suppressed_roles: vec![role("a")],
+        ..Subscribe::new(of_roles(&["a"]))
     };
     cluster.call(connection, Action::Subscribe(Box::new(subscribe)));
     cluster.settle();

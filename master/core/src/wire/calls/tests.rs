@@ -24,9 +24,13 @@ fn subscribe_call(info: v1::FrameworkInfo) -> call::Subscribe {
 }
 
 #[test]
-fn a_subscription_is_taken_with_its_suppressed_roles() {
+fn a_subscription_is_taken_with_its_suppressed_roles_and_constraints() {
     let mut subscribe = subscribe_call(v1::FrameworkInfo::clone(&aware().wire));
     subscribe.suppressed_roles = vec!["*".to_owned()];
+    let constraints = v1::scheduler::OfferConstraints {
+        role_constraints: [("*".to_owned(), Default::default())].into(),
+    };
+    subscribe.offer_constraints = Some(constraints.clone());
     let wire = Call {
         subscribe: Some(subscribe),
         ..typed(call::Type::Subscribe)
@@ -37,6 +41,7 @@ fn a_subscription_is_taken_with_its_suppressed_roles() {
     };
     assert_eq!(subscribe.info.name, "test");
     assert_eq!(subscribe.suppressed_roles, [Role::default()]);
+    assert_eq!(subscribe.constraints.as_deref(), Some(&constraints));
 }
 
 #[test]
@@ -53,15 +58,6 @@ fn a_subscription_that_breaks_a_rule_is_answered_and_not_broken_off() {
     };
     let nobody = v1::FrameworkInfo::default();
     assert!(invalid(subscribe_call(nobody)).contains("user"));
-    let mut constrained = subscribe_call(v1::FrameworkInfo::clone(&aware().wire));
-    let constraints = [("*".to_owned(), Default::default())].into();
-    constrained.offer_constraints = Some(v1::scheduler::OfferConstraints {
-        role_constraints: constraints,
-    });
-    assert_eq!(
-        invalid(constrained),
-        "Offer constraints are not supported by this master"
-    );
     let mut suppressed = subscribe_call(v1::FrameworkInfo::clone(&aware().wire));
     suppressed.suppressed_roles = vec!["a b".to_owned()];
     assert!(invalid(suppressed).contains("whitespace"));
