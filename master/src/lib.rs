@@ -22,7 +22,8 @@ mod server;
 mod services;
 #[cfg(test)]
 mod tests;
+mod whitelist;
 
 pub use error::Error;
-pub use options::{Options, PlacementKind, SorterKind, StoreKind, Weights};
+pub use options::{ByteSize, Options, PlacementKind, SorterKind, StoreKind, Weights};
 pub use server::{Server, run};

@@ -37,3 +37,15 @@ pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// How long a question may take through the core and the disk before the master is taken for stuck.
 pub const PROBE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often the whitelist is read (Mesos: OFF-20).
+pub const WHITELIST_EVERY: Duration = Duration::from_secs(5);
+
+/// Bytes of a whitelist: more than enough for the names of 200,000 hosts.
+pub const WHITELIST_BYTES: u64 = 64 << 20;
+
+/// The most that operators may let a regular expression keep in memory.
+pub const MAX_REGEX_MEMORY: usize = 1 << 20;
+
+/// The most instructions that operators may let a regular expression have.
+pub const MAX_REGEX_PROGRAM: usize = 10_000;

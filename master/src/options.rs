@@ -8,10 +8,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::ArgAction;
 use tepui_allocator::Minimum;
 use tepui_edge::span;
+use tepui_model::FaultDomain;
 
-use crate::Error;
+use crate::{Error, limits};
 
-pub use parsed::{PlacementKind, SorterKind, StoreKind, Weights};
+pub use parsed::{ByteSize, PlacementKind, SorterKind, StoreKind, Weights};
 
 /// What can be set on a master.
 ///
@@ -66,6 +67,38 @@ pub struct Options {
         default_value = "cpus:0.01|mem:32"
     )]
     pub min_allocatable_resources: Minimum,
+
+    /// What matching a regular expression of an offer constraint may keep in memory, as in `4KB`
+    #[arg(
+        long,
+        env = "TEPUI_OFFER_CONSTRAINTS_RE2_MAX_MEM",
+        value_name = "BYTES",
+        default_value = "4KB"
+    )]
+    pub offer_constraints_re2_max_mem: ByteSize,
+
+    /// How many instructions such an expression may be compiled to
+    #[arg(
+        long,
+        env = "TEPUI_OFFER_CONSTRAINTS_RE2_MAX_PROGRAM_SIZE",
+        value_name = "COUNT",
+        default_value_t = 100
+    )]
+    pub offer_constraints_re2_max_program_size: usize,
+
+    /// File that names the hosts whose agents are offered, one a line; read again every 5 seconds
+    /// [default: all agents are]
+    #[arg(long, env = "TEPUI_WHITELIST", value_name = "FILE")]
+    pub whitelist: Option<PathBuf>,
+
+    /// The fault domain that this master stands in, as in `eu-north/a`; agents of other regions
+    /// are offered only to frameworks that know regions
+    #[arg(long, env = "TEPUI_DOMAIN", value_name = "REGION/ZONE")]
+    pub domain: Option<FaultDomain>,
+
+    /// Whether agents that say no domain are refused
+    #[arg(long, env = "TEPUI_REQUIRE_AGENT_DOMAIN", value_name = "BOOL", default_value_t = false, action = ArgAction::Set)]
+    pub require_agent_domain: bool,
 
     /// Resources that do not count for fairness, as in `gpus,tokens`
     #[arg(
@@ -187,6 +220,11 @@ impl Default for Options {
             offer_timeout: Duration::from_secs(30),
             allocation_window: Duration::from_millis(5),
             min_allocatable_resources: Minimum::default(),
+            offer_constraints_re2_max_mem: ByteSize(4096),
+            offer_constraints_re2_max_program_size: 100,
+            whitelist: None,
+            domain: None,
+            require_agent_domain: false,
             fair_sharing_excluded_resource_names: Vec::new(),
             filter_gpu_resources: true,
             role_sorter: SorterKind::default(),
@@ -246,6 +284,7 @@ impl Options {
             Duration::ZERO,
             year,
         )?;
+        bounds(self)?;
         if self.max_agent_ping_timeouts == 0 {
             return Err(refuse("max-agent-ping-timeouts", "must be at least 1"));
         }
@@ -261,6 +300,26 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// A regular expression of a framework may not take more than the master can spare.
+fn bounds(options: &Options) -> Result<(), Error> {
+    let memory = options.offer_constraints_re2_max_mem.0;
+    if !(1..=limits::MAX_REGEX_MEMORY).contains(&memory) {
+        let most = ByteSize(limits::MAX_REGEX_MEMORY);
+        let problem = format!("must be between 1B and {most}");
+        return Err(refuse("offer-constraints-re2-max-mem", &problem));
+    }
+    let program = options.offer_constraints_re2_max_program_size;
+    if !(1..=limits::MAX_REGEX_PROGRAM).contains(&program) {
+        let problem = format!("must be between 1 and {}", limits::MAX_REGEX_PROGRAM);
+        return Err(refuse("offer-constraints-re2-max-program-size", &problem));
+    }
+    if options.require_agent_domain && options.domain.is_none() {
+        let problem = "needs --domain too: a master without one refuses agents with one";
+        return Err(refuse("require-agent-domain", problem));
+    }
+    Ok(())
 }
 
 fn within(

@@ -12,7 +12,12 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{Error, Options, committer, driver::Driver, front::Front, limits, registry, services};
+use crate::{
+    Error, Options, committer,
+    driver::{Driver, Input},
+    front::Front,
+    limits, registry, services, whitelist,
+};
 
 /// A master that serves.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub struct Server {
     stop: oneshot::Sender<()>,
     driver: JoinHandle<()>,
     committed: oneshot::Receiver<Result<(), StoreError>>,
+    whitelist: Option<JoinHandle<()>>,
     serving: Serving,
 }
 
@@ -70,6 +76,7 @@ impl Server {
         let (master, clock) = master;
         let driver = tokio::spawn(Driver::new(master, clock, inputs, works).run(stopped));
 
+        let whitelist = begin_whitelist(&options, &inbox).await?;
         let health = HealthReporter::new();
         let routes = services::routes(Front::new(inbox), options.flags(), &health).await?;
         let serving = listener.serve(routes, limits::CONNECTIONS);
@@ -79,6 +86,7 @@ impl Server {
             stop,
             driver,
             committed,
+            whitelist,
             serving,
         })
     }
@@ -105,6 +113,9 @@ impl Server {
         self.health
             .set_service_status("", ServingStatus::NotServing)
             .await;
+        if let Some(whitelist) = &self.whitelist {
+            whitelist.abort();
+        }
         // A receiver that is gone has stopped already.
         let _ = self.stop.send(());
         let driven = self.driver.await.map_err(|error| broken("core", &error));
@@ -120,6 +131,21 @@ impl Server {
             end => Err(commit_failure(end)),
         }
     }
+}
+
+/// The core hears of the whitelist before anybody else, and again when it changes.
+async fn begin_whitelist(
+    options: &Options,
+    inbox: &mpsc::Sender<Input>,
+) -> Result<Option<JoinHandle<()>>, Error> {
+    let Some(path) = options.whitelist.clone() else {
+        return Ok(None);
+    };
+    let file = path.clone();
+    let hosts = blocking(move || whitelist::open(&file)).await?;
+    let told = whitelist::tell(hosts.clone(), inbox).await;
+    told.map_err(|()| broken("core", &"it ended"))?;
+    Ok(Some(whitelist::watch(path, hosts, inbox.clone())))
 }
 
 /// Reads the registry and makes the core of it.
@@ -159,6 +185,7 @@ fn master_info(options: &Options, address: SocketAddr) -> v1::MasterInfo {
             ip: Some(address.ip().to_string()),
             port: i32::from(address.port()),
         }),
+        domain: options.domain.as_ref().map(Into::into),
         ..v1::MasterInfo::default()
     }
 }

@@ -26,7 +26,7 @@ pub use self::{
     agent::{AgentInfo, InvalidAgent},
     attributes::{Attribute, AttributeValue, Attributes},
     capability::{AgentCapabilities, AgentCapability, Capabilities, Capability},
-    domain::FaultDomain,
+    domain::{FaultDomain, InvalidFaultDomain},
     framework::{FrameworkInfo, InvalidFramework},
     ids::{AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId},
     keys::{AgentKey, FrameworkKey},

@@ -47,6 +47,9 @@ pub struct Config {
     pub allocator_agent_recovery_factor: Quantity,
     /// How long they are waited for (Mesos: ALL-09).
     pub allocator_recovery_timeout: Duration,
+    /// Whether agents must say in which fault domain they stand (Mesos: DOM-01). The master's own
+    /// is in its description.
+    pub require_agent_domain: bool,
     /// What a regular expression of an offer constraint may take (Mesos: OFF-14).
     pub regex: RegexLimits,
     /// What is kept at most of what frameworks and agents make.
@@ -76,6 +79,7 @@ impl Config {
             weights: Vec::new(),
             allocator_agent_recovery_factor: Quantity::from_millis(800),
             allocator_recovery_timeout: Duration::from_secs(10 * 60),
+            require_agent_domain: false,
             regex: RegexLimits::default(),
             limits: Limits::default(),
             allocator: AllocatorOptions::default(),

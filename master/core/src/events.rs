@@ -1,5 +1,7 @@
 //! What can happen to the cluster.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use tepui_model::{
     AgentCapabilities, AgentCapability, AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState,
     TaskStatus,
@@ -78,6 +80,11 @@ pub enum Event {
     AgentDisconnected {
         /// This one.
         connection: ConnectionId,
+    },
+    /// Only agents on these hosts are offered from now on; all, if unset (Mesos: OFF-20).
+    Whitelist {
+        /// The hosts.
+        hosts: Option<BTreeSet<Arc<str>>>,
     },
     /// An operator calls.
     Operator {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{collections::BTreeMap, sync::Arc};
 
 use tepui_allocator::Allocator;
-use tepui_model::{AgentKey, FrameworkKey, InvalidId, Quantity, Role, Time};
+use tepui_model::{AgentKey, FaultDomain, FrameworkKey, InvalidId, Quantity, Role, Time};
 use tepui_proto::v1;
 
 use crate::{
@@ -146,6 +146,7 @@ impl Master {
             Event::AgentDisconnected { connection } => {
                 self.agent_disconnected(connection, effects);
             }
+            Event::Whitelist { hosts } => self.allocator.set_whitelist(hosts),
             Event::Operator { request, call } => self.operate(request, call, effects),
             Event::Wake => self.run_timers(effects),
         }
@@ -181,7 +182,14 @@ impl Master {
         self.allocator.runs()
     }
 
+    /// The fault domain that the master stands in.
+    pub(crate) fn domain(&self) -> Option<FaultDomain> {
+        self.info.domain.as_ref().and_then(FaultDomain::from_proto)
+    }
+
     fn recover(&mut self, recovered: Recovered) {
+        self.allocator
+            .set_region(self.domain().map(|domain| domain.region));
         let weights = self.config.weights.iter().cloned().chain(recovered.weights);
         self.weights = weights.collect();
         for (role, weight) in &self.weights {

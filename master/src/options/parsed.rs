@@ -84,6 +84,34 @@ impl fmt::Display for PlacementKind {
     }
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteSize(pub usize);
+
+/// The units of sizes, the largest first.
+const UNITS: [(&str, usize); 4] = [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10), ("B", 1)];
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let invalid =
+            || format!("'{text}' is no size: write a number and a unit, as in 512B or 4KB");
+        let of_unit = |(name, size): (&str, usize)| Some((text.strip_suffix(name)?, size));
+        let (number, size) = UNITS.into_iter().find_map(of_unit).ok_or_else(invalid)?;
+        let number: usize = number.trim().parse().map_err(|_| invalid())?;
+        number.checked_mul(size).map(Self).ok_or_else(invalid)
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, size): &(&str, usize)| self.0 >= *size && self.0.is_multiple_of(*size);
+        let (name, size) = UNITS.into_iter().find(fits).unwrap_or(("B", 1));
+        write!(f, "{}{name}", self.0 / size)
+    }
+}
+
 /// Weights of roles, in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights(pub Vec<(Role, Quantity)>);
@@ -146,6 +174,30 @@ mod tests {
             "prod", "prod=x", "prod=0", "prod=-1", "prod=NaN", "a b=1", "a=1,a=2",
         ] {
             assert!(text.parse::<Weights>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_read_and_print() {
+        for (text, bytes) in [("4KB", 4096), ("512B", 512), ("2 MB", 2 << 20), ("0B", 0)] {
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
+        }
+        for size in [0, 1, 1000, 4096, 3 << 30] {
+            assert_eq!(ByteSize(size).to_string().parse(), Ok(ByteSize(size)));
+        }
+        for wrong in [
+            "",
+            "4",
+            "KB",
+            "-1KB",
+            "1.5KB",
+            "99999999999999999999B",
+            "4kb",
+        ] {
+            assert!(
+                wrong.parse::<ByteSize>().unwrap_err().contains("4KB"),
+                "{wrong}"
+            );
         }
     }
 

@@ -1,6 +1,8 @@
 //! What other parts make of the options.
 
-use tepui_allocator::Options as AllocatorOptions;
+use std::path::PathBuf;
+
+use tepui_allocator::{Options as AllocatorOptions, RegexLimits};
 use tepui_edge::span;
 use tepui_master_core::Config;
 use tepui_model::{Kind, Quantity};
@@ -39,6 +41,11 @@ impl Options {
             max_completed_tasks_per_framework: self.max_completed_tasks_per_framework,
             max_unreachable_tasks_per_framework: self.max_unreachable_tasks_per_framework,
             weights: self.weights.0.clone(),
+            require_agent_domain: self.require_agent_domain,
+            regex: RegexLimits {
+                memory: self.offer_constraints_re2_max_mem.0,
+                program: self.offer_constraints_re2_max_program_size,
+            },
             allocator,
             ..Config::new(master)
         }
@@ -103,6 +110,35 @@ impl Options {
             name: name.to_owned(),
             value: Some(value),
         };
-        values.map(flag).into()
+        let values = values.into_iter().chain(self.values_of_shaping());
+        values.map(flag).collect()
     }
+
+    /// What decides which agents are offered to whom.
+    fn values_of_shaping(&self) -> [(&'static str, String); 5] {
+        [
+            (
+                "offer-constraints-re2-max-mem",
+                self.offer_constraints_re2_max_mem.to_string(),
+            ),
+            (
+                "offer-constraints-re2-max-program-size",
+                self.offer_constraints_re2_max_program_size.to_string(),
+            ),
+            ("whitelist", path(self.whitelist.as_ref())),
+            ("domain", text(self.domain.as_ref())),
+            (
+                "require-agent-domain",
+                self.require_agent_domain.to_string(),
+            ),
+        ]
+    }
+}
+
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+fn path(value: Option<&PathBuf>) -> String {
+    text(value.map(|path| path.display()).as_ref())
 }

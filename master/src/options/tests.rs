@@ -59,7 +59,7 @@ fn the_allocator_is_set_by_name() {
 #[test]
 fn values_that_make_no_sense_are_refused_by_name() {
     type Spoil = fn(&mut Options);
-    let cases: [(&str, Spoil); 6] = [
+    let cases: [(&str, Spoil); 9] = [
         ("--allocator-agent-recovery-factor", |o| {
             o.allocator_agent_recovery_factor = f64::NAN
         }),
@@ -75,6 +75,13 @@ fn values_that_make_no_sense_are_refused_by_name() {
         ("--max-agent-ping-timeouts", |o| {
             o.max_agent_ping_timeouts = 0
         }),
+        ("--offer-constraints-re2-max-mem", |o| {
+            o.offer_constraints_re2_max_mem = ByteSize(2 << 20)
+        }),
+        ("--offer-constraints-re2-max-program-size", |o| {
+            o.offer_constraints_re2_max_program_size = 0
+        }),
+        ("--require-agent-domain", |o| o.require_agent_domain = true),
         ("--hostname", |o| o.hostname = Some(" ".to_owned())),
     ];
     for (flag, spoil) in cases {

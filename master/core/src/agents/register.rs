@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tepui_model::{AgentId, AgentKey};
+use tepui_model::{AgentId, AgentInfo, AgentKey};
 
 use super::{Address, Agent, AgentState, removal::SUPERSEDED};
 use crate::{
@@ -34,6 +34,9 @@ impl Master {
         if let Some(problem) = down {
             return dismiss(connection, problem, effects);
         }
+        if let Err(problem) = self.check_domain(&registration.info) {
+            return refuse(connection, problem, false, effects);
+        }
         match registration.info.id.clone() {
             Some(id) => self.reregister_agent(connection, id, registration, effects),
             None => self.register_new_agent(connection, registration, effects),
@@ -57,6 +60,20 @@ impl Master {
         let id = self.ids.next_agent();
         let key = self.add_agent(id, registration);
         self.admit(key, connection, true, effects);
+    }
+
+    /// Without a domain of its own the master cannot tell which agents are remote (Mesos: DOM-01).
+    fn check_domain(&self, info: &AgentInfo) -> Result<(), String> {
+        match (&info.domain, self.domain()) {
+            (Some(domain), None) => Err(format!(
+                "the agent is in domain {domain} and the master in none; set --domain of the master"
+            )),
+            (None, _) if self.config.require_agent_domain => Err(
+                "the agent is in no domain, and the master requires one; set --domain of the agent"
+                    .to_owned(),
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// An agent without an id where another one was: the old one's work dir is gone, and so are

@@ -1,10 +1,15 @@
 //! Tests of the module that this one belongs to.
 
-use tepui_model::{AgentId, TaskState};
+use std::sync::Arc;
+
+use tepui_model::{
+    AgentId, AgentInfo, Capabilities, Capability, FaultDomain, FrameworkInfo, TaskState,
+};
+use tepui_proto::v1;
 
 use crate::{
-    AgentCommand, Event, Notice, RecordKind, Registration,
-    testing::{Cluster, agent_info, aware, names, seconds},
+    AgentCommand, Config, Event, Notice, RecordKind, Registration,
+    testing::{Cluster, able, agent_info, aware, config, names, of_roles, seconds},
 };
 
 #[test]
@@ -172,4 +177,94 @@ fn agents_are_bounded_and_those_there_can_still_come_back() {
     cluster.disconnect_agent(&first);
     cluster.reregister(&mut first, None, &[]);
     assert_eq!(names(&cluster.commands(first.connection)), ["registered"]);
+}
+
+fn in_domain(hostname: &str, domain: &str) -> Registration {
+    let mut wire = v1::AgentInfo::clone(&agent_info(hostname, "cpus:1;mem:64").wire);
+    wire.domain = Some((&domain.parse::<FaultDomain>().unwrap()).into());
+    able(AgentInfo::try_from(wire).unwrap())
+}
+
+fn of_domain(domain: &str) -> Config {
+    let mut config = config();
+    config.master.domain = Some((&domain.parse::<FaultDomain>().unwrap()).into());
+    config
+}
+
+/// Why an agent that registers so is refused.
+fn refusal(cluster: &mut Cluster, registration: Registration) -> Option<String> {
+    let connection = cluster.try_register(registration);
+    let commands = cluster.commands(connection).into_iter();
+    commands.fold(None, |found, command| match command {
+        AgentCommand::Refused { message, .. } => Some(message),
+        _ => found,
+    })
+}
+
+#[test]
+fn a_master_without_a_domain_refuses_agents_with_one() {
+    let mut cluster = Cluster::new();
+    assert_eq!(
+        refusal(&mut cluster, in_domain("one", "north/a")).unwrap(),
+        "the agent is in domain north/a and the master in none; set --domain of the master"
+    );
+    let mut cluster = Cluster::with(of_domain("north/b"));
+    assert_eq!(refusal(&mut cluster, in_domain("one", "south/a")), None);
+    let nowhere = able(agent_info("two", "cpus:1;mem:64"));
+    assert_eq!(refusal(&mut cluster, nowhere), None);
+}
+
+#[test]
+fn a_master_that_requires_a_domain_refuses_agents_without() {
+    let mut cluster = Cluster::with(Config {
+        require_agent_domain: true,
+        ..of_domain("north/b")
+    });
+    let nowhere = able(agent_info("one", "cpus:1;mem:64"));
+    assert_eq!(
+        refusal(&mut cluster, nowhere).unwrap(),
+        "the agent is in no domain, and the master requires one; set --domain of the agent"
+    );
+    assert_eq!(refusal(&mut cluster, in_domain("one", "north/a")), None);
+}
+
+#[test]
+fn agents_of_other_regions_are_for_frameworks_that_know_regions() {
+    let mut cluster = Cluster::with(of_domain("north/b"));
+    let plain = cluster.subscribe(of_roles(&["a"]));
+    cluster.try_register(in_domain("near", "north/a"));
+    cluster.try_register(in_domain("far", "south/a"));
+    cluster.settle();
+    let near = cluster.offer(&plain);
+    assert_eq!(near.hostname, "near");
+    assert_eq!(near.domain.as_ref().unwrap().to_string(), "north/a");
+    let mut wire = v1::FrameworkInfo::clone(&of_roles(&["b"]).wire);
+    let aware: Capabilities = [Capability::RegionAware].into_iter().collect();
+    wire.capabilities.extend(aware.to_proto());
+    let aware = cluster.subscribe(FrameworkInfo::try_from(wire).unwrap());
+    cluster.settle();
+    assert_eq!(cluster.offer(&aware).hostname, "far");
+}
+
+#[test]
+fn only_agents_on_listed_hosts_are_offered() {
+    let mut cluster = Cluster::new();
+    let hosts = |names: &[&str]| Some(names.iter().map(|name| Arc::from(*name)).collect());
+    cluster.apply(Event::Whitelist {
+        hosts: hosts(&["two"]),
+    });
+    let scheduler = cluster.subscribe(of_roles(&["a"]));
+    cluster.register("one", "cpus:1;mem:64");
+    cluster.register("two", "cpus:1;mem:64");
+    cluster.settle();
+    assert_eq!(cluster.offer(&scheduler).hostname, "two");
+    cluster.apply(Event::Whitelist {
+        hosts: hosts(&["one"]),
+    });
+    cluster.settle();
+    assert_eq!(cluster.offer(&scheduler).hostname, "one");
+    cluster.register("three", "cpus:1;mem:64");
+    cluster.apply(Event::Whitelist { hosts: None });
+    cluster.settle();
+    assert_eq!(cluster.offer(&scheduler).hostname, "three");
 }
