@@ -92,7 +92,10 @@ impl Agent {
                 what: client.state.class.lacks(self.barrier),
             },
             Denial::Nothing => nothing_for(supply, client),
-            Denial::BelowMinimum => Reason::BelowMinimum { left: seen },
+            Denial::BelowMinimum => match reserved_to_others(supply, client) {
+                Some(reserved) => reserved,
+                None => Reason::BelowMinimum { left: seen },
+            },
             Denial::NoAsk => {
                 let demand = client.demand.as_ref();
                 match demand.and_then(|demand| demand.nearest_miss(supply.key, &seen)) {
@@ -121,13 +124,16 @@ impl Agent {
 
 /// Why nothing of what is free is for a client.
 fn nothing_for(supply: Supply<'_>, client: &Client) -> Reason {
+    reserved_to_others(supply, client).unwrap_or_else(|| Reason::CapabilityMissing {
+        what: vec!["free only in resources that the framework does not understand"],
+    })
+}
+
+/// That what is free is reserved to roles that a client is not in, if any of it is.
+fn reserved_to_others(supply: Supply<'_>, client: &Client) -> Option<Reason> {
     let own = supply.contest.role(client.role).map(|node| &node.name);
     let usable = |holder: &Role| own.is_some_and(|own| holder == own || own.is_below(holder));
     let roles = supply.free.reservation_roles().into_iter();
     let roles: Vec<Role> = roles.filter(|holder| !usable(holder)).collect();
-    if roles.is_empty() {
-        let what = vec!["free only in resources that the framework does not understand"];
-        return Reason::CapabilityMissing { what };
-    }
-    Reason::ReservedFor { roles }
+    (!roles.is_empty()).then_some(Reason::ReservedFor { roles })
 }

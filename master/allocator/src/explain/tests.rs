@@ -114,6 +114,9 @@ fn reservations_gpus_and_minimums_are_named() {
         why(&allocator, 0),
         one("what is free is reserved to x, x/y", 1)
     );
+    // The little that is not reserved would not be offered by itself.
+    let allocator = cluster(&["cpus(x):4;disk:9"], &["a"]);
+    assert_eq!(why(&allocator, 0), one("what is free is reserved to x", 1));
     let allocator = cluster(&["cpus:4;gpus:1"], &["a"]);
     assert_eq!(
         why(&allocator, 0),

@@ -6,6 +6,7 @@
     reason = "a test may panic anywhere"
 )]
 
+mod changes;
 mod session;
 
 use tepui_cluster_tests::Cluster;
