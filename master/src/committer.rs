@@ -12,6 +12,7 @@ use tonic::Status;
 use crate::{
     dispatch::Dispatcher,
     driver::{Step, Work},
+    sessions::Sessions,
 };
 
 /// Starts the thread. It ends, and says how, when the last sender of works is gone and all is done,
@@ -19,12 +20,13 @@ use crate::{
 pub(crate) fn spawn(
     store: Arc<dyn Store>,
     works: mpsc::Receiver<Work>,
+    sessions: Sessions,
 ) -> io::Result<oneshot::Receiver<Result<(), StoreError>>> {
     let (ended, end) = oneshot::channel();
     thread::Builder::new()
         .name("tepui-commit".to_owned())
         .spawn(move || {
-            let mut dispatcher = Dispatcher::default();
+            let mut dispatcher = Dispatcher::new(sessions);
             let result = run(&*store, works, &mut dispatcher);
             let why = if result.is_ok() {
                 "is stopping"
@@ -100,7 +102,7 @@ mod tests {
             works.blocking_send(work).unwrap();
         }
         drop(works);
-        spawn(Arc::new(store.clone()), pending)
+        spawn(Arc::new(store.clone()), pending, Sessions::default())
             .unwrap()
             .blocking_recv()
             .unwrap()

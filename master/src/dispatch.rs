@@ -13,7 +13,11 @@ use tepui_proto::{services::MasterMessage, v1::scheduler};
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use crate::{driver::Step, outbox::Outbox};
+use crate::{
+    driver::Step,
+    outbox::Outbox,
+    sessions::{Road, Sessions},
+};
 
 use warnings::Warnings;
 pub(crate) use watchers::Watcher;
@@ -22,7 +26,7 @@ use watchers::Watchers;
 /// The other end of a connection.
 #[derive(Debug)]
 pub(crate) enum Peer {
-    Framework(Outbox<scheduler::Event>),
+    Framework(Outbox<scheduler::Event>, Road),
     Agent(Outbox<MasterMessage>),
 }
 
@@ -42,9 +46,18 @@ pub(crate) struct Dispatcher {
     waiting: HashMap<RequestId, Waiting>,
     watchers: Watchers,
     warnings: Warnings,
+    sessions: Sessions,
 }
 
 impl Dispatcher {
+    /// One that tells who is on which stream.
+    pub(crate) fn new(sessions: Sessions) -> Self {
+        Self {
+            sessions,
+            ..Self::default()
+        }
+    }
+
     /// Does the steps, which must be durable by now.
     pub(crate) fn run(&mut self, steps: Vec<Step>) {
         for step in steps {
@@ -52,11 +65,7 @@ impl Dispatcher {
                 Step::Open(connection, peer) => {
                     self.peers.insert(connection, peer);
                 }
-                Step::Close(connection) => {
-                    if let Some(peer) = self.peers.remove(&connection) {
-                        peer.end(None);
-                    }
-                }
+                Step::Close(connection) => self.end(connection, None),
                 Step::Expect(request, waiting) => {
                     self.waiting.insert(request, waiting);
                 }
@@ -90,7 +99,10 @@ impl Dispatcher {
     }
 
     fn to_framework(&self, connection: ConnectionId, event: FrameworkEvent) {
-        if let Some(Peer::Framework(outbox)) = self.peers.get(&connection) {
+        if let Some(Peer::Framework(outbox, road)) = self.peers.get(&connection) {
+            if let FrameworkEvent::Subscribed { framework_id, .. } = &event {
+                self.sessions.begin(framework_id, connection, road);
+            }
             outbox.push(event.into());
         }
     }
@@ -103,6 +115,9 @@ impl Dispatcher {
 
     fn end(&mut self, connection: ConnectionId, status: Option<Status>) {
         if let Some(peer) = self.peers.remove(&connection) {
+            if let Peer::Framework(..) = peer {
+                self.sessions.end(connection);
+            }
             peer.end(status);
         }
     }
@@ -133,7 +148,7 @@ impl Dispatcher {
 impl Peer {
     fn end(&self, status: Option<Status>) {
         match self {
-            Self::Framework(outbox) => outbox.end(status),
+            Self::Framework(outbox, _) => outbox.end(status),
             Self::Agent(outbox) => outbox.end(status),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use tepui_master_core::{ConnectionId, OperatorCall, OperatorReply};
+use tepui_master_core::{ConnectionId, OperatorCall, OperatorError, OperatorReply};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -15,22 +15,59 @@ use tonic::Status;
 use crate::{
     dispatch::{Waiting, Watcher, stopping},
     driver::Input,
-    limits, services,
+    limits,
+    sessions::Sessions,
 };
+
+/// Why a question has no answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Unanswered {
+    /// The core cannot do what is asked for.
+    Refused(OperatorError),
+    /// The master is on its way out.
+    Stopping,
+}
+
+impl From<Unanswered> for Status {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Stopping => stopping(),
+            Unanswered::Refused(error) => refusal(&error),
+        }
+    }
+}
+
+/// How an operator's error is told over gRPC.
+pub(crate) fn refusal(error: &OperatorError) -> Status {
+    let text = error.to_string();
+    match error {
+        OperatorError::Invalid(_) => Status::invalid_argument(text),
+        OperatorError::NotFound(_) => Status::not_found(text),
+        OperatorError::Conflict(_) => Status::failed_precondition(text),
+        OperatorError::Unsupported(_) => Status::unimplemented(text),
+    }
+}
 
 /// The way to the core.
 #[derive(Clone, Debug)]
 pub(crate) struct Front {
     inbox: mpsc::Sender<Input>,
     connections: Arc<AtomicU64>,
+    sessions: Sessions,
 }
 
 impl Front {
-    pub(crate) fn new(inbox: mpsc::Sender<Input>) -> Self {
+    pub(crate) fn new(inbox: mpsc::Sender<Input>, sessions: Sessions) -> Self {
         Self {
             inbox,
             connections: Arc::default(),
+            sessions,
         }
+    }
+
+    /// Which framework is on which stream.
+    pub(crate) const fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// A number that no other connection has.
@@ -44,15 +81,13 @@ impl Front {
     }
 
     /// Asks the core, and waits for the answer and for all before it to be durable.
-    pub(crate) async fn ask(&self, call: OperatorCall) -> Result<OperatorReply, Status> {
+    pub(crate) async fn ask(&self, call: OperatorCall) -> Result<OperatorReply, Unanswered> {
         let (caller, reply) = oneshot::channel();
-        self.send(Input::Ask {
-            call,
-            waiting: Waiting::Call(caller),
-        })
-        .await?;
-        let result = reply.await.map_err(|_| stopping())?;
-        result.map_err(|error| services::operator_status(&error))
+        let waiting = Waiting::Call(caller);
+        let sent = self.inbox.send(Input::Ask { call, waiting }).await;
+        sent.map_err(|_| Unanswered::Stopping)?;
+        let result = reply.await.map_err(|_| Unanswered::Stopping)?;
+        result.map_err(Unanswered::Refused)
     }
 
     /// Whether inputs come through the core and the disk in good time.

@@ -1,4 +1,5 @@
-//! The master as a server: gRPC for frameworks, agents and operators, and the shell of the core.
+//! The master as a server: gRPC and Mesos' v1 HTTP for frameworks and operators, gRPC for agents,
+//! and the shell of the core.
 //!
 //! One task owns the core and turns what comes in into effects, in batches. A thread of its own
 //! makes the changes among them durable, many with one flush, and only then lets out what depends
@@ -10,16 +11,19 @@
 #![forbid(unsafe_code)]
 
 mod committer;
+mod desk;
 mod dispatch;
 mod driver;
 mod error;
 mod front;
+mod http;
 pub mod limits;
 mod options;
 mod outbox;
 mod registry;
 mod server;
 mod services;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod whitelist;

@@ -23,8 +23,21 @@ pub const OUTBOX_MESSAGES: usize = 16_384;
 /// Bytes that wait for one reader; a single message may be larger when nothing else waits.
 pub const OUTBOX_BYTES: usize = 32 << 20;
 
-/// Streams of operators that watch offers or events.
-pub const WATCHERS: usize = 256;
+/// Streams of operators that watch offers or events; one more, and the oldest ends (Mesos: 1000).
+pub const WATCHERS: usize = 1000;
+
+/// Largest body of an HTTP request, in bytes, as it comes and after it is unpacked. A larger one is
+/// answered with 413.
+pub const BODY_BYTES: usize = MESSAGE_BYTES;
+
+/// How long the body of a request may take to come.
+pub const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// The smallest answer that is packed for who takes gzip, in bytes (Mesos: 1024).
+pub const GZIP_FROM: usize = 1024;
+
+/// The longest `Mesos-Stream-Id` of a call that is looked at, in bytes (Mesos: 128).
+pub const STREAM_ID_BYTES: usize = 128;
 
 /// How long a stream may stay silent before its first message.
 pub const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(10);

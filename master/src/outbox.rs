@@ -53,6 +53,8 @@ enum End {
 
 struct Heartbeat<T> {
     interval: Interval,
+    /// From the first other message to the first heartbeat.
+    first: Duration,
     message: fn() -> T,
 }
 
@@ -133,10 +135,24 @@ impl<T> Outbox<T> {
 
 impl<T> Outgoing<T> {
     /// Sends `message` regularly, from the first other message on.
-    pub(crate) fn with_heartbeat(mut self, every: Duration, message: fn() -> T) -> Self {
+    pub(crate) fn with_heartbeat(self, every: Duration, message: fn() -> T) -> Self {
+        self.with_early_heartbeat(every, every, message)
+    }
+
+    /// The same, with the first of them `first` after the first other message.
+    pub(crate) fn with_early_heartbeat(
+        mut self,
+        first: Duration,
+        every: Duration,
+        message: fn() -> T,
+    ) -> Self {
         let mut interval = interval_at(Instant::now() + every, every);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.heartbeat = Some(Heartbeat { interval, message });
+        self.heartbeat = Some(Heartbeat {
+            interval,
+            first,
+            message,
+        });
         self
     }
 
@@ -164,6 +180,9 @@ impl<T> Stream for Outgoing<T> {
         let this = self.get_mut();
         this.shared.waker.register(context.waker());
         if let Some(next) = this.take() {
+            if let Some(heartbeat) = this.heartbeat.as_mut().filter(|_| !this.delivered) {
+                heartbeat.interval.reset_after(heartbeat.first);
+            }
             this.delivered = true;
             return Poll::Ready(next);
         }

@@ -14,9 +14,12 @@ use uuid::Uuid;
 
 use crate::{
     Error, Options, committer,
+    desk::Desk,
     driver::{Driver, Input},
     front::Front,
-    limits, registry, services, whitelist,
+    limits, registry, services,
+    sessions::Sessions,
+    whitelist,
 };
 
 /// A master that serves.
@@ -71,14 +74,18 @@ impl Server {
 
         let (inbox, inputs) = mpsc::channel(limits::INBOX);
         let (works, pending) = mpsc::channel(limits::BATCHES_IN_LINE);
-        let committed = committer::spawn(store, pending).map_err(|error| broken("disk", &error))?;
+        let sessions = Sessions::default();
+        let committed = committer::spawn(store, pending, sessions.clone());
+        let committed = committed.map_err(|error| broken("disk", &error))?;
         let (stop, stopped) = oneshot::channel();
         let (master, clock) = master;
         let driver = tokio::spawn(Driver::new(master, clock, inputs, works).run(stopped));
 
         let whitelist = begin_whitelist(&options, &inbox).await?;
         let health = HealthReporter::new();
-        let routes = services::routes(Front::new(inbox), options.flags(), &health).await?;
+        let front = Front::new(inbox, sessions);
+        let desk = Desk::new(front.clone(), options.flags(), address);
+        let routes = services::routes(front, desk, &health).await?;
         let serving = listener.serve(routes, limits::CONNECTIONS);
         Ok(Self {
             address,

@@ -1,29 +1,26 @@
 //! The gRPC services and the HTTP routes, all on one port.
 
 mod agents;
-mod frameworks;
-mod http;
+pub(crate) mod frameworks;
 mod operators;
-mod streams;
+pub(crate) mod streams;
 
 use tepui_edge::{HealthReporter, Site};
-use tepui_master_core::OperatorError;
 use tepui_proto::{
     DESCRIPTORS,
     services::{
         agent_link_server::AgentLinkServer, operator_server::OperatorServer,
         scheduler_server::SchedulerServer,
     },
-    v1,
 };
-use tonic::{Status, service::Routes};
+use tonic::service::Routes;
 
-use crate::{Error, front::Front, limits};
+use crate::{Error, desk::Desk, front::Front, http, limits};
 
 /// Everything that is served on the port.
 pub(crate) async fn routes(
     front: Front,
-    flags: Vec<v1::Flag>,
+    desk: Desk,
     health: &HealthReporter,
 ) -> Result<Routes, Error> {
     let scheduler = SchedulerServer::new(frameworks::Service {
@@ -36,7 +33,7 @@ pub(crate) async fn routes(
     .max_decoding_message_size(limits::MESSAGE_BYTES);
     let operator = OperatorServer::new(operators::Service {
         front: front.clone(),
-        flags,
+        desk: desk.clone(),
     })
     .max_decoding_message_size(limits::MESSAGE_BYTES);
     health
@@ -54,22 +51,11 @@ pub(crate) async fn routes(
             .add_service(operator),
         descriptors: DESCRIPTORS,
         health: health.clone(),
-        plain: http::routes(front),
+        plain: http::routes(front, desk),
         elsewhere: "There is nothing here; /health says how the master is.\n",
     };
     site.routes().map_err(|error| Error::Broken {
         part: "description of its services",
         message: error.to_string(),
     })
-}
-
-/// How an operator's error is told over gRPC.
-pub(crate) fn operator_status(error: &OperatorError) -> Status {
-    let text = error.to_string();
-    match error {
-        OperatorError::Invalid(_) => Status::invalid_argument(text),
-        OperatorError::NotFound(_) => Status::not_found(text),
-        OperatorError::Conflict(_) => Status::failed_precondition(text),
-        OperatorError::Unsupported(_) => Status::unimplemented(text),
-    }
 }

@@ -4,6 +4,7 @@
 mod clients;
 mod durability;
 mod hostile;
+mod http;
 mod operators;
 mod raw;
 mod roads;

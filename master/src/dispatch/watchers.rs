@@ -9,7 +9,7 @@ use tepui_proto::{
 use tonic::Status;
 
 use super::stopping;
-use crate::{limits, outbox::Outbox, services};
+use crate::{front, limits, outbox::Outbox};
 
 /// One who watches.
 #[derive(Debug)]
@@ -33,15 +33,13 @@ impl Watchers {
     /// Sends what stands now; from here on the watcher hears every change.
     pub(super) fn begin(&mut self, watcher: Watcher, result: Result<OperatorReply, OperatorError>) {
         self.list.retain(|watcher| !watcher.is_ended());
+        // The oldest makes room, as with Mesos: who is cut off may come again.
         if self.list.len() >= limits::WATCHERS {
-            let text = format!(
-                "{} streams watch already, no more are taken",
-                limits::WATCHERS
-            );
-            return watcher.end(Status::resource_exhausted(text));
+            let text = format!("{} streams watch, the oldest ended", limits::WATCHERS);
+            self.list.remove(0).end(Status::resource_exhausted(text));
         }
         match (&watcher, result) {
-            (_, Err(error)) => return watcher.end(services::operator_status(&error)),
+            (_, Err(error)) => return watcher.end(front::refusal(&error)),
             (Watcher::Offers { outbox, .. }, Ok(OperatorReply::Offers(offers))) => {
                 wire::offer_snapshot(offers.iter().map(|offer| &**offer))
                     .for_each(|change| outbox.push(change));

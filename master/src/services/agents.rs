@@ -11,6 +11,7 @@ use crate::{
     dispatch::Peer,
     front::Front,
     outbox::{Outbox, Outgoing},
+    sessions::Road,
 };
 
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ impl Protocol for Agents {
         Event::AgentDisconnected { connection }
     }
 
-    fn peer(outbox: Outbox<MasterMessage>) -> Peer {
+    fn peer(outbox: Outbox<MasterMessage>, _: Road) -> Peer {
         Peer::Agent(outbox)
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     front::Front,
     limits,
     outbox::{Outbox, Outgoing},
+    sessions::Road,
 };
 
 #[derive(Clone, Debug)]
@@ -34,7 +35,8 @@ impl Scheduler for Service {
     }
 }
 
-struct Frameworks;
+/// The scheduler API as a protocol of streams.
+pub(crate) struct Frameworks;
 
 impl Protocol for Frameworks {
     type Message = scheduler::Call;
@@ -64,7 +66,7 @@ impl Protocol for Frameworks {
         Event::FrameworkDisconnected { connection }
     }
 
-    fn peer(outbox: Outbox<scheduler::Event>) -> Peer {
-        Peer::Framework(outbox)
+    fn peer(outbox: Outbox<scheduler::Event>, road: Road) -> Peer {
+        Peer::Framework(outbox, road)
     }
 }

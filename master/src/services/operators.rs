@@ -12,12 +12,13 @@ use tepui_proto::{
     },
     v1::{
         self,
-        master::{Call, Event, Response as Answer, call, event, response},
+        master::{Call, Event, Response as Answer},
     },
 };
 use tonic::{Request, Response, Status};
 
 use crate::{
+    desk::{self, Desk},
     dispatch::Watcher,
     front::Front,
     limits,
@@ -27,7 +28,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Service {
     pub(super) front: Front,
-    pub(super) flags: Vec<v1::Flag>,
+    pub(super) desk: Desk,
 }
 
 #[tonic::async_trait]
@@ -36,14 +37,8 @@ impl Operator for Service {
     type WatchEventsStream = Outgoing<Event>;
 
     async fn call(&self, request: Request<Call>) -> Result<Response<Answer>, Status> {
-        let call = request.into_inner();
-        if let Some(answer) = self.answer(call.r#type()).await? {
-            return Ok(Response::new(answer));
-        }
-        match self.front.ask(OperatorCall::V1(Box::new(call))).await? {
-            OperatorReply::V1(answer) => Ok(Response::new(*answer)),
-            _ => Ok(Response::new(Answer::default())),
-        }
+        let answer = self.desk.call(request.into_inner()).await?;
+        Ok(Response::new(answer.map_or_else(Answer::default, |it| *it)))
     }
 
     async fn watch_offers(
@@ -65,15 +60,9 @@ impl Operator for Service {
         &self,
         _: Request<WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        let (outbox, outgoing) = outbox();
-        let call = Call {
-            r#type: Some(call::Type::GetState.into()),
-            ..Call::default()
-        };
-        let call = OperatorCall::V1(Box::new(call));
-        self.front.watch(call, Watcher::Events { outbox }).await?;
+        let outgoing = self.desk.watch_events().await?;
         Ok(Response::new(
-            outgoing.with_heartbeat(limits::HEARTBEAT, heartbeat),
+            outgoing.with_heartbeat(limits::HEARTBEAT, desk::heartbeat),
         ))
     }
 
@@ -124,52 +113,6 @@ impl Operator for Service {
         };
         self.front.ask(call).await?;
         Ok(Response::new(KillTaskResponse {}))
-    }
-}
-
-impl Service {
-    /// The answer to a call that is about the server and not about the cluster.
-    async fn answer(&self, call: call::Type) -> Result<Option<Answer>, Status> {
-        let (kind, mut answer) = match call {
-            call::Type::GetHealth => {
-                let healthy = self.front.probe().await.is_ok();
-                let get_health = Some(response::GetHealth { healthy });
-                (
-                    response::Type::GetHealth,
-                    Answer {
-                        get_health,
-                        ..Answer::default()
-                    },
-                )
-            }
-            call::Type::GetFlags => {
-                let get_flags = Some(response::GetFlags {
-                    flags: self.flags.clone(),
-                });
-                (
-                    response::Type::GetFlags,
-                    Answer {
-                        get_flags,
-                        ..Answer::default()
-                    },
-                )
-            }
-            call::Type::Subscribe => {
-                return Err(Status::invalid_argument(
-                    "SUBSCRIBE is served by WatchEvents",
-                ));
-            }
-            _ => return Ok(None),
-        };
-        answer.r#type = Some(kind.into());
-        Ok(Some(answer))
-    }
-}
-
-fn heartbeat() -> Event {
-    Event {
-        r#type: Some(event::Type::Heartbeat.into()),
-        ..Event::default()
     }
 }
 

@@ -3,6 +3,10 @@
 
 use std::{net::IpAddr, pin::pin};
 
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use prost::Message;
 use tepui_master_core::{ConnectionId, Event};
 use tokio::time::timeout;
@@ -14,10 +18,11 @@ use crate::{
     front::Front,
     limits,
     outbox::{Outbox, Outgoing, outbox},
+    sessions::Road,
 };
 
 /// What the streams of frameworks and of agents do not share.
-pub(super) trait Protocol: 'static {
+pub(crate) trait Protocol: 'static {
     /// What the peer says.
     type Message: Send + 'static;
     /// What it hears.
@@ -36,29 +41,62 @@ pub(super) trait Protocol: 'static {
     /// The event that the stream is over.
     fn over(connection: ConnectionId) -> Event;
     /// Where the peer is to be reached.
-    fn peer(outbox: Outbox<Self::Answer>) -> Peer;
+    fn peer(outbox: Outbox<Self::Answer>, road: Road) -> Peer;
 }
 
-/// Serves a stream in a task of its own until it is over. The response must not wait for the first
-/// message, since clients may send none before they have the response.
+/// Serves a stream of gRPC in a task of its own until it is over. The response must not wait for
+/// the first message, since clients may send none before they have the response.
 pub(super) fn serve<P: Protocol>(
     front: &Front,
     request: Request<Streaming<P::Message>>,
 ) -> Outgoing<P::Answer> {
-    let (outbox, outgoing) = outbox();
     let origin = request.remote_addr().map(|address| address.ip());
-    let stream = Incoming {
-        origin,
-        messages: request.into_inner(),
-    };
-    tokio::spawn(read::<P>(front.clone(), stream, outbox));
+    let messages = request.into_inner().map(|item| item.map_err(explain));
+    start::<P>(
+        front,
+        Incoming {
+            origin,
+            road: Road::Grpc,
+            messages: messages.boxed(),
+        },
+    )
+}
+
+/// Serves a stream of HTTP, on which the peer says but one thing: what else it says comes in
+/// requests of their own.
+pub(crate) fn serve_first<P: Protocol>(
+    front: &Front,
+    road: Road,
+    message: P::Message,
+) -> Outgoing<P::Answer> {
+    let messages = stream::iter([Ok(message)]).chain(stream::pending());
+    start::<P>(
+        front,
+        Incoming {
+            origin: None,
+            road,
+            messages: messages.boxed(),
+        },
+    )
+}
+
+fn start<P: Protocol>(front: &Front, incoming: Incoming<P::Message>) -> Outgoing<P::Answer> {
+    let (outbox, outgoing) = outbox();
+    tokio::spawn(read::<P>(front.clone(), incoming, outbox));
     outgoing
 }
 
-/// What a peer says, and from where.
+/// What a peer says, from where, and by which road.
 struct Incoming<M> {
     origin: Option<IpAddr>,
-    messages: Streaming<M>,
+    road: Road,
+    messages: BoxStream<'static, Result<M, Status>>,
+}
+
+impl<M> Incoming<M> {
+    async fn message(&mut self) -> Result<Option<M>, Status> {
+        self.messages.next().await.transpose()
+    }
 }
 
 async fn read<P: Protocol>(
@@ -98,7 +136,7 @@ async fn open<P: Protocol>(
     let first = async {
         tokio::select! {
             () = outbox.ended() => Ok(None),
-            message = incoming.messages.message() => message,
+            message = incoming.message() => message,
         }
     };
     let late = |_| {
@@ -107,8 +145,7 @@ async fn open<P: Protocol>(
     };
     let Some(message) = timeout(limits::FIRST_MESSAGE_WITHIN, first)
         .await
-        .map_err(late)?
-        .map_err(explain)?
+        .map_err(late)??
     else {
         return Ok(false);
     };
@@ -120,7 +157,7 @@ async fn open<P: Protocol>(
     front
         .send(Input::Open {
             connection,
-            peer: P::peer(outbox.clone()),
+            peer: P::peer(outbox.clone(), incoming.road.clone()),
             event,
         })
         .await?;
@@ -138,7 +175,7 @@ async fn follow<P: Protocol>(
     loop {
         let message = tokio::select! {
             () = &mut ended => return Ok(()),
-            message = incoming.messages.message() => message.map_err(explain)?,
+            message = incoming.message() => message?,
         };
         let Some(message) = message else {
             return Ok(());

@@ -62,7 +62,7 @@ async fn the_state_is_told_and_unknown_calls_are_refused() {
         .call(clients::ask(call::Type::ListFiles))
         .await
         .unwrap_err();
-    assert_eq!(missing.code(), Code::Unimplemented, "{missing}");
+    assert_eq!(missing.code(), Code::NotFound, "{missing}");
     server.stop().await.unwrap();
 }
 

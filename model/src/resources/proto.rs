@@ -36,6 +36,10 @@ impl Resources {
         let mut types = TypeCheck::default();
         for resource in wire {
             check_name(&resource.name)?;
+            // Clients are known to send `gpus:0`, and Mesos takes it for nothing.
+            if is_zero(resource) {
+                continue;
+            }
             let value = value_from(resource)?;
             types.check(&resource.name, &value)?;
             resources.insert(&traits_from(resource)?, &resource.name, &value);
@@ -99,6 +103,12 @@ pub(crate) fn check_name(name: &str) -> Result<(), ResourceError> {
     } else {
         Ok(())
     }
+}
+
+/// Whether it is a scalar of exactly nothing; a little that is rounded to nothing is a mistake.
+fn is_zero(resource: &v1::Resource) -> bool {
+    let scalar = resource.scalar.as_ref().map(|scalar| scalar.value);
+    resource.r#type() == value::Type::Scalar && scalar == Some(0.0)
 }
 
 fn value_from(resource: &v1::Resource) -> Result<Value, ResourceError> {

@@ -27,20 +27,30 @@ impl Master {
         self.allocator.update_framework(key, profile);
     }
 
-    /// UPDATE_FRAMEWORK (Mesos: FWK-07): all or nothing.
+    /// UPDATE_FRAMEWORK on a stream that ends when it cannot be done.
     pub(super) fn update_framework(
         &mut self,
         key: FrameworkKey,
         update: Subscribe,
         effects: &mut Effects,
     ) {
-        let immutable = self.check_update(key, &update.info);
-        match immutable.and_then(|()| self.checked(update)) {
-            Ok(update) => self.take_over(key, update),
-            Err(problem) => return self.break_off(key, Ending::InvalidCall(problem), effects),
+        if let Err(problem) = self.try_update_framework(key, update, effects) {
+            self.break_off(key, Ending::InvalidCall(problem), effects);
         }
+    }
+
+    /// UPDATE_FRAMEWORK (Mesos: FWK-07): all or nothing.
+    pub(crate) fn try_update_framework(
+        &mut self,
+        key: FrameworkKey,
+        update: Subscribe,
+        effects: &mut Effects,
+    ) -> Result<(), String> {
+        self.check_update(key, &update.info)?;
+        let update = self.checked(update)?;
+        self.take_over(key, update);
         let Some(framework) = self.frameworks.get(key) else {
-            return;
+            return Ok(());
         };
         effects.persist(framework.record());
         let roles: BTreeSet<Role> = framework.info.roles.iter().cloned().collect();
@@ -48,6 +58,7 @@ impl Master {
             self.framework_view(framework),
         )));
         self.rescind_offers_of_framework(key, |role| !roles.contains(role), effects);
+        Ok(())
     }
 
     /// What a framework says of itself, if it is in order.

@@ -48,6 +48,17 @@ impl Master {
                 Ok(OperatorReply::Offers(self.offers_to(framework_id.as_ref())))
             }
             OperatorCall::Explain(request) => self.explain(&request),
+            OperatorCall::FindFramework(id) => {
+                self.find_framework(&id).map(|_| OperatorReply::Done)
+            }
+            OperatorCall::UpdateFramework {
+                framework_id,
+                update,
+            } => self.find_framework(&framework_id).and_then(|key| {
+                let updated = self.try_update_framework(key, *update, effects);
+                let invalid = |problem| OperatorError::Invalid(problem);
+                updated.map(|()| OperatorReply::Done).map_err(invalid)
+            }),
             OperatorCall::UpdatePriorities(wire) => self.update_priorities(&wire, effects),
             OperatorCall::Priorities => Ok(OperatorReply::Priorities(self.get_priorities())),
         };
@@ -246,6 +257,15 @@ impl Master {
         let offers = self.offers.iter().map(|(_, held)| &held.offer);
         let wanted = |offer: &&Arc<Offer>| framework.is_none_or(|id| offer.framework_id == *id);
         offers.filter(wanted).cloned().collect()
+    }
+
+    fn find_framework(&self, id: &FrameworkId) -> Result<FrameworkKey, OperatorError> {
+        let framework = self.frameworks.by_id.get(id);
+        let framework = framework.and_then(|key| self.frameworks.get(*key));
+        framework
+            .filter(|framework| framework.state != FrameworkState::Ending)
+            .map(|framework| framework.key)
+            .ok_or_else(|| OperatorError::NotFound("Framework cannot be found".to_owned()))
     }
 
     fn operator_teardown(

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use tepui_model::{FrameworkId, Offer, TaskId};
 use tepui_proto::{services, v1};
 
+use crate::calls::Subscribe;
+
 /// One call of an operator.
 #[derive(Clone, Debug)]
 pub enum OperatorCall {
@@ -42,6 +44,15 @@ pub enum OperatorCall {
     UpdatePriorities(Vec<services::RolePriority>),
     /// The priorities that are set.
     Priorities,
+    /// Whether there is such a framework, for a call that came on no stream of its own.
+    FindFramework(FrameworkId),
+    /// UPDATE_FRAMEWORK of a framework that waits for its end, as it does over HTTP.
+    UpdateFramework {
+        /// Which.
+        framework_id: FrameworkId,
+        /// What it says of itself now.
+        update: Box<Subscribe>,
+    },
 }
 
 /// The answer to an [`OperatorCall`].

@@ -59,10 +59,9 @@ use reservation_info::Type::{Dynamic, Static, Unknown};
 #[test]
 fn values_are_refused_for_mesos_reasons() {
     assert_eq!(refusal(scalar("", 1.0)), "Empty resource name");
-    assert_eq!(
-        refusal(scalar("cpus", 0.0)),
-        "Invalid scalar resource 'cpus': value <= 0"
-    );
+    let zero = Resources::from_proto(&[scalar("gpus", 0.0), scalar("cpus", 1.0)]);
+    let one = Resources::from_proto(&[scalar("cpus", 1.0)]);
+    assert_eq!(zero, one, "nothing of a kind is nothing");
     assert_eq!(
         refusal(scalar("cpus", 0.0004)),
         "Invalid scalar resource 'cpus': value <= 0"
