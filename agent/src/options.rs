@@ -175,6 +175,15 @@ pub struct Options {
     )]
     pub allow_unconfined: bool,
 
+    /// Folders and files of this machine that tasks may ask for as volumes, with all that is below
+    #[arg(
+        long,
+        env = "TEPUI_ALLOWED_HOST_PATHS",
+        value_name = "PATH,...",
+        value_delimiter = ','
+    )]
+    pub allowed_host_paths: Vec<PathBuf>,
+
     /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
     /// does
     #[arg(
@@ -244,6 +253,7 @@ impl Default for Options {
             seccomp_config_dir: None,
             seccomp_profile_name: None,
             allow_unconfined: false,
+            allowed_host_paths: Vec::new(),
             switch_user: true,
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
@@ -284,6 +294,13 @@ impl Options {
                 "names a file in --seccomp-config-dir, which is not given",
             ));
         }
+        if self
+            .allowed_host_paths
+            .iter()
+            .any(|path| !path.is_absolute())
+        {
+            return Err(refuse("allowed-host-paths", "must be absolute paths"));
+        }
         if self.pids_limit < 2 {
             return Err(refuse(
                 "pids-limit",
@@ -310,6 +327,7 @@ impl Options {
             seccomp_profiles: self.seccomp_config_dir.clone(),
             seccomp_default: self.seccomp_profile_name.clone(),
             unconfined: self.allow_unconfined,
+            host_paths: self.allowed_host_paths.clone(),
         }
     }
 
@@ -404,6 +422,7 @@ impl Options {
                 self.seccomp_profile_name.clone().unwrap_or_default(),
             ),
             ("allow-unconfined", self.allow_unconfined.to_string()),
+            ("allowed-host-paths", paths(&self.allowed_host_paths)),
             ("switch-user", self.switch_user.to_string()),
             ("gc-delay", span::format(self.gc_delay)),
             ("gc-disk-headroom", self.gc_disk_headroom.to_string()),
@@ -418,6 +437,11 @@ impl Options {
         };
         values.map(flag).into()
     }
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    let names = paths.iter().map(|path| path.display().to_string());
+    names.collect::<Vec<_>>().join(",")
 }
 
 fn refuse(flag: &'static str, problem: &str) -> Error {
@@ -484,7 +508,10 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_by_name() {
         type Spoil = fn(&mut Options);
-        let cases: [(&str, Spoil); 10] = [
+        let cases: [(&str, Spoil); 11] = [
+            ("--allowed-host-paths", |o| {
+                o.allowed_host_paths.push("relative".into());
+            }),
             ("--default-role", |o| o.default_role = "a//b".to_owned()),
             ("--oversubscribed-resources 'cpus:-1'", |o| {
                 o.oversubscribed_resources = "cpus:-1".to_owned();

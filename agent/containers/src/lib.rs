@@ -39,4 +39,4 @@ pub use refusal::{CannotIsolate, Missing, Refusal};
 pub use runtime::{Recovered, RecoveredState, Runtime, Started, Usage};
 pub use seccomp::SeccompError;
 pub use security::{Policy, Resource, ResourceLimit, Seccomp, Security};
-pub use spec::{Bytes, Limits, Program, RootSpec, Spec, VolumeSpec};
+pub use spec::{Bytes, Limits, Program, RootSpec, Spec, VolumeKind, VolumeSpec};

@@ -83,6 +83,8 @@ pub struct Policy {
     pub seccomp_default: Option<String>,
     /// Whether a task may ask for no filter at all.
     pub unconfined: bool,
+    /// The folders and files of the host that tasks may ask for, with all that is below.
+    pub host_paths: Vec<PathBuf>,
 }
 
 impl Default for Policy {
@@ -93,6 +95,7 @@ impl Default for Policy {
             seccomp_profiles: None,
             seccomp_default: None,
             unconfined: false,
+            host_paths: Vec::new(),
         }
     }
 }

@@ -86,15 +86,29 @@ impl Spec {
 /// A folder of the machine that a container sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeSpec {
-    /// The folder, which exists.
+    /// Who says that it may be seen.
+    pub kind: VolumeKind,
+    /// The folder or file, which exists.
     pub source: PathBuf,
-    /// Where the container sees it: an absolute path of a folder that exists, or one from the
-    /// sandbox.
+    /// Where the container sees it: an absolute path, of a folder that exists unless the root is
+    /// the container's own, or one from the sandbox.
     pub target: PathBuf,
     /// Whether it may only be read.
     pub read_only: bool,
     /// Whether other containers may use it at the same time.
     pub shared: bool,
+}
+
+/// Who says that a folder of the machine may be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VolumeKind {
+    /// The agent, which made it: it belongs to the task's user.
+    #[default]
+    Given,
+    /// The task, by a path of the host: the operator must allow it.
+    HostPath,
+    /// The task, by a path from its own sandbox, which is made if it is not there.
+    SandboxPath,
 }
 
 /// What runs in a container.

@@ -47,4 +47,4 @@ pub use plan::{Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights};
 pub use record::{Change, FoundContainer, Kind, Recovered};
 pub use report::{AgentReport, KnownOperation, KnownTask, Registration};
 pub use task::{KillCause, Phase, TaskKey};
-pub use volumes::{VolumeMount, VolumePlace};
+pub use volumes::{VolumeMount, VolumeOrigin, VolumePlace};

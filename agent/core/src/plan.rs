@@ -3,6 +3,7 @@
 mod environment;
 mod program;
 mod rights;
+mod volumes;
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, TaskInfo};
 use tepui_proto::v1;
 
 pub use self::rights::{Calls, ResourceLimit, Rights};
-use crate::{Config, TaskKey, VolumeMount, volumes};
+use crate::{Config, TaskKey, VolumeMount, volumes as persistent};
 
 /// What a task's container is to be.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct ContainerPlan {
     pub hostname: Option<String>,
     /// How much it may use.
     pub limits: Limits,
-    /// The persistent volumes it sees.
+    /// The volumes it sees.
     pub volumes: Vec<VolumeMount>,
     /// What its processes may do.
     pub rights: Rights,
@@ -112,10 +113,17 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
             .and_then(|container| container.hostname.clone()),
         rights: rights::rights(task.wire.container.as_ref())?,
         limits: limits(place.config, task)?,
-        volumes: volumes::mounts(&place.config.work_dir, &task.resources)
-            .map_err(|error| Unplannable::Invalid(error.to_string()))?,
+        volumes: volumes(place.config, task)?,
         sandbox,
     })
+}
+
+/// The persistent volumes among the task's resources, and those that it names.
+fn volumes(config: &Config, task: &TaskInfo) -> Result<Vec<VolumeMount>, Unplannable> {
+    let mut mounts = persistent::mounts(&config.work_dir, &task.resources)
+        .map_err(|error| Unplannable::Invalid(error.to_string()))?;
+    mounts.extend(volumes::named(task.wire.container.as_ref())?);
+    Ok(mounts)
 }
 
 /// Where a container's sandbox is (Mesos: SBX-01).
@@ -171,7 +179,6 @@ fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
             "the docker containerizer",
         ),
         (image, "images"),
-        (!container.volumes.is_empty(), "volumes"),
         (container.network_infos.iter().any(joins), "networks"),
         (container.tty_info.is_some(), "terminals"),
     ];
@@ -285,14 +292,13 @@ mod tests {
         });
         assert_eq!(text, "This agent does not support fetching URIs");
         let text = refusal(|task| {
-            let volume = v1::Volume::default();
-            let volumes = vec![volume];
+            let tty_info = Some(v1::TtyInfo::default());
             task.container = Some(v1::ContainerInfo {
                 r#type: v1::container_info::Type::Mesos.into(),
-                volumes,
+                tty_info,
                 ..v1::ContainerInfo::default()
             });
         });
-        assert_eq!(text, "This agent does not support volumes");
+        assert_eq!(text, "This agent does not support terminals");
     }
 }

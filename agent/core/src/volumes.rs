@@ -21,7 +21,9 @@ pub struct VolumePlace {
 /// A persistent volume as one task sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeMount {
-    /// The folder on the machine.
+    /// What the source is a path of.
+    pub origin: VolumeOrigin,
+    /// The folder or file.
     pub source: PathBuf,
     /// The path in the container: absolute, or from the sandbox.
     pub container_path: PathBuf,
@@ -29,6 +31,17 @@ pub struct VolumeMount {
     pub read_only: bool,
     /// Whether other tasks may see it at the same time.
     pub shared: bool,
+}
+
+/// What the source of a volume is a path of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeOrigin {
+    /// A persistent volume of this agent.
+    Persistent,
+    /// The host, if its operator allows that.
+    Host,
+    /// The task's own sandbox.
+    Sandbox,
 }
 
 /// Why a volume cannot be had.
@@ -66,6 +79,7 @@ pub(crate) fn mounts(work_dir: &Path, resources: &Resources) -> Result<Vec<Volum
             return Err(NoVolume::Path(volume.container_path.to_string()));
         }
         mounts.push(VolumeMount {
+            origin: VolumeOrigin::Persistent,
             source: place.folder,
             container_path,
             read_only: volume.mode == VolumeMode::ReadOnly,
@@ -76,7 +90,7 @@ pub(crate) fn mounts(work_dir: &Path, resources: &Resources) -> Result<Vec<Volum
 }
 
 /// Whether a path names something below where it begins.
-fn is_safe(path: &Path) -> bool {
+pub(crate) fn is_safe(path: &Path) -> bool {
     let named = path
         .components()
         .any(|component| matches!(component, Component::Normal(_)));

@@ -1,9 +1,13 @@
 //! From the core's plan of a container to the runtime's.
 
 use nix::unistd::{User, geteuid};
-use tepui_agent_core::{Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights, VolumeMount};
+use tepui_agent_core::{
+    Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights, VolumeMount, VolumeOrigin,
+};
 use tepui_containers as containers;
-use tepui_containers::{Bytes, Capabilities, Resource, Seccomp, Security, Spec, VolumeSpec};
+use tepui_containers::{
+    Bytes, Capabilities, Resource, Seccomp, Security, Spec, VolumeKind, VolumeSpec,
+};
 use tepui_proto::v1::r_limit_info::r_limit::Type;
 
 /// Who tasks run as.
@@ -112,6 +116,11 @@ fn resource_limit(limit: &ResourceLimit) -> Result<containers::ResourceLimit, St
 
 fn volume(volume: VolumeMount) -> VolumeSpec {
     VolumeSpec {
+        kind: match volume.origin {
+            VolumeOrigin::Persistent => VolumeKind::Given,
+            VolumeOrigin::Host => VolumeKind::HostPath,
+            VolumeOrigin::Sandbox => VolumeKind::SandboxPath,
+        },
         source: volume.source,
         target: volume.container_path,
         read_only: volume.read_only,

@@ -115,8 +115,10 @@ impl Kernel for Recorder {
         self.record("forbid devices".to_owned())
     }
 
-    fn copy_mounts(&self, source: &Path) -> io::Result<OwnedFd> {
-        self.open(format!("copy {}", source.display()))
+    fn copy_mounts(&self, base: Option<&Path>, source: &Path) -> io::Result<OwnedFd> {
+        let base = base.map(|base| format!(" beneath {}", base.display()));
+        let base = base.unwrap_or_default();
+        self.open(format!("copy {}{base}", source.display()))
     }
 
     fn show(&self, _mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {
@@ -312,5 +314,6 @@ impl Kernel for Recorder {
 /// A place, and whether links may lead there.
 fn shown(place: &Place<'_>) -> String {
     let links = if place.links { " over links" } else { "" };
-    format!("{}{links}", place.path.display())
+    let made = if place.make { "" } else { " if there" };
+    format!("{}{links}{made}", place.path.display())
 }

@@ -28,9 +28,10 @@ pub trait Kernel {
     fn open_root(&self, path: &Path) -> io::Result<OwnedFd>;
     /// Lets no device file in the root mean anything, wherever in it.
     fn forbid_devices(&self, root: BorrowedFd<'_>) -> io::Result<()>;
-    /// Copies the mounts at a path of the host, to be shown at a place later.
-    fn copy_mounts(&self, source: &Path) -> io::Result<OwnedFd>;
-    /// Shows copied mounts at a place, which is made if it is not there.
+    /// Copies the mounts at a path of the host, to be shown at a place later. With a `base`, the
+    /// path lies beneath that folder, whatever links it holds.
+    fn copy_mounts(&self, base: Option<&Path>, source: &Path) -> io::Result<OwnedFd>;
+    /// Shows copied mounts at a place.
     fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()>;
     /// Mounts a new file system, in a folder that is made if it is not there.
     fn mount(&self, root: BorrowedFd<'_>, mount: &Mount) -> io::Result<()>;
@@ -171,6 +172,8 @@ pub struct Place<'a> {
     /// Whether symbolic links on the way are followed, inside the root. Otherwise they are an
     /// error.
     pub links: bool,
+    /// Whether what is missing of it may be made.
+    pub make: bool,
 }
 
 /// Layers of folders that are seen as one.

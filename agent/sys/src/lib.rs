@@ -24,6 +24,7 @@ pub use identity::{boot_id, start_time};
 pub use kernel::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, User};
 pub use launcher::{become_launcher, keep_only, leave};
 pub use linux::Linux;
+pub use mounts::make_beneath;
 pub use pidfd::PidFd;
 pub use rights::ResourceLimit;
 pub use seal::seal_program;

@@ -67,8 +67,8 @@ impl Kernel for Linux {
         mounts::restrict(root, libc::MOUNT_ATTR_NODEV)
     }
 
-    fn copy_mounts(&self, source: &Path) -> io::Result<OwnedFd> {
-        mounts::copy(source)
+    fn copy_mounts(&self, base: Option<&Path>, source: &Path) -> io::Result<OwnedFd> {
+        mounts::copy(base, source)
     }
 
     fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {

@@ -54,6 +54,11 @@ fn open_or_make(place: &Place<'_>, file: bool) -> io::Result<OwnedFd> {
     if let Some(opened) = open_place(place)? {
         return Ok(opened);
     }
+    if !place.make {
+        return Err(io::Error::other(
+            "there is nothing at that path to show it over",
+        ));
+    }
     let (mut parent, mut so_far) = (place.root.try_clone_to_owned()?, PathBuf::from("/"));
     let names: Vec<_> = place
         .path
@@ -150,22 +155,40 @@ pub(crate) fn mount_at(root: BorrowedFd<'_>, wanted: &Mount) -> io::Result<()> {
         root,
         path: &wanted.target,
         links: false,
+        make: true,
     };
     attach(tree.as_fd(), open_or_make(&place, false)?.as_fd())
 }
 
-/// A copy of the mounts at a path of the host, attached nowhere. Its own name must be no link.
-pub(crate) fn copy(path: &Path) -> io::Result<OwnedFd> {
+/// A copy of the mounts at a path of the host, attached nowhere. Its own name must be no link, and
+/// with a `base` it lies beneath that folder (CVE-2026-14896).
+pub(crate) fn copy(base: Option<&Path>, path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let how = OpenHow::new()
-        .flags(flags)
-        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let opened = openat2(AT_FDCWD, path, how)?;
+    let mut resolve = ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    resolve.set(ResolveFlag::RESOLVE_BENEATH, base.is_some());
+    let how = OpenHow::new().flags(flags).resolve(resolve);
+    let opened = match base {
+        Some(base) => openat2(open_root(base)?, path, how)?,
+        None => openat2(AT_FDCWD, path, how)?,
+    };
     let kind = SFlag::from_bits_truncate(fstat(opened.as_fd())?.st_mode) & SFlag::S_IFMT;
     if kind == SFlag::S_IFLNK {
         return Err(io::Error::other("it is a symbolic link"));
     }
     copy_opened(opened.as_fd())
+}
+
+/// Makes a folder beneath another, with all that is missing on the way. Symbolic links
+/// on the way are an error.
+pub fn make_beneath(folder: &Path, path: &Path) -> io::Result<OwnedFd> {
+    let root = open_root(folder)?;
+    let place = Place {
+        root: root.as_fd(),
+        path,
+        links: false,
+        make: true,
+    };
+    open_or_make(&place, false)
 }
 
 fn copy_opened(opened: BorrowedFd<'_>) -> io::Result<OwnedFd> {
@@ -176,7 +199,7 @@ fn copy_opened(opened: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(open_tree(opened, "", flags)?)
 }
 
-/// Attaches a copy at a place, which is made if it is not there.
+/// Attaches a copy at a place.
 pub(crate) fn show(tree: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {
     let attributes = if read_only {
         libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV
@@ -313,8 +336,9 @@ pub(crate) fn mount_folder(source: &Path, at: &Path, read_only: bool) -> io::Res
         root: target.as_fd(),
         path: Path::new("/"),
         links: false,
+        make: false,
     };
-    show(copy(source)?.as_fd(), &place, read_only)
+    show(copy(None, source)?.as_fd(), &place, read_only)
 }
 
 /// Opens a folder that paths of a container begin at.

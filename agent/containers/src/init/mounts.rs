@@ -14,12 +14,9 @@ use tepui_sys::{Device, Kernel, Mount, Place};
 use super::wire::{CgroupView, Failure, MountPlan, Plan, RootBase, VolumePlan};
 
 /// A part of the host's files, copied to be shown inside.
-struct Copied<'a> {
+struct Copied {
     mounts: OwnedFd,
-    source: &'a Path,
-    target: &'a Path,
-    read_only: bool,
-    links: bool,
+    plan: VolumePlan,
 }
 
 /// Builds the file system, and makes the container's root the root.
@@ -75,53 +72,60 @@ fn make_root(kernel: &impl Kernel, plan: &Plan) -> Result<OwnedFd, Failure> {
         .map_err(Failure::step("open the container's root"))
 }
 
-fn copy_groups<'a>(kernel: &impl Kernel, plan: &'a Plan) -> Result<Vec<Copied<'a>>, Failure> {
+fn copy_groups(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<Copied>, Failure> {
     let binds = plan.cgroups.iter().flat_map(|view| &view.binds);
     binds
-        .map(|(group, target)| copy(kernel, group, target, true, false))
+        .map(|(group, target)| copy(kernel, of_ours(group, target, true)))
         .collect()
 }
 
-fn copy_volumes<'a>(kernel: &impl Kernel, plan: &'a Plan) -> Result<Vec<Copied<'a>>, Failure> {
-    let one = |volume: &'a VolumePlan| {
-        let (source, target) = (&volume.source, &volume.target);
-        copy(kernel, source, target, volume.read_only, volume.links)
-    };
-    let mut copied: Vec<_> = plan.volumes.iter().map(one).collect::<Result<_, _>>()?;
-    if let Some(root) = &plan.root {
-        let sandbox = copy(kernel, &plan.sandbox, &root.sandbox, false, false)?;
-        // Volumes may lie in the sandbox.
-        copied.insert(0, sandbox);
-    }
-    Ok(copied)
+fn copy_volumes(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<Copied>, Failure> {
+    let root = plan.root.as_ref();
+    // Volumes may lie in the sandbox.
+    let sandbox = root.map(|root| of_ours(&plan.sandbox, &root.sandbox, false));
+    let volumes = sandbox.into_iter().chain(plan.volumes.iter().cloned());
+    volumes.map(|volume| copy(kernel, volume)).collect()
 }
 
-fn copy<'a>(
-    kernel: &impl Kernel,
-    source: &'a Path,
-    target: &'a Path,
-    read_only: bool,
-    links: bool,
-) -> Result<Copied<'a>, Failure> {
-    let step = Failure::step(format!("use {}", source.display()));
-    Ok(Copied {
-        mounts: kernel.copy_mounts(source).map_err(step)?,
+/// What is shown of ours, where an image must not have put a link.
+fn of_ours(source: &Path, target: &Path, read_only: bool) -> VolumePlan {
+    VolumePlan {
+        base: None,
+        source: source.to_owned(),
+        target: target.to_owned(),
+        read_only,
+        links: false,
+        make: true,
+    }
+}
+
+fn copy(kernel: &impl Kernel, plan: VolumePlan) -> Result<Copied, Failure> {
+    let source = plan.base.as_ref().map(|base| base.join(&plan.source));
+    let shown = source.as_ref().unwrap_or(&plan.source).display();
+    let mounts = kernel
+        .copy_mounts(plan.base.as_deref(), &plan.source)
+        .map_err(Failure::step(format!("use {shown}")))?;
+    Ok(Copied { mounts, plan })
+}
+
+fn show(kernel: &impl Kernel, root: BorrowedFd<'_>, copied: &Copied) -> Result<(), Failure> {
+    let VolumePlan {
         source,
         target,
         read_only,
         links,
-    })
-}
-
-fn show(kernel: &impl Kernel, root: BorrowedFd<'_>, copied: &Copied<'_>) -> Result<(), Failure> {
-    let (source, target) = (copied.source.display(), copied.target.display());
+        make,
+        ..
+    } = &copied.plan;
     let place = Place {
         root,
-        path: copied.target,
-        links: copied.links,
+        path: target,
+        links: *links,
+        make: *make,
     };
+    let (source, target) = (source.display(), target.display());
     kernel
-        .show(copied.mounts.as_fd(), &place, copied.read_only)
+        .show(copied.mounts.as_fd(), &place, *read_only)
         .map_err(Failure::step(format!("show {source} at {target}")))
 }
 
@@ -153,10 +157,10 @@ fn show_groups(
     kernel: &impl Kernel,
     root: BorrowedFd<'_>,
     view: &CgroupView,
-    groups: &[Copied<'_>],
+    groups: &[Copied],
 ) -> Result<(), Failure> {
     // Of v2 there is one group, at the folder itself.
-    if view.fresh && groups.iter().any(|group| group.target != view.folder) {
+    if view.fresh && groups.iter().any(|group| group.plan.target != view.folder) {
         let folder = MountPlan {
             kind: "tmpfs".to_owned(),
             target: view.folder.clone(),
@@ -196,5 +200,6 @@ fn strict<'a>(root: BorrowedFd<'a>, path: &'a Path) -> Place<'a> {
         root,
         path,
         links: false,
+        make: true,
     }
 }

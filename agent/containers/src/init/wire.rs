@@ -215,11 +215,15 @@ impl From<&DevicePlan> for Device {
 /// A folder or file of the machine to show in the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VolumePlan {
+    /// The folder that the source is looked up beneath, whatever links it holds.
+    pub(crate) base: Option<PathBuf>,
     pub(crate) source: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) read_only: bool,
     /// Whether links on the way to the target are followed, which never leads out of the root.
     pub(crate) links: bool,
+    /// Whether the target is made if it is not there.
+    pub(crate) make: bool,
 }
 
 /// A file system to mount.

@@ -151,10 +151,12 @@ fn own_root(container: &mut Preparation<'_>, root: &RootSpec) -> Result<(), Laun
         container.plan.volumes.insert(
             0,
             VolumePlan {
+                base: None,
                 source,
                 target,
                 read_only: false,
                 links: false,
+                make: true,
             },
         );
     }

@@ -75,7 +75,7 @@ fn prepare(
             });
         }
     }
-    plan.volumes = volumes::prepare(spec, inner.options.isolation, plan.user.as_ref())?;
+    plan.volumes = volumes::prepare(spec, &inner.options, plan.user.as_ref())?;
     let group = make_group(inner, spec, seat.as_ref())?;
     let mut container = Preparation {
         spec,

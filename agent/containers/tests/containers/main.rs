@@ -15,3 +15,4 @@ mod remains;
 mod rights;
 mod roots;
 mod seats;
+mod volumes;

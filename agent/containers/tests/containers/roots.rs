@@ -11,7 +11,7 @@ use std::{
 };
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use tepui_containers::{RootSpec, Spec, VolumeSpec};
+use tepui_containers::{RootSpec, Spec, VolumeKind, VolumeSpec};
 
 use crate::machine::{Machine, exited, id};
 
@@ -117,6 +117,7 @@ async fn volumes_are_where_they_are_asked_for_inside_the_root() {
     let mut spec = rooted(&machine, "volumes", &root, line);
     for target in ["/deep/down", "/link", "here"] {
         spec.volumes.push(VolumeSpec {
+            kind: VolumeKind::Given,
             source: data.clone(),
             target: target.into(),
             read_only: false,
@@ -267,6 +268,7 @@ async fn c05_folders_and_links_that_change_places_lead_nowhere() {
         let line = "echo x > /race/target/mark 2>/dev/null; ls /";
         let mut spec = rooted(&machine, "race", &root, line);
         spec.volumes.push(VolumeSpec {
+            kind: VolumeKind::Given,
             source: data.clone(),
             target: "/race/target/deep".into(),
             read_only: false,
@@ -313,6 +315,7 @@ async fn c06_a_shared_volume_in_which_links_change_places_leads_nowhere() {
     let stop = Arc::new(AtomicBool::new(false));
     let racer = race(at("shared/a"), at("shared/b"), Arc::clone(&stop));
     let volume = |source: &str, target: &str| VolumeSpec {
+        kind: VolumeKind::Given,
         source: at(source),
         target: target.into(),
         read_only: false,

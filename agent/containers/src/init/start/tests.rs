@@ -88,10 +88,12 @@ fn plan() -> Plan {
             fresh: true,
         }),
         volumes: vec![VolumePlan {
+            base: None,
             source: "/volumes/v".into(),
             target: "/sandbox/data".into(),
             read_only: true,
             links: true,
+            make: true,
         }],
         devices: vec![DevicePlan {
             path: "/dev/null".into(),
@@ -245,8 +247,8 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
             "open root /run/root",
             "forbid devices",
             "copy /cg/pids/c1",
-            "copy /volumes/v",
             "copy /sandbox",
+            "copy /volumes/v",
         ]
     );
     let at = |call: &str| calls.iter().position(|known| known == call).unwrap();
