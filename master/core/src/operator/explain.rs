@@ -222,13 +222,16 @@ impl Master {
         }
         match counts().max_by_key(|count| count.agents) {
             Some(count) => {
-                let agents = count.agents;
+                let agents = match count.agents {
+                    1 => "1 agent".to_owned(),
+                    agents => format!("{agents} agents"),
+                };
                 let text = self.words(&count.reason);
                 match count.reason {
                     Reason::Filtered { .. } => {
-                        format!("mostly, on {agents} agents: it was refused")
+                        format!("mostly, on {agents}: it was refused")
                     }
-                    _ => format!("mostly, on {agents} agents: {text}"),
+                    _ => format!("mostly, on {agents}: {text}"),
                 }
             }
             None if waiting.iter().all(|waiting| waiting.idle.is_some()) => {
