@@ -9,7 +9,8 @@ use std::{
 
 use tepui_sdk::{
     services::{
-        ExplainRequest, Explanation, KillTaskRequest, KillTaskResponse, OfferChange,
+        ExplainRequest, Explanation, GetPrioritiesRequest, GetPrioritiesResponse, KillTaskRequest,
+        KillTaskResponse, OfferChange, UpdatePrioritiesRequest, UpdatePrioritiesResponse,
         WatchEventsRequest, WatchOffersRequest,
         operator_server::{Operator, OperatorServer},
         scheduler_server::{Scheduler, SchedulerServer},
@@ -451,6 +452,20 @@ impl Operator for Master {
         _request: Request<ExplainRequest>,
     ) -> Result<Response<Explanation>, Status> {
         Err(Status::unimplemented("nobody here asks why"))
+    }
+
+    async fn update_priorities(
+        &self,
+        _request: Request<UpdatePrioritiesRequest>,
+    ) -> Result<Response<UpdatePrioritiesResponse>, Status> {
+        Err(Status::unimplemented("this master is played"))
+    }
+
+    async fn get_priorities(
+        &self,
+        _request: Request<GetPrioritiesRequest>,
+    ) -> Result<Response<GetPrioritiesResponse>, Status> {
+        Err(Status::unimplemented("this master is played"))
     }
 
     async fn kill_task(
