@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, stderr};
 
+use tepui_edge::verbosity;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::arguments::Command;
@@ -24,15 +25,29 @@ pub(crate) fn default_level(command: &Command) -> LevelFilter {
 /// Sends logs to standard error. `TEPUI_LOG` wins over the level, in the form `level` or
 /// `module=level,...`.
 pub(crate) fn to_stderr(level: LevelFilter) {
-    let filter = EnvFilter::builder()
-        .with_env_var("TEPUI_LOG")
-        .with_default_directive(level.into())
-        .from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter(level))
         .with_writer(stderr)
         .with_ansi(stderr().is_terminal())
-        .init();
+        .with_filter_reloading();
+    let handle = logs.reload_handle();
+    logs.init();
+    let reload = move |verbosity| {
+        let level = match verbosity {
+            0 => return drop(handle.reload(filter(level))),
+            1 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        };
+        drop(handle.reload(EnvFilter::default().add_directive(level.into())));
+    };
+    verbosity::changed_by(Box::new(reload));
+}
+
+fn filter(level: LevelFilter) -> EnvFilter {
+    EnvFilter::builder()
+        .with_env_var("TEPUI_LOG")
+        .with_default_directive(level.into())
+        .from_env_lossy()
 }
 
 #[cfg(test)]

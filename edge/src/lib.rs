@@ -7,6 +7,7 @@ mod listener;
 mod routes;
 mod serving;
 pub mod span;
+pub mod verbosity;
 
 pub use clock::Clock;
 pub use listener::{ListenError, Listener};

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
 use crate::{
+    desk::metrics::Tally,
     dispatch::Dispatcher,
     driver::{Step, Work},
     sessions::Sessions,
@@ -21,12 +22,13 @@ pub(crate) fn spawn(
     store: Arc<dyn Store>,
     works: mpsc::Receiver<Work>,
     sessions: Sessions,
+    tally: Tally,
 ) -> io::Result<oneshot::Receiver<Result<(), StoreError>>> {
     let (ended, end) = oneshot::channel();
     thread::Builder::new()
         .name("tepui-commit".to_owned())
         .spawn(move || {
-            let mut dispatcher = Dispatcher::new(sessions);
+            let mut dispatcher = Dispatcher::new(sessions, tally);
             let result = run(&*store, works, &mut dispatcher);
             let why = if result.is_ok() {
                 "is stopping"
@@ -102,10 +104,15 @@ mod tests {
             works.blocking_send(work).unwrap();
         }
         drop(works);
-        spawn(Arc::new(store.clone()), pending, Sessions::default())
-            .unwrap()
-            .blocking_recv()
-            .unwrap()
+        spawn(
+            Arc::new(store.clone()),
+            pending,
+            Sessions::default(),
+            Tally::default(),
+        )
+        .unwrap()
+        .blocking_recv()
+        .unwrap()
     }
 
     #[test]

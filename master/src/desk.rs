@@ -1,7 +1,11 @@
 //! The calls of operators, whichever way they come: most are for the core, some are about the
 //! server itself.
 
-use std::{net::SocketAddr, sync::Arc};
+pub(crate) mod metrics;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tepui_edge::verbosity;
 
 use tepui_master_core::{OperatorCall, OperatorError, OperatorReply};
 use tepui_proto::v1::{
@@ -15,6 +19,7 @@ use crate::{
     front::{Front, Unanswered},
     outbox::{Outgoing, outbox},
 };
+use metrics::Tally;
 
 /// Answers operators; cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,14 +27,21 @@ pub(crate) struct Desk {
     front: Front,
     flags: Arc<Vec<v1::Flag>>,
     address: SocketAddr,
+    tally: Tally,
 }
 
 impl Desk {
-    pub(crate) fn new(front: Front, flags: Vec<v1::Flag>, address: SocketAddr) -> Self {
+    pub(crate) fn new(
+        front: Front,
+        flags: Vec<v1::Flag>,
+        address: SocketAddr,
+        tally: Tally,
+    ) -> Self {
         Self {
             front,
             flags: Arc::new(flags),
             address,
+            tally,
         }
     }
 
@@ -57,6 +69,27 @@ impl Desk {
                 let flags = self.flags.to_vec();
                 answer.r#type = Some(response::Type::GetFlags.into());
                 answer.get_flags = Some(response::GetFlags { flags });
+            }
+            call::Type::GetMetrics => {
+                let metric = |(name, value)| v1::Metric {
+                    name,
+                    value: Some(value),
+                };
+                let metrics = self.metrics().await?.into_iter().map(metric);
+                answer.r#type = Some(response::Type::GetMetrics.into());
+                answer.get_metrics = Some(response::GetMetrics {
+                    metrics: metrics.collect(),
+                });
+            }
+            call::Type::GetLoggingLevel => {
+                let level = verbosity::level();
+                answer.r#type = Some(response::Type::GetLoggingLevel.into());
+                answer.get_logging_level = Some(response::GetLoggingLevel { level });
+            }
+            call::Type::SetLoggingLevel => {
+                let wanted = call.set_logging_level.unwrap_or_default();
+                set_logging_level(&wanted)?;
+                return Ok(None);
             }
             // The master writes its log to standard error and attaches no file.
             call::Type::ListFiles | call::Type::ReadFile => {
@@ -92,6 +125,14 @@ impl Desk {
             .map_or_else(Response::default, |it| *it))
     }
 
+    /// Every metric that is known, by name.
+    pub(crate) async fn metrics(&self) -> Result<Vec<(String, f64)>, Unanswered> {
+        match self.front.ask(OperatorCall::Figures).await? {
+            OperatorReply::Figures(figures) => Ok(metrics::all(&figures, &self.tally)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
     /// The stream of events: what stands, then every change.
     pub(crate) async fn watch_events(&self) -> Result<Outgoing<Event>, Status> {
         let (outbox, outgoing) = outbox();
@@ -103,6 +144,26 @@ impl Desk {
         self.front.watch(call, Watcher::Events { outbox }).await?;
         Ok(outgoing)
     }
+}
+
+/// Logs more for a while, as with Mesos.
+fn set_logging_level(wanted: &call::SetLoggingLevel) -> Result<(), Unanswered> {
+    let invalid = |text: String| Unanswered::Refused(OperatorError::Invalid(text));
+    if wanted.level > verbosity::MOST {
+        let most = verbosity::MOST;
+        return Err(invalid(format!(
+            "Invalid level: {} is over {most}",
+            wanted.level
+        )));
+    }
+    let span = u64::try_from(wanted.duration.nanoseconds).map(Duration::from_nanos);
+    let span = span.map_err(|_| invalid("Invalid duration: it is negative".to_owned()))?;
+    verbosity::set(wanted.level);
+    tokio::spawn(async move {
+        tokio::time::sleep(span).await;
+        verbosity::set(0);
+    });
+    Ok(())
 }
 
 /// What a watcher of events hears while nothing happens.

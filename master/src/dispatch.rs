@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tonic::Status;
 
 use crate::{
+    desk::metrics::Tally,
     driver::Step,
     outbox::Outbox,
     sessions::{Road, Sessions},
@@ -47,13 +48,15 @@ pub(crate) struct Dispatcher {
     watchers: Watchers,
     warnings: Warnings,
     sessions: Sessions,
+    tally: Tally,
 }
 
 impl Dispatcher {
-    /// One that tells who is on which stream.
-    pub(crate) fn new(sessions: Sessions) -> Self {
+    /// One that tells who is on which stream, and counts tasks that end.
+    pub(crate) fn new(sessions: Sessions, tally: Tally) -> Self {
         Self {
             sessions,
+            tally,
             ..Self::default()
         }
     }
@@ -92,6 +95,9 @@ impl Dispatcher {
             Effect::Reply { request, result } => self.reply(request, result),
             Effect::Publish(notice) => {
                 record(&notice);
+                if let Notice::TaskUpdated { state, .. } = &notice {
+                    self.tally.count(*state);
+                }
                 self.watchers.publish(&notice);
             }
             Effect::Warn(text) => self.warnings.log(&text),

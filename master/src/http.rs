@@ -44,13 +44,12 @@ pub(crate) fn routes(front: Front, desk: Desk) -> Router {
 
 /// Mesos' endpoints are under the name of its process too, and forgive a slash at the end.
 fn everywhere(router: Router<Site>, path: &str, method: &MethodRouter<Site>) -> Router<Site> {
-    let paths = [
-        path.to_owned(),
-        format!("{path}/"),
-        format!("/master{path}"),
-        format!("/master{path}/"),
-    ];
-    paths
-        .iter()
-        .fold(router, |router, path| router.route(path, method.clone()))
+    let with_slash = |path: String| {
+        // What takes the rest of a path takes a slash with it.
+        let slash = (!path.contains('*')).then(|| format!("{path}/"));
+        [Some(path), slash].into_iter().flatten()
+    };
+    let names = [path.to_owned(), format!("/master{path}")];
+    let paths = names.into_iter().flat_map(with_slash);
+    paths.fold(router, |router, path| router.route(&path, method.clone()))
 }

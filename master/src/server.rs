@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Options, committer,
-    desk::Desk,
+    desk::{Desk, metrics::Tally},
     driver::{Driver, Input},
     front::Front,
     limits, registry, services,
@@ -75,7 +75,8 @@ impl Server {
         let (inbox, inputs) = mpsc::channel(limits::INBOX);
         let (works, pending) = mpsc::channel(limits::BATCHES_IN_LINE);
         let sessions = Sessions::default();
-        let committed = committer::spawn(store, pending, sessions.clone());
+        let tally = Tally::default();
+        let committed = committer::spawn(store, pending, sessions.clone(), tally.clone());
         let committed = committed.map_err(|error| broken("disk", &error))?;
         let (stop, stopped) = oneshot::channel();
         let (master, clock) = master;
@@ -84,7 +85,7 @@ impl Server {
         let whitelist = begin_whitelist(&options, &inbox).await?;
         let health = HealthReporter::new();
         let front = Front::new(inbox, sessions);
-        let desk = Desk::new(front.clone(), options.flags(), address);
+        let desk = Desk::new(front.clone(), options.flags(), address, tally);
         let routes = services::routes(front, desk, &health).await?;
         let serving = listener.serve(routes, limits::CONNECTIONS);
         Ok(Self {

@@ -53,4 +53,5 @@ pub use self::{
     },
     operator::{OperatorCall, OperatorError, OperatorReply},
     record::{Change, Record, RecordKind, Recovered},
+    views::{Amounts, Figures},
 };

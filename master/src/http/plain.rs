@@ -1,25 +1,54 @@
 //! The endpoints without a version that people's tools use.
 
+mod amounts;
+mod cluster;
+mod deeds;
 mod page;
+mod roles;
+mod shapes;
 
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header::LOCATION},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
+    },
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any, get},
 };
 use serde_json::{Map, Value, json};
 use tepui_proto::v1::master::call;
 
 use super::{Site, refusal::Refusal};
+use crate::desk::metrics;
 use page::Page;
 
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Site>)> {
     vec![
+        ("/create-volumes", any(deeds::create)),
+        ("/destroy-volumes", any(deeds::destroy)),
         ("/flags", get(flags)),
+        ("/frameworks", get(cluster::frameworks)),
         ("/health", get(health)),
+        ("/machine/down", any(deeds::down)),
+        ("/machine/up", any(deeds::up)),
+        ("/maintenance/schedule", any(deeds::schedule)),
+        ("/maintenance/status", get(deeds::status)),
+        ("/metrics", get(prometheus)),
+        ("/metrics/snapshot", get(snapshot)),
+        ("/quota", any(deeds::quota)),
+        ("/quota/{*role}", any(deeds::quota_of)),
         ("/redirect", get(redirect)),
+        ("/reserve", any(deeds::reserve)),
+        ("/roles", get(roles::roles)),
+        ("/slaves", get(cluster::slaves)),
+        ("/state", get(cluster::state)),
+        ("/state-summary", get(cluster::summary)),
+        ("/tasks", get(cluster::tasks)),
+        ("/teardown", any(deeds::teardown)),
+        ("/unreserve", any(deeds::unreserve)),
         ("/version", get(version)),
+        ("/weights", any(deeds::weights)),
     ]
 }
 
@@ -60,4 +89,21 @@ async fn version(page: Page, State(site): State<Site>) -> Result<Response, Refus
     let answer = site.desk.read(call::Type::GetVersion).await?;
     let version = answer.get_version.map(|it| it.version_info.version);
     Ok(page.show(json!({"version": version})).await)
+}
+
+/// Mesos' metrics, flat.
+async fn snapshot(page: Page, State(site): State<Site>) -> Result<Response, Refusal> {
+    let metrics = site.desk.metrics().await?;
+    let map: Map<String, Value> = metrics
+        .into_iter()
+        .map(|(name, value)| (name, Value::from(value)))
+        .collect();
+    Ok(page.show(map).await)
+}
+
+/// The same for Prometheus.
+async fn prometheus(State(site): State<Site>) -> Result<Response, Refusal> {
+    const KIND: &str = "text/plain; version=0.0.4";
+    let text = metrics::prometheus(&site.desk.metrics().await?);
+    Ok(([(CONTENT_TYPE, KIND)], text).into_response())
 }

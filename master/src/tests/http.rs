@@ -3,6 +3,7 @@
 mod abuse;
 mod client;
 mod operators;
+mod plain;
 mod schedulers;
 
 use serde_json::{Value, json};

@@ -16,6 +16,10 @@ pub(crate) struct LostAgents {
 }
 
 impl LostAgents {
+    pub(crate) fn len(&self) -> usize {
+        self.since.len()
+    }
+
     pub(crate) fn insert(&mut self, lost: LostAgent) {
         self.remove(&lost.id);
         if lost.by_operator {

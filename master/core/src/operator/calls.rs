@@ -48,6 +48,7 @@ impl Master {
                 Ok(OperatorReply::Offers(self.offers_to(framework_id.as_ref())))
             }
             OperatorCall::Explain(request) => self.explain(&request),
+            OperatorCall::Figures => Ok(OperatorReply::Figures(Box::new(self.figures()))),
             OperatorCall::FindFramework(id) => {
                 self.find_framework(&id).map(|_| OperatorReply::Done)
             }

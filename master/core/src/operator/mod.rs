@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tepui_model::{FrameworkId, Offer, TaskId};
 use tepui_proto::{services, v1};
 
-use crate::calls::Subscribe;
+use crate::{calls::Subscribe, views::Figures};
 
 /// One call of an operator.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub enum OperatorCall {
     UpdatePriorities(Vec<services::RolePriority>),
     /// The priorities that are set.
     Priorities,
+    /// How many there are of everything.
+    Figures,
     /// Whether there is such a framework, for a call that came on no stream of its own.
     FindFramework(FrameworkId),
     /// UPDATE_FRAMEWORK of a framework that waits for its end, as it does over HTTP.
@@ -68,6 +70,8 @@ pub enum OperatorReply {
     Explanation(Box<services::Explanation>),
     /// The priorities that are set, by role.
     Priorities(Vec<services::RolePriority>),
+    /// How many there are of everything.
+    Figures(Box<Figures>),
 }
 
 /// Why an operator's call cannot be done.

@@ -1,11 +1,13 @@
 //! The state of the cluster as the v1 operator API shows it. Nothing here changes anything.
 
 mod agents;
+mod figures;
 mod frameworks;
 mod operations;
 mod roles;
 mod tasks;
 
+pub use figures::{Amounts, Figures};
 use tepui_model::{Resources, Role};
 use tepui_proto::v1::{self, master::response};
 

@@ -1,0 +1,110 @@
+//! How many there are of everything, for metrics: counted in place, nothing is copied.
+
+use std::collections::BTreeMap;
+
+use tepui_model::{Quantity, TaskState};
+
+use crate::{
+    Master,
+    agents::{Agent, AgentState},
+    frameworks::FrameworkState,
+};
+
+/// How many there are of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Agents with a stream.
+    pub agents_connected: usize,
+    /// Agents whose stream is over.
+    pub agents_disconnected: usize,
+    /// Agents that are offered.
+    pub agents_active: usize,
+    /// Agents that were silent for too long.
+    pub agents_unreachable: usize,
+    /// Frameworks with a stream.
+    pub frameworks_connected: usize,
+    /// Frameworks without one that may come back.
+    pub frameworks_disconnected: usize,
+    /// Offers that stand.
+    pub offers: usize,
+    /// Tasks that have not ended, by state.
+    pub tasks: BTreeMap<TaskState, usize>,
+    /// What all agents have of each kind.
+    pub total: Amounts,
+    /// What tasks use of it.
+    pub used: Amounts,
+    /// How often resources were allocated.
+    pub allocation_runs: u64,
+    /// Since the first event, in milliseconds.
+    pub uptime_ms: u64,
+}
+
+/// An amount of each of the well-known kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Processors.
+    pub cpus: Quantity,
+    /// Memory in MB.
+    pub mem: Quantity,
+    /// Disk in MB.
+    pub disk: Quantity,
+    /// Graphics processors.
+    pub gpus: Quantity,
+}
+
+impl Amounts {
+    fn add(&mut self, resources: &tepui_model::Resources) {
+        self.cpus += resources.cpus();
+        self.mem += resources.memory();
+        self.disk += resources.disk();
+        self.gpus += resources.gpus();
+    }
+}
+
+impl Master {
+    /// How many there are of everything.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures {
+            agents_unreachable: self.agents.unreachable.len(),
+            offers: self.offers.iter().count(),
+            allocation_runs: self.allocation_runs(),
+            uptime_ms: self.started.map_or(0, |start| {
+                u64::try_from(self.now.since(start).as_millis()).unwrap_or(u64::MAX)
+            }),
+            ..Figures::default()
+        };
+        for agent in self.agents.iter() {
+            self.count_agent(agent, &mut figures);
+        }
+        for framework in self.frameworks.iter() {
+            match framework.state {
+                FrameworkState::Connected => figures.frameworks_connected += 1,
+                FrameworkState::Disconnected | FrameworkState::Recovered => {
+                    figures.frameworks_disconnected += 1;
+                }
+                FrameworkState::Ending => {}
+            }
+            for task in framework.tasks.values().filter(|task| !task.is_over()) {
+                *figures.tasks.entry(task.state).or_default() += 1;
+                figures.used.add(&task.resources);
+            }
+            let lost = framework.unreachable.iter().count();
+            *figures.tasks.entry(TaskState::Unreachable).or_default() += lost;
+        }
+        figures
+    }
+
+    fn count_agent(&self, agent: &Agent, figures: &mut Figures) {
+        if agent.state == AgentState::Connected {
+            figures.agents_connected += 1;
+            let deactivated = self.agents.deactivated.contains_key(&agent.id);
+            figures.agents_active += usize::from(!deactivated);
+        } else {
+            figures.agents_disconnected += 1;
+        }
+        if let Some(total) = self.allocator.total(agent.key) {
+            figures.total.add(total);
+        }
+    }
+}

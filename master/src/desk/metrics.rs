@@ -1,0 +1,185 @@
+//! Metrics under Mesos' names, each with a value that is known; those that are not are left out.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tepui_master_core::{Amounts, Figures};
+use tepui_model::{Quantity, TaskState};
+
+/// Tasks that have ended since the master started, by state; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(Arc<[AtomicU64; ENDS.len()]>);
+
+/// The ends that Mesos counts.
+const ENDS: [(TaskState, &str); 5] = [
+    (TaskState::Error, "error"),
+    (TaskState::Failed, "failed"),
+    (TaskState::Finished, "finished"),
+    (TaskState::Killed, "killed"),
+    (TaskState::Lost, "lost"),
+];
+
+/// The states of tasks that have not ended.
+const LIVES: [(TaskState, &str); 5] = [
+    (TaskState::Killing, "killing"),
+    (TaskState::Running, "running"),
+    (TaskState::Staging, "staging"),
+    (TaskState::Starting, "starting"),
+    (TaskState::Unreachable, "unreachable"),
+];
+
+impl Tally {
+    /// Counts a task that has come into this state.
+    pub(crate) fn count(&self, state: TaskState) {
+        if let Some(index) = ENDS.iter().position(|(end, _)| *end == state) {
+            self.0[index].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn ends(&self) -> impl Iterator<Item = (String, f64)> {
+        let value = |index: usize| self.0[index].load(Ordering::Relaxed) as f64;
+        let all = ENDS.iter().enumerate();
+        all.map(move |(index, (_, name))| (format!("master/tasks_{name}"), value(index)))
+    }
+}
+
+/// All of them, by name.
+pub(crate) fn all(figures: &Figures, tally: &Tally) -> Vec<(String, f64)> {
+    let count = |name: &str, count: usize| (format!("master/{name}"), count as f64);
+    let agents = figures.agents_connected + figures.agents_disconnected;
+    let inactive = agents - figures.agents_active;
+    let mut metrics = vec![
+        count("elected", 1),
+        (
+            "master/uptime_secs".to_owned(),
+            figures.uptime_ms as f64 / 1000.0,
+        ),
+        count("slaves_active", figures.agents_active),
+        count("slaves_connected", figures.agents_connected),
+        count("slaves_disconnected", figures.agents_disconnected),
+        count("slaves_inactive", inactive),
+        count("slaves_unreachable", figures.agents_unreachable),
+        count("frameworks_active", figures.frameworks_connected),
+        count("frameworks_connected", figures.frameworks_connected),
+        count("frameworks_disconnected", figures.frameworks_disconnected),
+        count("frameworks_inactive", figures.frameworks_disconnected),
+        count("outstanding_offers", figures.offers),
+        (
+            "allocator/mesos/allocation_runs".to_owned(),
+            figures.allocation_runs as f64,
+        ),
+    ];
+    for (state, name) in LIVES {
+        let tasks = figures.tasks.get(&state).copied().unwrap_or_default();
+        metrics.push(count(&format!("tasks_{name}"), tasks));
+    }
+    metrics.extend(tally.ends());
+    metrics.extend(resources(&figures.total, &figures.used));
+    metrics.extend(machine());
+    metrics.sort_by(|a, b| a.0.cmp(&b.0));
+    metrics
+}
+
+fn resources(total: &Amounts, used: &Amounts) -> Vec<(String, f64)> {
+    let kinds = [
+        ("cpus", total.cpus, used.cpus),
+        ("mem", total.mem, used.mem),
+        ("disk", total.disk, used.disk),
+        ("gpus", total.gpus, used.gpus),
+    ];
+    let metrics = |(name, total, used): (&str, Quantity, Quantity)| {
+        let (total, used) = (total.as_f64(), used.as_f64());
+        let part = if total > 0.0 { used / total } else { 0.0 };
+        [
+            (format!("master/{name}_total"), total),
+            (format!("master/{name}_used"), used),
+            (format!("master/{name}_percent"), part),
+        ]
+    };
+    kinds.into_iter().flat_map(metrics).collect()
+}
+
+/// The machine that the master runs on.
+fn machine() -> Vec<(String, f64)> {
+    let mut metrics = Vec::new();
+    let mut add = |name: &str, value: f64| metrics.push((format!("system/{name}"), value));
+    if let Ok(cpus) = std::thread::available_parallelism() {
+        add("cpus_total", cpus.get() as f64);
+    }
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let loads = load.split(' ').map_while(|part| part.parse().ok());
+    for (name, value) in ["load_1min", "load_5min", "load_15min"]
+        .into_iter()
+        .zip(loads)
+    {
+        add(name, value);
+    }
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    for (key, name) in [
+        ("MemTotal:", "mem_total_bytes"),
+        ("MemFree:", "mem_free_bytes"),
+    ] {
+        let line = memory.lines().find_map(|line| line.strip_prefix(key));
+        let kilobytes: Option<f64> =
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        if let Some(kilobytes) = kilobytes {
+            add(name, kilobytes * 1024.0);
+        }
+    }
+    metrics
+}
+
+/// The same for Prometheus, whose names have no slashes.
+pub(crate) fn prometheus(metrics: &[(String, f64)]) -> String {
+    let mut text = String::new();
+    for (name, value) in metrics {
+        let name: String = name
+            .chars()
+            .map(|letter| {
+                if letter.is_ascii_alphanumeric() {
+                    letter
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        let counts = ENDS
+            .iter()
+            .any(|(_, end)| name == format!("master_tasks_{end}"));
+        let kind = if counts || name.ends_with("_runs") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        text += &format!("# TYPE tepui_{name} {kind}\ntepui_{name} {value}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_counted_and_other_states_are_not() {
+        let tally = Tally::default();
+        tally.count(TaskState::Finished);
+        tally.count(TaskState::Finished);
+        tally.count(TaskState::Running);
+        let metrics = all(&Figures::default(), &tally);
+        let value = |name: &str| metrics.iter().find(|it| it.0 == name).map(|it| it.1);
+        assert_eq!(value("master/tasks_finished"), Some(2.0));
+        assert_eq!(value("master/tasks_running"), Some(0.0));
+        assert_eq!(value("master/cpus_percent"), Some(0.0));
+        assert!(value("system/mem_total_bytes") > Some(0.0));
+    }
+
+    #[test]
+    fn prometheus_reads_names_without_slashes() {
+        let text = prometheus(&[("master/tasks_lost".to_owned(), 2.0)]);
+        let expected = "# TYPE tepui_master_tasks_lost counter\ntepui_master_tasks_lost 2\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,223 @@
+//! Agents, frameworks and tasks as the endpoints without a version show them, made of the answers
+//! of the v1 API.
+
+use serde_json::{Map, Value, json};
+use tepui_proto::v1::{
+    self,
+    master::response::{get_agents, get_frameworks},
+};
+
+use super::amounts::{in_both_forms, reserved_to, summed};
+
+fn seconds(time: Option<&v1::TimeInfo>) -> f64 {
+    time.map_or(0.0, |time| time.nanoseconds as f64 / 1e9)
+}
+
+fn id<T>(id: Option<&T>, value: impl Fn(&T) -> &String) -> String {
+    id.map(|id| value(id).clone()).unwrap_or_default()
+}
+
+pub(super) fn agent_id(agent: &get_agents::Agent) -> String {
+    id(agent.agent_info.id.as_ref(), |id| &id.value)
+}
+
+pub(super) fn framework_id(framework: &get_frameworks::Framework) -> String {
+    id(framework.framework_info.id.as_ref(), |id| &id.value)
+}
+
+/// An agent. `full` adds its resources in the form of the v1 API, as `/slaves` does.
+pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value> {
+    let info = &agent.agent_info;
+    let port = info.port();
+    let pid = agent.pid.clone();
+    let total = &agent.total_resources;
+    let (reserved, free): (Vec<_>, Vec<_>) = total
+        .iter()
+        .cloned()
+        .partition(|it| reserved_to(it).is_some());
+    let mut roles: Vec<&str> = reserved.iter().filter_map(reserved_to).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    let of_role = |role: &str| -> Vec<v1::Resource> {
+        let mine = |it: &&v1::Resource| reserved_to(it) == Some(role);
+        reserved.iter().filter(mine).cloned().collect()
+    };
+    let by_role = |show: &dyn Fn(Vec<v1::Resource>) -> Value| -> Map<String, Value> {
+        let each = roles
+            .iter()
+            .map(|role| ((*role).to_owned(), show(of_role(role))));
+        each.collect()
+    };
+    let capabilities = agent
+        .capabilities
+        .iter()
+        .map(|it| it.r#type().as_str_name());
+    let mut map = object(json!({
+        "id": agent_id(agent),
+        "hostname": info.hostname,
+        "port": port,
+        "attributes": attributes(&info.attributes),
+        "pid": pid.unwrap_or_else(|| format!("slave(1)@{}:{port}", info.hostname)),
+        "registered_time": seconds(agent.registered_time.as_ref()),
+        "resources": summed(total),
+        "used_resources": summed(&agent.allocated_resources),
+        "offered_resources": summed(&agent.offered_resources),
+        "reserved_resources": by_role(&|it| summed(&it)),
+        "unreserved_resources": summed(&free),
+        "active": agent.active,
+        "deactivated": agent.deactivated(),
+        "version": agent.version,
+        "capabilities": capabilities.collect::<Vec<_>>(),
+    }));
+    if let Some(time) = &agent.reregistered_time {
+        map.insert("reregistered_time".to_owned(), json!(seconds(Some(time))));
+    }
+    if let Some(domain) = &info.domain {
+        map.insert("domain".to_owned(), json!(domain));
+    }
+    if let Some(drain) = &agent.drain_info {
+        map.insert("drain_info".to_owned(), json!(drain));
+    }
+    if full {
+        let lists = object(json!({
+            "reserved_resources_full": by_role(&|it| json!(in_both_forms(&it))),
+            "unreserved_resources_full": in_both_forms(&free),
+            "used_resources_full": in_both_forms(&agent.allocated_resources),
+            "offered_resources_full": in_both_forms(&agent.offered_resources),
+        }));
+        map.extend(lists);
+    }
+    map
+}
+
+fn attributes(list: &[v1::Attribute]) -> Value {
+    let value = |attribute: &v1::Attribute| match attribute {
+        v1::Attribute {
+            scalar: Some(it), ..
+        } => json!(it.value),
+        v1::Attribute { text: Some(it), .. } => json!(it.value),
+        v1::Attribute {
+            ranges: Some(it), ..
+        } => {
+            let texts = it.range.iter().map(|it| format!("{}-{}", it.begin, it.end));
+            json!(format!("[{}]", texts.collect::<Vec<_>>().join(", ")))
+        }
+        _ => Value::Null,
+    };
+    let all = list.iter().map(|it| (it.name.clone(), value(it)));
+    Value::Object(all.collect())
+}
+
+/// What every view of a framework begins with.
+pub(super) fn framework(framework: &get_frameworks::Framework) -> Map<String, Value> {
+    let info = &framework.framework_info;
+    let capabilities = info.capabilities.iter().map(|it| it.r#type().as_str_name());
+    object(json!({
+        "id": framework_id(framework),
+        "name": info.name,
+        "used_resources": summed(&framework.allocated_resources),
+        "offered_resources": summed(&framework.offered_resources),
+        "capabilities": capabilities.collect::<Vec<_>>(),
+        "hostname": info.hostname(),
+        "webui_url": info.webui_url(),
+        "active": framework.active,
+        "connected": framework.connected,
+        "recovered": framework.recovered,
+    }))
+}
+
+/// The whole framework, but for its tasks. A framework over HTTP has no `pid`.
+pub(super) fn whole_framework(view: &get_frameworks::Framework) -> Map<String, Value> {
+    let info = &view.framework_info;
+    let both = [&view.allocated_resources[..], &view.offered_resources[..]].concat();
+    let mut map = framework(view);
+    map.extend(object(json!({
+        "user": info.user,
+        "failover_timeout": info.failover_timeout(),
+        "checkpoint": info.checkpoint(),
+        "registered_time": seconds(view.registered_time.as_ref()),
+        "unregistered_time": seconds(view.unregistered_time.as_ref()),
+        "resources": summed(&both),
+        "offers": view.offers,
+        "executors": [],
+        "offer_constraints": view.offer_constraints.clone().unwrap_or_default(),
+    })));
+    if view.reregistered_time != view.registered_time {
+        let time = seconds(view.reregistered_time.as_ref());
+        map.insert("reregistered_time".to_owned(), json!(time));
+    }
+    if let Some(principal) = &info.principal {
+        map.insert("principal".to_owned(), json!(principal));
+    }
+    if let Some(labels) = &info.labels {
+        map.insert("labels".to_owned(), json!(labels.labels));
+    }
+    let multi = v1::framework_info::capability::Type::MultiRole;
+    if info.capabilities.iter().any(|it| it.r#type() == multi) {
+        map.insert("roles".to_owned(), json!(info.roles));
+    } else {
+        #[allow(deprecated)] // Frameworks without MULTI_ROLE still use it.
+        map.insert("role".to_owned(), json!(info.role()));
+    }
+    map
+}
+
+pub(super) fn task(task: &v1::Task) -> Value {
+    let first = task.resources.first();
+    let role = first
+        .and_then(|it| it.allocation_info.as_ref())
+        .map(|it| it.role());
+    let mut map = object(json!({
+        "id": task.task_id.value,
+        "name": task.name,
+        "framework_id": task.framework_id.value,
+        "executor_id": id(task.executor_id.as_ref(), |id| &id.value),
+        "slave_id": task.agent_id.value,
+        "state": task.state().as_str_name(),
+        "resources": summed(&task.resources),
+        "statuses": task.statuses.iter().map(status).collect::<Vec<_>>(),
+    }));
+    let parts = [
+        ("role", role.map(|it| json!(it))),
+        ("user", task.user.as_ref().map(|it| json!(it))),
+        ("labels", task.labels.as_ref().map(|it| json!(it.labels))),
+        ("discovery", task.discovery.as_ref().map(|it| json!(it))),
+        ("container", task.container.as_ref().map(|it| json!(it))),
+        (
+            "health_check",
+            task.health_check.as_ref().map(|it| json!(it)),
+        ),
+    ];
+    let set = parts
+        .into_iter()
+        .filter_map(|(name, part)| Some((name.to_owned(), part?)));
+    map.extend(set);
+    Value::Object(map)
+}
+
+fn status(status: &v1::TaskStatus) -> Value {
+    let mut map = object(json!({
+        "state": status.state().as_str_name(),
+        "timestamp": status.timestamp(),
+    }));
+    let parts = [
+        ("labels", status.labels.as_ref().map(|it| json!(it.labels))),
+        (
+            "container_status",
+            status.container_status.as_ref().map(|it| json!(it)),
+        ),
+        ("healthy", status.healthy.map(|it| json!(it))),
+    ];
+    let set = parts
+        .into_iter()
+        .filter_map(|(name, part)| Some((name.to_owned(), part?)));
+    map.extend(set);
+    Value::Object(map)
+}
+
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
