@@ -5,7 +5,7 @@ use std::time::Duration;
 use tepui_model::{AgentId, ExecutorId, Filters, OfferId, OperationId, TaskId};
 use tepui_proto::v1::{
     self,
-    scheduler::{Call, call, call::Type},
+    scheduler::{Call, OfferConstraints, call, call::Type},
 };
 
 fn of(kind: Type) -> Call {
@@ -15,11 +15,15 @@ fn of(kind: Type) -> Call {
     }
 }
 
-pub(crate) fn subscribe(info: v1::FrameworkInfo, suppressed_roles: Vec<String>) -> Call {
+pub(crate) fn subscribe(
+    info: v1::FrameworkInfo,
+    suppressed_roles: Vec<String>,
+    offer_constraints: Option<OfferConstraints>,
+) -> Call {
     let subscribe = call::Subscribe {
         framework_info: info.clone(),
         suppressed_roles,
-        offer_constraints: None,
+        offer_constraints,
     };
     Call {
         framework_id: info.id,

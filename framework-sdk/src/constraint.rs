@@ -3,12 +3,26 @@
 use std::{fmt, str::FromStr};
 
 use tepui_model::Offer;
+use tepui_proto::v1::scheduler::{
+    AttributeConstraint,
+    attribute_constraint::{
+        Predicate, Selector,
+        predicate::{
+            Exists, NotExists, Predicate as Asked, TextEquals, TextMatches, TextNotEquals,
+            TextNotMatches,
+        },
+        selector::{PseudoattributeType, Selector as Selected},
+    },
+};
 
 /// A condition on an agent, written `rack == r1`, `rack != r1`, `gpu` (has such an attribute) or
-/// `!gpu` (has none). `hostname` is the agent's host name.
+/// `!gpu` (has none). `hostname` is the agent's host name, `@region` and `@zone` are its fault
+/// domain.
 ///
-/// As in Mesos, an agent without the attribute meets `!=` and not `==` (OFF-14 is the same on the
-/// master's side).
+/// As in Mesos, an agent without the attribute meets `!=` and not `==`. A framework may look
+/// through its offers with it, or have the master send none of other agents
+/// ([`Profile::only_on`](crate::Profile::only_on), Mesos: OFF-14); there an attribute that is no
+/// text meets every comparison.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Constraint {
     attribute: String,
@@ -25,6 +39,10 @@ enum Test {
 
 /// The name that stands for the agent's host name.
 const HOSTNAME: &str = "hostname";
+
+/// The names that stand for the agent's fault domain.
+const REGION: &str = "@region";
+const ZONE: &str = "@zone";
 
 impl Constraint {
     /// The attribute has this value.
@@ -59,15 +77,27 @@ impl Constraint {
         }
     }
 
+    /// The whole of the attribute's text matches a regular expression of RE2; for the master,
+    /// which bounds what it may cost.
+    pub fn matching(attribute: &str, regex: impl Into<String>) -> AttributeConstraint {
+        let regex = regex.into();
+        of_wire(attribute, Asked::TextMatches(TextMatches { regex }))
+    }
+
+    /// It does not, or there is no such attribute.
+    pub fn not_matching(attribute: &str, regex: impl Into<String>) -> AttributeConstraint {
+        let regex = regex.into();
+        of_wire(attribute, Asked::TextNotMatches(TextNotMatches { regex }))
+    }
+
     /// Whether the agent of `offer` meets it.
     pub fn holds(&self, offer: &Offer) -> bool {
-        let value = if self.attribute == HOSTNAME {
-            Some(offer.hostname.clone())
-        } else {
-            offer
-                .attributes
-                .get(&self.attribute)
-                .map(ToString::to_string)
+        let domain = offer.domain.as_ref();
+        let value = match self.attribute.as_str() {
+            HOSTNAME => Some(offer.hostname.clone()),
+            REGION => domain.map(|domain| domain.region.to_string()),
+            ZONE => domain.map(|domain| domain.zone.to_string()),
+            name => offer.attributes.get(name).map(ToString::to_string),
         };
         match &self.test {
             Test::Exists => value.is_some(),
@@ -75,6 +105,36 @@ impl Constraint {
             Test::Is(wanted) => value.as_ref() == Some(wanted),
             Test::IsNot(unwanted) => value.as_ref() != Some(unwanted),
         }
+    }
+}
+
+impl From<Constraint> for AttributeConstraint {
+    fn from(constraint: Constraint) -> Self {
+        let asked = match constraint.test {
+            Test::Exists => Asked::Exists(Exists {}),
+            Test::Absent => Asked::NotExists(NotExists {}),
+            Test::Is(value) => Asked::TextEquals(TextEquals { value }),
+            Test::IsNot(value) => Asked::TextNotEquals(TextNotEquals { value }),
+        };
+        of_wire(&constraint.attribute, asked)
+    }
+}
+
+fn of_wire(attribute: &str, asked: Asked) -> AttributeConstraint {
+    let pseudo = |kind: PseudoattributeType| Selected::PseudoattributeType(kind.into());
+    let selected = match attribute {
+        HOSTNAME => pseudo(PseudoattributeType::Hostname),
+        REGION => pseudo(PseudoattributeType::Region),
+        ZONE => pseudo(PseudoattributeType::Zone),
+        name => Selected::AttributeName(name.to_owned()),
+    };
+    AttributeConstraint {
+        selector: Selector {
+            selector: Some(selected),
+        },
+        predicate: Predicate {
+            predicate: Some(asked),
+        },
     }
 }
 
@@ -159,5 +219,10 @@ mod tests {
             assert!(!text.parse::<Constraint>().unwrap().holds(&offer), "{text}");
         }
         assert!(Constraint::is("hostname", "host-1").holds(&offer));
+        assert!(!Constraint::exists("@region").holds(&offer));
+        let mut offer = offer;
+        offer.domain = Some("north/a".parse().unwrap());
+        assert!(Constraint::is("@region", "north").holds(&offer));
+        assert!(Constraint::is("@zone", "a").holds(&offer));
     }
 }

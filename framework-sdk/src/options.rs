@@ -3,7 +3,15 @@
 use std::time::Duration;
 
 use tepui_model::{AgentId, FrameworkId, Role, TaskId};
-use tepui_proto::v1::{self, framework_info::capability::Type as Capability};
+use tepui_proto::v1::{
+    self,
+    framework_info::capability::Type as Capability,
+    offer_filters::{MinAllocatableResources, ResourceQuantities},
+    scheduler::{
+        AttributeConstraint, OfferConstraints,
+        offer_constraints::{RoleConstraints, role_constraints::Group},
+    },
+};
 
 use crate::{Error, Masters, limits};
 
@@ -13,7 +21,7 @@ use crate::{Error, Masters, limits};
 /// TASK_KILLING, and roles by list. `failover_timeout` is zero as in Mesos (FWK-03): set it, and
 /// keep the id, if the tasks are to outlive the framework's process.
 #[derive(Debug, Clone)]
-pub struct Profile(v1::FrameworkInfo);
+pub struct Profile(v1::FrameworkInfo, OfferConstraints);
 
 /// What every framework of this SDK can deal with.
 const CAPABILITIES: [Capability; 4] = [
@@ -29,14 +37,15 @@ impl Profile {
         let capability = |kind: Capability| v1::framework_info::Capability {
             r#type: Some(kind.into()),
         };
-        Self(v1::FrameworkInfo {
+        let info = v1::FrameworkInfo {
             name: name.into(),
             user: current_user(),
             checkpoint: Some(true),
             roles: vec![Role::default().to_string()],
             capabilities: CAPABILITIES.into_iter().map(capability).collect(),
             ..Default::default()
-        })
+        };
+        Self(info, OfferConstraints::default())
     }
 
     /// Subscribes to this role alone.
@@ -53,6 +62,65 @@ impl Profile {
     /// The id of an earlier subscription, whose tasks are to be taken up again.
     pub fn id(mut self, id: Option<FrameworkId>) -> Self {
         self.0.id = id.as_ref().map(Into::into);
+        self
+    }
+
+    /// Is offered only agents that meet all conditions of one of `groups`, in `role`, which must be
+    /// one of its roles (Mesos: OFF-14). The master refuses a subscription whose groups make no
+    /// sense.
+    ///
+    /// ```
+    /// use tepui_sdk::{Constraint, Profile, model::Role};
+    ///
+    /// // In rack r1, or on any of the spare hosts that have an SSD.
+    /// let spare = Constraint::matching("hostname", "spare-[0-9]+");
+    /// let groups = [
+    ///     vec![Constraint::is("rack", "r1").into()],
+    ///     vec![spare, Constraint::exists("ssd").into()],
+    /// ];
+    /// let profile = Profile::new("web").only_on(&Role::default(), groups);
+    /// # let _ = profile;
+    /// ```
+    pub fn only_on(
+        mut self,
+        role: &Role,
+        groups: impl IntoIterator<Item = Vec<AttributeConstraint>>,
+    ) -> Self {
+        let group = |attribute_constraints| Group {
+            attribute_constraints,
+        };
+        let groups = groups.into_iter().map(group).collect();
+        let constraints = RoleConstraints { groups };
+        let roles = &mut self.1.role_constraints;
+        roles.insert(role.to_string(), constraints);
+        self
+    }
+
+    /// Is made no offer in `role` that does not hold all of one of `sets`, in place of the
+    /// master's own minimum; without any set, every offer is worth it (Mesos: OFF-16). Of ranges
+    /// and sets the items count.
+    ///
+    /// ```
+    /// use tepui_sdk::{Profile, model::Role};
+    ///
+    /// let sets = [vec![("cpus", 2.0), ("mem", 1024.0)], vec![("gpus", 1.0)]];
+    /// let profile = Profile::new("web").at_least(&Role::default(), sets);
+    /// # let _ = profile;
+    /// ```
+    pub fn at_least<'a>(
+        mut self,
+        role: &Role,
+        sets: impl IntoIterator<Item = Vec<(&'a str, f64)>>,
+    ) -> Self {
+        let item = |(name, value): (&str, f64)| (name.to_owned(), v1::value::Scalar { value });
+        let set = |items: Vec<(&str, f64)>| ResourceQuantities {
+            quantities: items.into_iter().map(item).collect(),
+        };
+        let quantities = sets.into_iter().map(set).collect();
+        let filters = v1::OfferFilters {
+            min_allocatable_resources: Some(MinAllocatableResources { quantities }),
+        };
+        self.0.offer_filters.insert(role.to_string(), filters);
         self
     }
 
@@ -79,8 +147,10 @@ impl Profile {
         &mut self.0
     }
 
-    pub(crate) fn into_wire(self) -> v1::FrameworkInfo {
-        self.0
+    pub(crate) fn into_wire(self) -> (v1::FrameworkInfo, Option<OfferConstraints>) {
+        let Self(info, constraints) = self;
+        let stated = !constraints.role_constraints.is_empty();
+        (info, stated.then_some(constraints))
     }
 }
 

@@ -61,6 +61,7 @@ enum Turn {
 pub(crate) struct Session {
     masters: Masters,
     framework: v1::FrameworkInfo,
+    constraints: Option<v1::scheduler::OfferConstraints>,
     wishes: Wishes,
     tracked: Tracked,
     duplicates: Duplicates,
@@ -83,11 +84,12 @@ impl Session {
         commands: Receiver<Command>,
         deliver: Sender<Delivery>,
     ) -> Self {
-        let framework = options.profile.into_wire();
+        let (framework, constraints) = options.profile.into_wire();
         Self {
             masters: options.masters,
             wishes: Wishes::new(framework.roles.clone()),
             framework,
+            constraints,
             tracked: Tracked::new(options.tasks, options.reconcile_interval),
             duplicates: Duplicates::new(limits::REMEMBERED_UPDATES),
             goal: Goal::Live,
@@ -173,10 +175,9 @@ impl Session {
                 let address = self.masters.in_turn(self.attempts).to_owned();
                 self.attempts += 1;
                 let suppressed = self.wishes.suppressed();
-                self.link = Link::open(
-                    address,
-                    calls::subscribe(self.framework.clone(), suppressed),
-                );
+                let constraints = self.constraints.clone();
+                let subscribe = calls::subscribe(self.framework.clone(), suppressed, constraints);
+                self.link = Link::open(address, subscribe);
                 Ok(())
             }
             Occurrence::Opened(connection) => {

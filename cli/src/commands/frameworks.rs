@@ -2,7 +2,17 @@
 
 use std::process::ExitCode;
 
-use tepui_sdk::v1::{self, master::response::get_frameworks::Framework};
+use tepui_sdk::v1::{
+    self,
+    master::response::get_frameworks::Framework,
+    scheduler::{
+        AttributeConstraint, OfferConstraints,
+        attribute_constraint::{
+            predicate::Predicate,
+            selector::{PseudoattributeType, Selector},
+        },
+    },
+};
 
 use super::ps::scalar;
 use crate::{
@@ -12,7 +22,7 @@ use crate::{
     output::{self, Column},
 };
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::text("NAME"),
     Column::text("ID"),
     Column::text("STATE"),
@@ -21,6 +31,7 @@ const COLUMNS: [Column; 8] = [
     Column::number("MEM"),
     Column::number("OFFERS"),
     Column::wide("URL"),
+    Column::wide("CONSTRAINTS"),
 ];
 
 /// Prints the frameworks, ended ones last.
@@ -61,6 +72,11 @@ fn row(framework: &Framework, state: &str) -> Vec<String> {
         output::number(scalar(&framework.allocated_resources, "mem")),
         framework.offers.len().to_string(),
         info.webui_url.clone().unwrap_or_default(),
+        framework
+            .offer_constraints
+            .as_ref()
+            .map(constraints)
+            .unwrap_or_default(),
     ]
 }
 
@@ -70,5 +86,68 @@ fn roles_of(info: &v1::FrameworkInfo) -> String {
         info.role().to_owned()
     } else {
         info.roles.join(",")
+    }
+}
+
+/// As in `web: rack == r1 & !gpu | hostname =~ spare-.*`.
+fn constraints(stated: &OfferConstraints) -> String {
+    let roles = stated.role_constraints.iter().map(|(role, constraints)| {
+        let groups = constraints.groups.iter().map(|group| {
+            let all = group.attribute_constraints.iter().map(constraint);
+            all.collect::<Vec<_>>().join(" & ")
+        });
+        format!("{role}: {}", groups.collect::<Vec<_>>().join(" | "))
+    });
+    roles.collect::<Vec<_>>().join("; ")
+}
+
+fn constraint(stated: &AttributeConstraint) -> String {
+    let name = match &stated.selector.selector {
+        Some(Selector::AttributeName(name)) => name.as_str(),
+        Some(Selector::PseudoattributeType(kind)) => match PseudoattributeType::try_from(*kind) {
+            Ok(PseudoattributeType::Hostname) => "hostname",
+            Ok(PseudoattributeType::Region) => "@region",
+            Ok(PseudoattributeType::Zone) => "@zone",
+            _ => "?",
+        },
+        None => "?",
+    };
+    match &stated.predicate.predicate {
+        Some(Predicate::Exists(_)) => name.to_owned(),
+        Some(Predicate::NotExists(_)) => format!("!{name}"),
+        Some(Predicate::TextEquals(text)) => format!("{name} == {}", text.value),
+        Some(Predicate::TextNotEquals(text)) => format!("{name} != {}", text.value),
+        Some(Predicate::TextMatches(text)) => format!("{name} =~ {}", text.regex),
+        Some(Predicate::TextNotMatches(text)) => format!("{name} !~ {}", text.regex),
+        None => "?".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tepui_sdk::{Constraint, v1::scheduler::offer_constraints};
+
+    use super::*;
+
+    #[test]
+    fn constraints_read_as_they_are_written() {
+        let groups = [
+            vec![
+                Constraint::is("rack", "r1").into(),
+                Constraint::absent("gpu").into(),
+            ],
+            vec![Constraint::matching("hostname", "spare-.*")],
+        ];
+        let group = |attribute_constraints| offer_constraints::role_constraints::Group {
+            attribute_constraints,
+        };
+        let role = offer_constraints::RoleConstraints {
+            groups: groups.into_iter().map(group).collect(),
+        };
+        let stated = OfferConstraints {
+            role_constraints: [("web".to_owned(), role)].into(),
+        };
+        let text = constraints(&stated);
+        assert_eq!(text, "web: rack == r1 & !gpu | hostname =~ spare-.*");
     }
 }

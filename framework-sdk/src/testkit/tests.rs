@@ -6,8 +6,8 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::{
-    Driver, Event, Events, KnownOperation, OfferMatcher, OperationUpdate, Operations, Operator,
-    Options, Profile, TaskBuilder, connect,
+    Constraint, Driver, Event, Events, KnownOperation, OfferMatcher, OperationUpdate, Operations,
+    Operator, Options, Profile, TaskBuilder, connect,
     model::{
         Filters, FrameworkId, OperationId, Reservation, Resources, Role, TaskId, TaskStatus,
         Traits, resources::ReservationKind,
@@ -244,4 +244,54 @@ async fn a_framework_makes_a_volume_and_hears_what_became_of_it() {
     driver.reconcile_operations(vec![known]).await;
     let forgotten = operation(&mut events).await;
     assert_eq!(forgotten.state, v1::OperationState::OperationUnknown);
+}
+
+/// The next offers, each by its resources.
+async fn offered(events: &mut Events) -> Vec<String> {
+    loop {
+        if let Event::Offers(offers) = next(events).await {
+            return offers
+                .iter()
+                .map(|offer| offer.resources.to_string())
+                .collect();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_framework_is_offered_only_agents_that_meet_its_constraints() {
+    let master = TestMaster::start().await.unwrap();
+    let _other = master.agent("cpus:8;mem:256", "rack:b").await.unwrap();
+    let _own = master.agent("cpus:2;mem:256", "rack:a").await.unwrap();
+    let role = Role::default();
+    let elsewhere = vec![Constraint::matching("rack", "c|d")];
+    let here = vec![
+        Constraint::is("rack", "a").into(),
+        Constraint::absent("@zone").into(),
+    ];
+    let profile = profile().only_on(&role, [elsewhere, here]);
+    let (_driver, mut events) = connect(Options::new(master.address(), profile).unwrap());
+    assert_eq!(offered(&mut events).await, ["cpus:2;mem:256"]);
+}
+
+#[tokio::test]
+async fn constraints_that_make_no_sense_end_the_session_with_the_reason() {
+    let master = TestMaster::start().await.unwrap();
+    let endless = vec![Constraint::not_matching("rack", "(a{100}){100}")];
+    let profile = profile().only_on(&Role::default(), [endless]);
+    let (_driver, mut events) = connect(Options::new(master.address(), profile).unwrap());
+    let error = timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("too complex"), "{error}");
+}
+
+#[tokio::test]
+async fn a_framework_is_made_no_offer_below_its_own_minimum() {
+    let master = TestMaster::start().await.unwrap();
+    let _small = master.agent("cpus:2;mem:256", "").await.unwrap();
+    let _large = master.agent("cpus:4;mem:256", "").await.unwrap();
+    let sets = [vec![("cpus", 3.0), ("mem", 64.0)], vec![("gpus", 1.0)]];
+    let profile = profile().at_least(&Role::default(), sets);
+    let (_driver, mut events) = connect(Options::new(master.address(), profile).unwrap());
+    assert_eq!(offered(&mut events).await, ["cpus:4;mem:256"]);
 }
