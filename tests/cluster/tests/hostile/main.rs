@@ -8,6 +8,7 @@
 
 mod changes;
 mod session;
+mod shaping;
 
 use tepui_cluster_tests::Cluster;
 use tepui_sdk::v1::{self, scheduler::event::Type as Event};

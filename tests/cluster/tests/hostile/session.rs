@@ -121,6 +121,19 @@ impl Session {
         .await;
     }
 
+    /// REQUEST.
+    pub(crate) async fn request(&self, requests: Vec<v1::Request>) {
+        let request = scheduler::call::Request { requests };
+        self.say(
+            Type::Request,
+            Call {
+                request: Some(request),
+                ..Default::default()
+            },
+        )
+        .await;
+    }
+
     /// TEARDOWN.
     pub(crate) async fn teardown(&self) {
         self.say(Type::Teardown, Call::default()).await;
@@ -130,6 +143,11 @@ impl Session {
         tokio::time::timeout(PATIENCE, self.events.message())
             .await
             .expect("the master is silent")
+    }
+
+    /// The next event, whatever it is.
+    pub(crate) async fn first(&mut self) -> Event {
+        self.next().await.unwrap().expect("the stream ended")
     }
 
     /// The next event of a kind; others are passed over.
@@ -193,16 +211,21 @@ impl Session {
     }
 }
 
+/// Resources of the default role.
+pub(crate) fn parse(resources: &str) -> Vec<v1::Resource> {
+    let resources = Resources::parse(resources, &Role::default()).unwrap();
+    resources.to_proto(Some(&Role::default()))
+}
+
 /// A task on the agent of `offer` that sleeps.
 pub(crate) fn task(id: &str, offer: &v1::Offer, resources: &str) -> v1::TaskInfo {
-    let resources = Resources::parse(resources, &Role::default()).unwrap();
     v1::TaskInfo {
         name: id.to_owned(),
         task_id: v1::TaskId {
             value: id.to_owned(),
         },
         agent_id: offer.agent_id.clone(),
-        resources: resources.to_proto(Some(&Role::default())),
+        resources: parse(resources),
         command: Some(v1::CommandInfo {
             value: Some("sleep 100".to_owned()),
             ..Default::default()
