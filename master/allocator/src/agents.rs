@@ -14,12 +14,11 @@ use std::borrow::Cow;
 
 use tepui_model::{AgentKey, Conversion, Insufficient, Resources, Scalars, Time};
 
-#[cfg(not(test))]
-use self::clamp::subtract_what_is_there;
-pub use self::profile::AgentProfile;
 #[cfg(test)]
-pub(crate) use self::{clamp::subtract_what_is_there, cut::cut};
+pub(crate) use self::cut::cut;
+pub use self::profile::AgentProfile;
 pub(crate) use self::{
+    clamp::subtract_what_is_there,
     class::Class,
     held::{Held, Hold},
     prospect::Choice,

@@ -305,6 +305,11 @@ impl Contest {
         self.with_terms + self.with_demand > 0
     }
 
+    /// Whether any client has said what it waits for.
+    pub(crate) const fn has_demand(&self) -> bool {
+        self.with_demand > 0
+    }
+
     /// Sets what a client waits for; nothing, if it wants whatever there is.
     pub(crate) fn set_demand(&mut self, slot: u32, demand: Option<Demand>) {
         let Some(client) = self.clients.get_mut(slot) else {

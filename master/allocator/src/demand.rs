@@ -41,6 +41,15 @@ impl Ask {
         }
     }
 
+    /// Whether it is the same but for how often it is asked for.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.resources == other.resources
+            && self.agent == other.agent
+            && self.gang == other.gang
+            && self.priority == other.priority
+    }
+
     /// Whether that agent will do.
     pub(crate) fn may_be_on(&self, agent: AgentKey) -> bool {
         self.agent.is_none_or(|wanted| wanted == agent)
@@ -76,6 +85,12 @@ impl Demand {
         asks.sort_by_key(|ask| Reverse(ask.priority));
         let shown = Vec::new();
         Self { asks, shown }
+    }
+
+    /// Where an ask that has not been offered yet is among the others.
+    pub(crate) fn place(&self, ask: &Ask) -> Option<usize> {
+        let it = |own: &Ask| own.count > 0 && own.is_like(ask);
+        self.asks.iter().position(it)
     }
 
     /// The highest priority of what has not been offered yet; 0 if there is nothing.

@@ -1,6 +1,6 @@
 //! The promises of the allocator.
 
-mod constraints;
+pub(crate) mod constraints;
 mod drf;
 mod fairness;
 mod filters;

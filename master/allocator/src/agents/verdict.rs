@@ -4,14 +4,40 @@ use tepui_model::{Resources, Role, Time};
 
 use super::{
     Agent, Court, Hold,
-    prospect::{Denial, Prospect, Supply},
+    prospect::{Denial, Possible, Prospect, Supply},
 };
 use crate::{
     contest::{Allowance, Client, open},
+    demand::Parts,
     explain::Reason,
 };
 
 impl Agent {
+    /// The asks that a client would be offered of this agent in that stage if so much were free.
+    pub(crate) fn what_if(
+        &self,
+        court: Court<'_>,
+        slot: u32,
+        free: &Resources,
+        now: Time,
+    ) -> Parts {
+        if !self.active || !self.listed {
+            return Parts::new();
+        }
+        let left = self.held().leave(free, Some(slot));
+        let supply = Supply {
+            free: &left,
+            ..self.supply(court)
+        };
+        match Prospect::new(supply).possible(supply, slot) {
+            Ok(Possible::Part(offer, parts)) => match self.refusal(&offer, slot, now) {
+                Reason::NobodyElse => parts,
+                _ => Parts::new(),
+            },
+            _ => Parts::new(),
+        }
+    }
+
     /// Why a client is not offered anything of this agent in that stage, as things are.
     pub(crate) fn verdict(&self, court: Court<'_>, slot: u32, now: Time) -> Reason {
         if !self.active {

@@ -54,6 +54,12 @@ impl Allocator {
         true
     }
 
+    /// Whether that hold stands.
+    #[must_use]
+    pub fn is_held(&self, key: HoldKey) -> bool {
+        self.holds.iter().any(|(held, _)| held == key)
+    }
+
     /// What is set aside, the oldest first.
     pub fn holds(&self) -> impl Iterator<Item = HoldView> + '_ {
         let agents = self.agents.iter();

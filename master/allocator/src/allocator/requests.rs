@@ -68,6 +68,18 @@ impl Allocator {
         }
     }
 
+    /// Everybody who waits for something that has not been offered, and for what.
+    pub fn open_demands(&self) -> impl Iterator<Item = (FrameworkKey, &Role, Vec<Ask>)> + '_ {
+        let clients = self.contest.clients().iter();
+        let clients = clients.take_while(|_| self.contest.has_demand());
+        let waiting = clients.filter(|(_, client)| client.state.in_play());
+        waiting.filter_map(|(_, client)| {
+            let asks: Vec<Ask> = client.demand.as_ref()?.open().cloned().collect();
+            let role = &self.contest.role(client.role)?.name;
+            (!asks.is_empty()).then_some((client.framework, role, asks))
+        })
+    }
+
     /// What a framework waits for in a role and has not been offered; nothing if it never said.
     #[must_use]
     pub fn open_asks(&self, framework: FrameworkKey, role: &Role) -> Option<Vec<Ask>> {

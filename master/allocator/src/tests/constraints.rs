@@ -16,7 +16,7 @@ use tepui_proto::v1::scheduler::{
 use super::*;
 use crate::{Constraints, RegexLimits};
 
-pub(super) fn rack_is(rack: &str) -> AttributeConstraint {
+pub(crate) fn rack_is(rack: &str) -> AttributeConstraint {
     let text = TextEquals {
         value: rack.to_owned(),
     };
@@ -30,7 +30,7 @@ pub(super) fn rack_is(rack: &str) -> AttributeConstraint {
     }
 }
 
-pub(super) fn wire_groups(groups: Vec<Vec<AttributeConstraint>>) -> RoleConstraints {
+pub(crate) fn wire_groups(groups: Vec<Vec<AttributeConstraint>>) -> RoleConstraints {
     let group = |attribute_constraints| Group {
         attribute_constraints,
     };
