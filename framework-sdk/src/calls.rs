@@ -164,6 +164,13 @@ pub(crate) fn suppress(roles: Vec<String>) -> Call {
     }
 }
 
+pub(crate) fn request(requests: Vec<v1::Request>) -> Call {
+    Call {
+        request: Some(call::Request { requests }),
+        ..of(Type::Request)
+    }
+}
+
 pub(crate) fn message(agent: &AgentId, executor: &ExecutorId, data: Vec<u8>) -> Call {
     let message = call::Message {
         agent_id: agent.into(),

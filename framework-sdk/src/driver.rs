@@ -33,6 +33,7 @@ pub(crate) enum Command {
     ReconcileOperations(Vec<KnownOperation>),
     Revive(Vec<Role>),
     Suppress(Vec<Role>),
+    Request(Vec<v1::Request>),
     Message {
         agent: AgentId,
         executor: ExecutorId,
@@ -183,6 +184,12 @@ impl Driver {
     /// Wants no offers in `roles` or, when empty, in any.
     pub async fn suppress(&self, roles: &[Role]) {
         self.tell(Command::Suppress(roles.to_vec())).await;
+    }
+
+    /// Says all that the framework waits for, in place of what it said before: offers are cut to
+    /// it. The master forgets it when the framework disconnects: say it again when subscribed.
+    pub async fn request(&self, requests: Vec<v1::Request>) {
+        self.tell(Command::Request(requests)).await;
     }
 
     /// Sends bytes to an executor: at most once.

@@ -57,6 +57,8 @@ pub struct InverseOffer {
     pub agent_id: AgentId,
     /// When it will be away.
     pub unavailability: Unavailability,
+    /// What will be taken back there then, for a task of a higher priority; everything if empty.
+    pub resources: Resources,
 }
 
 /// What became of an operation that was given an id.
@@ -180,7 +182,13 @@ fn offers(event: v1::scheduler::Event) -> Vec<Offer> {
 fn inverse_offers(event: v1::scheduler::Event) -> Result<Vec<InverseOffer>, String> {
     let read = |offer: &v1::InverseOffer| {
         let agent = offer.agent_id.as_ref().ok_or("no `agent_id`")?;
+        let mut resources = Resources::new();
+        // They may be allocated to several roles.
+        for resource in &offer.resources {
+            resources += text(Resources::from_proto(std::slice::from_ref(resource)))?.0;
+        }
         Ok(InverseOffer {
+            resources,
             id: text(OfferId::try_from(&offer.id))?,
             agent_id: text(AgentId::try_from(agent))?,
             unavailability: text(Unavailability::try_from(&offer.unavailability))?,

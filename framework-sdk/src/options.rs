@@ -142,6 +142,12 @@ impl Profile {
         self
     }
 
+    /// How many of its tasks may be under preemption at a time; no bound unless set.
+    pub fn preemption_budget(mut self, tasks: u32) -> Self {
+        self.0.tepui_preemption_budget = Some(tasks);
+        self
+    }
+
     /// The message as it is; for what has no method here.
     pub fn wire(&mut self) -> &mut v1::FrameworkInfo {
         &mut self.0

@@ -338,6 +338,7 @@ impl Session {
                 self.wishes.wish(&roles, false, self.subscribed);
                 calls::suppress(names(&roles))
             }
+            Command::Request(requests) => calls::request(requests),
             Command::Message {
                 agent,
                 executor,

@@ -158,6 +158,12 @@ impl TaskBuilder {
         self
     }
 
+    /// Among the tasks of a role, the lower is preempted first; 0 unless set.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.info.tepui_priority = Some(priority);
+        self
+    }
+
     /// How long the task may take between TERM and KILL; three seconds unless set (KIL-01).
     pub fn kill_grace(mut self, grace: Duration) -> Self {
         self.info.kill_policy = Some(calls::kill_policy(grace));

@@ -164,6 +164,18 @@ pub struct Options {
     )]
     pub weights: Weights,
 
+    /// Tasks give way to what roles of a higher priority ask for: after a notice they are killed
+    #[arg(long, env = "TEPUI_PREEMPTION", value_name = "BOOL", default_value_t = false, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
+    pub preemption: bool,
+
+    /// How long a stated demand waits before others have to give way to it
+    #[arg(long, env = "TEPUI_PREEMPTION_PATIENCE", value_name = "DURATION", default_value = "30s", value_parser = span::parse)]
+    pub preemption_patience: Duration,
+
+    /// How long a framework has between the notice and the kill of its task
+    #[arg(long, env = "TEPUI_PREEMPTION_NOTICE", value_name = "DURATION", default_value = "30s", value_parser = span::parse)]
+    pub preemption_notice: Duration,
+
     /// How long an agent may take to answer a ping
     #[arg(long, env = "TEPUI_AGENT_PING_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = span::parse)]
     pub agent_ping_timeout: Duration,
@@ -233,6 +245,9 @@ impl Default for Options {
             allocator_agent_recovery_factor: 0.8,
             allocator_recovery_timeout: Duration::from_secs(600),
             weights: Weights::default(),
+            preemption: false,
+            preemption_patience: Duration::from_secs(30),
+            preemption_notice: Duration::from_secs(30),
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),

@@ -6,7 +6,7 @@ use tepui_allocator::{Options as AllocatorOptions, RegexLimits};
 use tepui_model::{Quantity, Role};
 use tepui_proto::v1;
 
-use crate::limits::Limits;
+use crate::{limits::Limits, preemption::Preemption};
 
 /// The settings of a [`crate::Master`].
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct Config {
     pub require_agent_domain: bool,
     /// What a regular expression of an offer constraint may take (Mesos: OFF-14).
     pub regex: RegexLimits,
+    /// Whether tasks give way to what a higher priority asks for, and how.
+    pub preemption: Option<Preemption>,
     /// What is kept at most of what frameworks and agents make.
     pub limits: Limits,
     /// The settings of the allocator.
@@ -81,6 +83,7 @@ impl Config {
             allocator_recovery_timeout: Duration::from_secs(10 * 60),
             require_agent_domain: false,
             regex: RegexLimits::default(),
+            preemption: None,
             limits: Limits::default(),
             allocator: AllocatorOptions::default(),
         }

@@ -63,6 +63,7 @@ impl Master {
             self.check_framework_tables(framework)?;
         }
         self.check_offer_tables()?;
+        self.check_preemptions()?;
         self.check_connections()
     }
 

@@ -25,6 +25,7 @@ mod notices;
 mod offers;
 mod operations;
 mod operator;
+mod preemption;
 mod quota;
 mod reconcile;
 pub mod record;
@@ -52,6 +53,7 @@ pub use self::{
         OperationStep, OperationUuid,
     },
     operator::{OperatorCall, OperatorError, OperatorReply},
+    preemption::Preemption,
     record::{Change, Record, RecordKind, Recovered},
     views::{Amounts, Figures},
 };

@@ -58,6 +58,36 @@ pub const MAX_WEIGHTS_PER_CALL: usize = 10_000;
 /// Priorities in one UpdatePriorities.
 pub const MAX_PRIORITIES_PER_CALL: usize = 10_000;
 
+/// Asks whose waiting is counted, for preemption.
+pub const MAX_WAITING_ASKS: usize = 10_000;
+
+/// Asks for which somebody is to give way at a time.
+pub const MAX_PLANS: usize = 256;
+
+/// Notices of preemption begun in one review.
+pub const MAX_PLANS_PER_REVIEW: usize = 8;
+
+/// Notices of preemption that end in kills in one review.
+pub const MAX_STRIKES_PER_REVIEW: usize = 32;
+
+/// Overdue asks for which victims are looked for in one review.
+pub const MAX_ASKS_TRIED: usize = 16;
+
+/// Agents looked at for the victims of one ask; the next time from another one on.
+pub const MAX_AGENTS_TRIED: usize = 256;
+
+/// Agents with victims that are compared for one ask.
+pub const MAX_PROPOSALS_COMPARED: usize = 32;
+
+/// How long after nobody could give way it is tried again.
+pub const PREEMPTION_RETRY: Duration = Duration::from_secs(1);
+
+/// How long beyond the notice room is set aside at most: a task may end as slowly as it likes.
+pub const HOLD_AFTER_NOTICE: Duration = Duration::from_secs(10 * 60);
+
+/// How long room is set aside after the last victim has ended.
+pub const HOLD_AFTER_END: Duration = Duration::from_secs(10);
+
 /// Machines in one maintenance schedule.
 pub const MAX_MACHINES_PER_SCHEDULE: usize = 100_000;
 

@@ -9,6 +9,7 @@ use tepui_proto::v1;
 
 use crate::{
     agents::Agents,
+    calls::Action,
     config::Config,
     effects::Effects,
     events::{ConnectionId, Event},
@@ -16,6 +17,7 @@ use crate::{
     ids::Ids,
     maintenance::{InverseOffers, Maintenance},
     offers::Offers,
+    preemption::Preemptions,
     quota::Quotas,
     record::Recovered,
     timers::{Timer, Timers},
@@ -74,6 +76,7 @@ pub struct Master {
     missing_allowed: Option<usize>,
     pub(crate) maintenance: Maintenance,
     pub(crate) inverse_offers: InverseOffers,
+    pub(crate) preemptions: Preemptions,
     pub(crate) connections: BTreeMap<ConnectionId, Peer>,
 }
 
@@ -97,6 +100,7 @@ impl Master {
             missing_allowed: None,
             maintenance: Maintenance::default(),
             inverse_offers: InverseOffers::default(),
+            preemptions: Preemptions::default(),
             connections: BTreeMap::new(),
             config,
         };
@@ -117,6 +121,7 @@ impl Master {
         }
         self.expire_offers(effects);
         let may_change_holders = !matches!(event, Event::Wake);
+        let may_change_plans = may_change_plans(&event);
         match event {
             Event::Call { connection, call } => self.call(connection, call, effects),
             Event::FrameworkDisconnected { connection } => {
@@ -154,6 +159,10 @@ impl Master {
         if may_change_holders {
             self.arm_inverse_offers();
         }
+        if may_change_plans {
+            self.preemptions.touch();
+        }
+        self.touch_up_preemptions(effects);
         self.arm_allocation();
     }
 
@@ -282,9 +291,11 @@ impl Master {
                 Timer::Allocation => {
                     self.allocate(effects);
                     self.arm_inverse_offers();
+                    self.review_preemptions(effects);
                 }
                 Timer::AllocationRecovery => self.missing_allowed = None,
                 Timer::InverseOffers => self.send_inverse_offers(effects),
+                Timer::Preemption => self.review_preemptions(effects),
             }
         }
     }
@@ -318,6 +329,19 @@ impl Master {
             self.timers
                 .set(Timer::Allocation, self.now + self.config.allocation_window);
         }
+    }
+}
+
+/// Whether an event may end an agent or a framework, or change what is asked for or set. The end of
+/// a task is noted where it is.
+fn may_change_plans(event: &Event) -> bool {
+    match event {
+        Event::AgentPong { .. } | Event::AgentUpdate { .. } | Event::AgentOperation { .. } => false,
+        Event::Call { call, .. } => !matches!(
+            call.action,
+            Action::Acknowledge(_) | Action::Accept(_) | Action::Decline(_)
+        ),
+        _ => true,
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Timer {
     AllocationRecovery,
     /// Frameworks may have to be asked to leave agents that will be away.
     InverseOffers,
+    /// An ask has waited too long, or a notice of preemption is over.
+    Preemption,
 }
 
 impl Timer {

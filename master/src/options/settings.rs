@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tepui_allocator::{Options as AllocatorOptions, RegexLimits};
 use tepui_edge::span;
-use tepui_master_core::Config;
+use tepui_master_core::{Config, Preemption};
 use tepui_model::{Kind, Quantity};
 use tepui_proto::v1;
 use uuid::Uuid;
@@ -46,6 +46,10 @@ impl Options {
                 memory: self.offer_constraints_re2_max_mem.0,
                 program: self.offer_constraints_re2_max_program_size,
             },
+            preemption: self.preemption.then_some(Preemption {
+                patience: self.preemption_patience,
+                notice: self.preemption_notice,
+            }),
             allocator,
             ..Config::new(master)
         }
@@ -84,6 +88,12 @@ impl Options {
                 span::format(self.allocator_recovery_timeout),
             ),
             ("weights", self.weights.to_string()),
+            ("preemption", self.preemption.to_string()),
+            (
+                "preemption-patience",
+                span::format(self.preemption_patience),
+            ),
+            ("preemption-notice", span::format(self.preemption_notice)),
             ("agent-ping-timeout", span::format(self.agent_ping_timeout)),
             (
                 "max-agent-ping-timeouts",

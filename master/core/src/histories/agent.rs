@@ -30,6 +30,8 @@ pub(super) struct FakeAgent {
     pub(super) connection: Option<ConnectionId>,
     pub(super) tasks: BTreeMap<(FrameworkId, TaskId), FakeTask>,
     updates: u64,
+    /// Tasks that it was told to end for others.
+    pub(super) preempted: usize,
     pub(super) operations: Machine,
 }
 
@@ -44,6 +46,7 @@ impl FakeAgent {
             connection: None,
             tasks: BTreeMap::new(),
             updates: (number as u64) << 32,
+            preempted: 0,
         }
     }
 
@@ -114,7 +117,10 @@ impl FakeAgent {
             } => {
                 let end = match preempted {
                     None => TaskState::Killed,
-                    Some(_) => TaskState::Gone,
+                    Some(_) => {
+                        self.preempted += 1;
+                        TaskState::Gone
+                    }
                 };
                 self.become_state(&(framework_id, task_id), end);
             }

@@ -25,7 +25,7 @@ pub(super) struct Launched {
 
 #[derive(Debug)]
 pub(super) struct FakeFramework {
-    info: FrameworkInfo,
+    pub(super) info: FrameworkInfo,
     pub(super) id: Option<FrameworkId>,
     pub(super) connection: Option<ConnectionId>,
     pub(super) removed: bool,

@@ -7,11 +7,12 @@ use tepui_model::{Filters, FrameworkId, TaskId, TaskState};
 
 use super::{
     agent::FakeAgent,
+    demand,
     framework::{FakeFramework, Launched},
 };
 use crate::{
     Action, OperationState,
-    testing::{Cluster, aware, refining, task_info, unaware, with_timeout},
+    testing::{Cluster, aware, refining, unaware, with_timeout},
 };
 
 pub(super) struct World {
@@ -25,13 +26,13 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let frameworks = [
-            aware(),
+            demand::with_budget(&aware(), 1),
             unaware(),
             refining(&["a", "b/c"]),
             with_timeout(0.0),
         ];
         Self {
-            cluster: Cluster::new(),
+            cluster: Cluster::with(demand::config()),
             agents: (0..4).map(FakeAgent::new).collect(),
             frameworks: frameworks.into_iter().map(FakeFramework::new).collect(),
             random: seed,
@@ -51,7 +52,7 @@ impl World {
     pub(super) fn step(&mut self) {
         let agent = self.below(self.agents.len());
         let framework = self.below(self.frameworks.len());
-        match self.below(46) {
+        match self.below(50) {
             0..=3 => self.agents[agent].connect(&mut self.cluster),
             4 => self.agents[agent].disconnect(&mut self.cluster),
             5..=8 => self.agents[agent].tell(&mut self.cluster),
@@ -77,6 +78,8 @@ impl World {
             39..=42 => self.operate(framework),
             43 => self.order(agent),
             44 => self.frameworks[framework].reconcile_operations(&mut self.cluster),
+            45..=47 => self.ask(framework),
+            48 => self.prioritize(),
             _ => self.pass(Duration::from_secs(40)),
         }
         if self.below(4) != 0 {
@@ -158,7 +161,8 @@ impl World {
             self.launched += 1;
             let name = format!("t{}", self.launched);
             let size = ["cpus:1;mem:100", "cpus:0.5;ports:[3-4]", "cpus:9"][self.below(3)];
-            tasks.push(task_info(&name, &offer.agent_id, size));
+            let priority = self.below(3);
+            tasks.push(demand::task(&name, &offer.agent_id, size, priority));
             let launched = Launched {
                 agent: offer.agent_id.clone(),
                 state: None,
@@ -195,6 +199,7 @@ impl World {
                 if framework.connection.is_none() && !framework.removed {
                     framework.connect(&mut self.cluster);
                 }
+                framework.ask_for_nothing(&mut self.cluster);
                 framework.acknowledge_all(&mut self.cluster);
                 if round % 20 == 19 {
                     framework.reconcile(&mut self.cluster);
@@ -205,6 +210,11 @@ impl World {
             self.pass(Duration::from_secs(10));
         }
         self.listen();
+    }
+
+    /// How many tasks gave way to others.
+    pub(super) fn preempted(&self) -> usize {
+        self.agents.iter().map(|agent| agent.preempted).sum()
     }
 
     /// Every state that a framework of the end was told.

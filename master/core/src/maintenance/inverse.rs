@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{
-    AgentId, AgentKey, Filters, FrameworkId, FrameworkKey, OfferId, Time, Unavailability,
+    AgentId, AgentKey, Filters, FrameworkId, FrameworkKey, OfferId, Resources, Role, Time,
+    Unavailability,
 };
 
 use crate::{
@@ -27,6 +28,8 @@ pub struct InverseOffer {
     pub agent_id: AgentId,
     /// When the agent will be away.
     pub unavailability: Unavailability,
+    /// What the framework will lose there, by role; all that it has when empty.
+    pub resources: Vec<(Role, Resources)>,
 }
 
 /// What a framework answered. Neither answer changes what the master does.
@@ -210,6 +213,7 @@ impl Master {
             framework_id: framework.id.clone(),
             agent_id: agent.id.clone(),
             unavailability,
+            resources: Vec::new(),
         };
         let place = Place {
             number,
@@ -239,6 +243,8 @@ impl Master {
                     self.inverse_offers
                         .take_answer(number, said.answer, now, said.filters);
                 }
+                // Neither answer to a notice of preemption changes anything.
+                None if number.is_some_and(|it| self.preemptions.has_notice(it, key)) => {}
                 None => effects.warn(format!(
                     "ignoring an answer to inverse offer {id}: it stands no longer"
                 )),
@@ -256,5 +262,6 @@ impl Master {
     /// A framework that is away, or comes back as another process, does not know of them.
     pub(crate) fn forget_inverse_offers_of_framework(&mut self, key: FrameworkKey) {
         self.inverse_offers.forget(|_, framework| framework == key);
+        self.forget_notices_of(key);
     }
 }

@@ -78,6 +78,10 @@ impl Master {
         if task.priority != 0 {
             text.push_str(&format!(", of priority {}", task.priority));
         }
+        if let Some(words) = self.words_on_preemption(owner.key, id) {
+            text.push_str("; ");
+            text.push_str(&words);
+        }
         let last = task.statuses.last();
         let message = last.and_then(|last| last.message.as_deref());
         if let Some(message) = message.filter(|message| !message.is_empty()) {

@@ -132,6 +132,7 @@ impl Master {
             state,
         });
         if ended {
+            self.preemptions.touch();
             let (role, resources) = (task.role.clone(), task.resources.clone());
             self.allocator.recover(key, &role, agent, &resources, None);
         }

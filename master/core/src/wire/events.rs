@@ -92,15 +92,17 @@ fn rescind_inverse_offer(id: OfferId) -> Event {
 }
 
 impl From<&InverseOffer> for v1::InverseOffer {
-    /// Always about the whole agent: Mesos leaves the resources empty.
+    /// About the whole agent when no resources are named, as always in Mesos.
     fn from(offer: &InverseOffer) -> Self {
+        let resources = offer.resources.iter();
+        let resources = resources.flat_map(|(role, lost)| lost.to_proto(Some(role)));
         Self {
             id: (&offer.id).into(),
             url: None,
             framework_id: (&offer.framework_id).into(),
             agent_id: Some((&offer.agent_id).into()),
             unavailability: offer.unavailability.into(),
-            resources: Vec::new(),
+            resources: resources.collect(),
         }
     }
 }
