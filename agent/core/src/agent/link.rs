@@ -291,6 +291,8 @@ impl Agent {
         for key in self.keys() {
             self.finish(&key, fx);
         }
+        // Whoever waits for their ends hears from the master that the agent is gone.
+        self.forget_operations(None, fx);
         self.drop_link();
         self.identity = None;
         self.timers.cancel(&Timer::Leave);

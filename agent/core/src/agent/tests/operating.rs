@@ -352,3 +352,21 @@ fn a_new_id_keeps_reservations_and_forgets_operations() {
     assert!(registration.operations.is_empty());
     assert!(!registration.info.resources.checkpointed().is_empty());
 }
+
+#[test]
+fn an_agent_that_leaves_takes_no_operation_with_it_but_keeps_what_was_reserved() {
+    let mut node = node();
+    node.operate(1, &reserve(), true);
+    assert_eq!(node.operation_update().operation_id.unwrap().value, "o1");
+    node.apply(Event::Leave);
+    assert!(node.left);
+    node.come_back();
+    let registration = node.registration();
+    assert_eq!(registration.info.id, None);
+    assert!(registration.operations.is_empty(), "they belong to an id");
+    assert!(
+        node.agent
+            .resources()
+            .contains(&item(&traits(), "disk", 64))
+    );
+}
