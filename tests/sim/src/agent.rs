@@ -47,6 +47,8 @@ pub(crate) enum AgentTurn {
     Flush,
     /// Something became of a container.
     Report(ContainerId, ContainerEvent),
+    /// What was in a volume is deleted.
+    VolumeRemoved(String),
 }
 
 /// How an agent's process ends.
@@ -105,7 +107,17 @@ impl AgentNode {
         self.machine.len()
     }
 
-    /// The records of frameworks and tasks that are on disk.
+    /// The persistent volumes on the machine, and how many more are being removed.
+    pub(crate) fn volumes(&self) -> (usize, usize) {
+        self.machine.volumes()
+    }
+
+    /// What it has while nothing is reserved or made into a volume.
+    pub(crate) const fn untouched(&self) -> &Resources {
+        &self.info.resources
+    }
+
+    /// The records of frameworks, tasks and operations that are on disk.
     pub(crate) fn records(&self) -> usize {
         self.disk.tasks()
     }
@@ -132,6 +144,9 @@ impl AgentNode {
             AgentTurn::Flush => self.disk.flush(),
             AgentTurn::Report(container, event) => {
                 self.apply(Event::Container { container, event }, scene);
+            }
+            AgentTurn::VolumeRemoved(removal) => {
+                self.apply(Event::VolumeRemoved { removal }, scene);
             }
             AgentTurn::Wake => self.wake(scene),
         }
@@ -253,6 +268,10 @@ impl AgentNode {
         {
             let updates = &scene.checks.updates;
             scene.hold(updates.forgotten(framework_id, task_id, *uuid));
+        }
+        if let MasterCommand::AcknowledgeOperation { status_uuid, .. } = &command {
+            let updates = &scene.checks.updates;
+            scene.hold(updates.forgotten_operation(*status_uuid));
         }
         if matches!(command, MasterCommand::Registered { .. }) {
             self.process
@@ -397,11 +416,13 @@ impl AgentNode {
             Effect::Terminate { container } => self.machine.terminate(&container, scene),
             Effect::Kill { container } => self.machine.kill(&container, scene),
             Effect::Remove { container } => self.machine.remove(&container, scene),
-            Effect::RemoveVolume { removal, .. } => {
-                self.apply(Event::VolumeRemoved { removal }, scene);
+            Effect::MakeVolume(place) => self.machine.make_volume(place),
+            Effect::RemoveVolume { removal, place } => {
+                self.machine.remove_volume(removal.clone(), &place);
+                let span = scene.dice.millis(0, 3000);
+                scene.after(span, self.happening(AgentTurn::VolumeRemoved(removal)));
             }
-            // No task of the simulation looks into a volume.
-            Effect::MakeVolume(_) | Effect::ForgetVolume { .. } => {}
+            Effect::ForgetVolume { removal, .. } => self.machine.forget_volume(&removal),
             Effect::Left => self.gone(scene),
             Effect::Persist(_) | Effect::Note(_) => {}
         }
@@ -415,7 +436,19 @@ impl AgentNode {
         {
             return;
         }
-        let repeatable = matches!(report, AgentReport::Update { .. } | AgentReport::Pong);
+        if let AgentReport::OperationUpdate {
+            framework_id,
+            status,
+            ..
+        } = report
+        {
+            let updates = &mut scene.checks.updates;
+            updates.of_operation(framework_id.as_ref(), status);
+        }
+        let repeatable = matches!(
+            report,
+            AgentReport::Update { .. } | AgentReport::OperationUpdate { .. } | AgentReport::Pong
+        );
         let message = AgentMessage::from(report).encode_to_vec();
         scene.send(link, Side::Master, message, repeatable);
     }

@@ -2,9 +2,12 @@
 
 mod bounds;
 mod containers;
+mod estates;
+mod fates;
 mod histories;
 mod offers;
 mod patience;
+mod quotas;
 mod replay;
 mod streams;
 mod sums;
@@ -14,9 +17,12 @@ mod views;
 pub(crate) use self::{
     bounds::kept_within,
     containers::Containers,
+    estates::{agreed_on, volumes_kept},
+    fates::Fates,
     histories::Histories,
     offers::OfferBook,
     patience::Patience,
+    quotas::quotas_kept,
     replay::{alike, reads_back},
     streams::Streams,
     sums::add_up,
@@ -46,6 +52,8 @@ pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Held {
 pub(crate) struct Checks {
     /// What runs on the machines.
     pub(crate) containers: Containers,
+    /// What frameworks are told of their operations.
+    pub(crate) fates: Fates,
     /// What frameworks are told of their tasks.
     pub(crate) told: Histories,
     /// What the present master says of tasks to those who watch.

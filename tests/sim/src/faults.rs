@@ -31,6 +31,8 @@ pub(crate) struct Faults {
     pub(crate) forgetfulness: f64,
     /// Probability that a framework does with an offer what it should not.
     pub(crate) mischief: f64,
+    /// Probability that a framework changes the nature of what it is offered.
+    pub(crate) crafts: f64,
 }
 
 impl Faults {
@@ -44,16 +46,21 @@ impl Faults {
             period: Duration::ZERO,
             forgetfulness: 0.0,
             mischief: 0.0,
+            crafts: 0.0,
         }
     }
 
     pub(crate) fn draw(weather: Weather, dice: &mut Dice) -> Self {
         if weather == Weather::Fair {
-            return Self::none();
+            return Self {
+                period: Duration::from_secs(30),
+                crafts: 0.3,
+                ..Self::none()
+            };
         }
         let mut part = |most: f64| dice.between(0, 1000) as f64 / 1000.0 * most;
-        let rates = [part(0.02), part(0.3), part(0.3), part(0.1)];
-        let [loss, duplication, forgetfulness, mischief] = rates;
+        let rates = [part(0.02), part(0.3), part(0.3), part(0.1), part(0.4)];
+        let [loss, duplication, forgetfulness, mischief, crafts] = rates;
         Self {
             loss,
             duplication,
@@ -62,6 +69,7 @@ impl Faults {
             period: dice.seconds(20, 400),
             forgetfulness,
             mischief,
+            crafts,
         }
     }
 }
@@ -91,14 +99,39 @@ pub(crate) enum Mishap {
     Partition(Peer),
     /// An agent is told to leave the cluster for good.
     AgentLeaves(usize),
-    /// An operator declares an agent gone.
-    AgentIsGone(usize),
-    /// An operator tears a framework down.
+    /// An operator does something.
+    Order(Order),
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// An agent is gone for ever.
+    MarkGone(usize),
+    /// A framework ends.
     Teardown(usize),
-    /// An operator kills a task of a framework.
-    TaskIsKilled(usize),
-    /// An operator changes the weight of a role.
+    /// A task of a framework ends.
+    KillTask(usize),
+    /// A role gets another weight.
     Weight,
+    /// A role gets another quota.
+    Quota,
+    /// Something of an agent is kept for a role.
+    Reserve(usize),
+    /// A persistent volume is made on an agent.
+    Volume(usize),
+    /// An agent is offered no more for a while.
+    Deactivate(usize),
+    /// An agent is emptied.
+    Drain(usize),
+    /// An agent is offered again.
+    Reactivate(usize),
+    /// The machine of an agent is to go down.
+    Schedule(usize),
+    /// It does.
+    TakeDown(usize),
+    /// It may come back.
+    BringUp(usize),
 }
 
 impl Mishap {
@@ -114,20 +147,35 @@ impl Mishap {
             Node::Agent(agent),
             Node::Framework(framework),
         ]);
-        match dice.between(0, 19) {
+        match dice.between(0, 22) {
             0..=4 => Self::Dies(node),
             5..=8 => Self::DiesMidway(node),
             9 | 10 => Self::Sleeps(node),
             11 => Self::MachineRestarts(agent),
             12 => Self::FrameworkStaysAway(framework),
             13..=15 => Self::Partition(peer),
-            16 => match dice.chance(0.5) {
-                true => Self::AgentLeaves(agent),
-                false => Self::AgentIsGone(agent),
+            16 => Self::AgentLeaves(agent),
+            _ => Self::Order(Order::draw(dice, agent, framework)),
+        }
+    }
+}
+
+impl Order {
+    /// What operators do by themselves; the rest follows from it.
+    fn draw(dice: &mut Dice, agent: usize, framework: usize) -> Self {
+        match dice.between(0, 9) {
+            0 => Self::MarkGone(agent),
+            1 => Self::Teardown(framework),
+            2 => Self::KillTask(framework),
+            3 => Self::Weight,
+            4 | 5 => Self::Quota,
+            6 => match dice.chance(0.5) {
+                true => Self::Reserve(agent),
+                false => Self::Volume(agent),
             },
-            17 => Self::Teardown(framework),
-            18 => Self::TaskIsKilled(framework),
-            _ => Self::Weight,
+            7 => Self::Deactivate(agent),
+            8 => Self::Drain(agent),
+            _ => Self::Schedule(agent),
         }
     }
 }

@@ -2,7 +2,9 @@
 //! what it has dealt with, asks again for what it does not hear of, and comes back under its id.
 
 mod calls;
+mod crafts;
 mod offers;
+mod operations;
 mod work;
 
 use core::time::Duration;
@@ -15,7 +17,11 @@ use tepui_proto::v1::{
     scheduler::{Call, Event, event::Type},
 };
 
-pub(crate) use self::work::{Item, Work};
+use self::operations::Operations;
+pub(crate) use self::{
+    operations::is_final,
+    work::{Item, Work},
+};
 use crate::{
     checks::View,
     network::{Peer, Side},
@@ -67,6 +73,7 @@ pub(crate) struct FrameworkNode {
     info: v1::FrameworkInfo,
     roles: Vec<String>,
     work: Work,
+    operations: Operations,
     goal: Goal,
     life: u32,
     process: Option<Process>,
@@ -87,18 +94,20 @@ struct Process {
 }
 
 impl FrameworkNode {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         index: usize,
         info: v1::FrameworkInfo,
         roles: Vec<String>,
         work: Work,
     ) -> Self {
         let (goal, life, process) = (Goal::Work, 0, None);
+        let operations = Operations::new(info.name.clone());
         Self {
             index,
             info,
             roles,
             work,
+            operations,
             goal,
             life,
             process,
@@ -203,6 +212,14 @@ impl FrameworkNode {
             Type::Offers => self.offered(event.offers.unwrap_or_default().offers, scene),
             Type::Rescind => self.rescinded(&event.rescind.unwrap_or_default()),
             Type::Update => self.updated(event.update.unwrap_or_default().status, scene),
+            Type::UpdateOperationStatus => {
+                let update = event.update_operation_status.unwrap_or_default();
+                self.operation_updated(update.status, scene);
+            }
+            Type::InverseOffers => {
+                let asked = event.inverse_offers.unwrap_or_default();
+                self.asked_to_leave(asked.inverse_offers, scene);
+            }
             Type::Error => self.refused(&event.error.unwrap_or_default().message, scene),
             _ => {}
         }
@@ -296,6 +313,7 @@ impl FrameworkNode {
         }
         self.info.id = None;
         self.work.begin_anew();
+        self.operations.begin_anew();
         if self.goal == Goal::TearDown {
             self.goal = Goal::Gone;
         }
@@ -375,6 +393,7 @@ impl FrameworkNode {
         if scene.dice.chance(0.1) {
             self.call(&calls::reconcile(&[]), scene);
         }
+        self.ask_for_operations(silence, scene);
     }
 
     /// Kills what is not wanted, and says whether offers are.
@@ -438,9 +457,10 @@ impl FrameworkNode {
 
     /// Whether it has what it wants.
     pub(crate) fn is_satisfied(&self) -> bool {
+        let is_here = self.is_subscribed() && self.operations.is_idle();
         match self.goal {
-            Goal::Work => self.is_subscribed() && self.work.is_satisfied(),
-            Goal::End => self.is_subscribed() && self.work.is_idle(),
+            Goal::Work => is_here && self.work.is_satisfied(),
+            Goal::End => is_here && self.work.is_idle(),
             Goal::TearDown => false,
             Goal::Gone => true,
         }
@@ -469,9 +489,10 @@ impl FrameworkNode {
     pub(crate) fn describe(&self) -> String {
         let (index, goal) = (self.index, self.goal);
         let subscribed = self.is_subscribed();
+        let (work, operations) = (self.work.describe(), self.operations.describe());
         format!(
-            "framework {index} ({goal:?}, subscribed: {subscribed}): {}",
-            self.work.describe()
+            "framework {index} ({goal:?}, subscribed: {subscribed}): {work}; operations: \
+             {operations}"
         )
     }
 

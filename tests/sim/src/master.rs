@@ -8,7 +8,7 @@ use tepui_master_core::{
     Action, AgentCommand, Change, Config, ConnectionId, Effect, Effects, Event, FrameworkEvent,
     Master, Notice, OperatorCall, Record, RecordKind, Recovered, RequestId, SchedulerCall, wire,
 };
-use tepui_model::{FrameworkId, OfferId, Time};
+use tepui_model::{FrameworkId, Offer, OfferId, Time};
 use tepui_proto::{
     services::{AgentMessage, MasterMessage},
     v1::{self, scheduler},
@@ -16,7 +16,7 @@ use tepui_proto::{
 
 use crate::{
     batch::{Batch, Line},
-    checks::{alike, reads_back},
+    checks::{alike, quotas_kept, reads_back},
     network::{Peer, Side},
     scene::{Happening, Scene},
     trace::compact,
@@ -206,6 +206,7 @@ impl MasterNode {
             let follows = |effect| scene.checks.streams.follows(stream, effect);
             scene.hold(effects.iter().try_for_each(follows));
         }
+        judge_offers(core, &effects, scene);
         let batch = sort(effects, may_launch, scene);
         self.take(batch, scene);
         self.plan_wake(scene);
@@ -311,6 +312,28 @@ impl MasterNode {
             scene.send(connection, Side::Peer, heartbeat, false);
             scene.after(HEARTBEAT, Happening::Heartbeat(connection));
         }
+    }
+}
+
+/// New offers are within what there is, and within what quotas allow.
+fn judge_offers(core: &Master, effects: &Effects, scene: &mut Scene) {
+    let offers = effects.iter().filter_map(|effect| match effect {
+        Effect::Publish(Notice::OfferAdded(offer)) => Some(&**offer),
+        _ => None,
+    });
+    let offers: Vec<&Offer> = offers.collect();
+    if offers.is_empty() {
+        return;
+    }
+    let agents = core.get_agents().agents;
+    let book = &mut scene.checks.offers;
+    let held = agents.iter().try_for_each(|agent| book.learn(agent));
+    scene.hold(held);
+    let quotas = core.query(&operator_call(v1::master::call::Type::GetQuota));
+    let quotas = quotas.ok().and_then(|quotas| quotas.get_quota);
+    let configs = quotas.map_or_else(Vec::new, |quotas| quotas.status.configs);
+    if !configs.is_empty() {
+        scene.hold(quotas_kept(&configs, &agents, &offers));
     }
 }
 

@@ -3,24 +3,97 @@
 use core::time::Duration;
 
 use tepui_master_core::Config;
-use tepui_model::{AgentInfo, Capabilities, Capability, Quantity, Resources, Role};
-use tepui_proto::v1;
+use tepui_model::{
+    AgentInfo, Capabilities, Capability, Kind, Quantity, Resources, Role, Scalars, Traits, Value,
+    resources::{
+        DiskTraits, Labels, Persistence, Reservation, ReservationKind, Volume, VolumeMode,
+    },
+};
+use tepui_proto::v1::{self, quota::QuotaConfig};
 
 use crate::{
     dice::Dice,
     framework::{FrameworkNode, Item, Work},
 };
 
-const ROLES: [&str; 4] = ["*", "web", "batch", "web/shop"];
+pub(crate) const ROLES: [&str; 4] = ["*", "web", "batch", "web/shop"];
 
 /// Reads resources that are written here.
-fn resources(text: &str) -> Resources {
+pub(crate) fn resources(text: &str) -> Resources {
     text.parse()
         .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn role(name: &str) -> Role {
+pub(crate) fn role(name: &str) -> Role {
     Role::new(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Resources that are kept for a role until somebody takes that back.
+pub(crate) fn reserved(text: &str, name: &str) -> Resources {
+    let reservation = Reservation {
+        role: role(name),
+        kind: ReservationKind::Dynamic,
+        principal: None,
+        labels: Labels::new(),
+    };
+    resources(text).with_traits(|_| Traits {
+        reservations: vec![reservation.clone()],
+        ..Traits::plain()
+    })
+}
+
+/// The size of a volume, and by how much it grows or shrinks.
+pub(crate) const VOLUME: Quantity = Quantity::from_units(32);
+
+/// A persistent volume of that name on some of these resources, if enough of a disk is reserved.
+pub(crate) fn volume(from: &Resources, name: &str) -> Option<Resources> {
+    let disk = DiskTraits {
+        persistence: Some(Persistence {
+            id: name.into(),
+            principal: None,
+        }),
+        volume: Some(Volume {
+            container_path: "data".into(),
+            host_path: None,
+            mode: VolumeMode::ReadWrite,
+        }),
+        source: None,
+    };
+    let raw = reserved_disk(from, VOLUME)?;
+    Some(raw.with_traits(|traits| Traits {
+        disk: Some(disk.clone()),
+        ..traits.clone()
+    }))
+}
+
+/// So much of a disk that is reserved and not in a volume.
+pub(crate) fn reserved_disk(from: &Resources, size: Quantity) -> Option<Resources> {
+    let is_raw = |traits: &Traits| !traits.reservations.is_empty() && traits.disk.is_none();
+    let mut bundles = from.bundles();
+    let has_room = |amounts: &Scalars| amounts.get(&Kind::Disk) >= size;
+    let found = bundles.find(|(traits, amounts, _)| is_raw(traits) && has_room(amounts.scalars()));
+    found.map(|(traits, ..)| Resources::from_item(traits, "disk", &Value::Scalar(size)))
+}
+
+/// A quota in its wire form.
+pub(crate) fn quota(role: &str, guarantees: &str, limits: &str) -> QuotaConfig {
+    let scalars = |text: &str| {
+        let scalars = resources(text).scalars();
+        let named = scalars.named().map(|(name, quantity)| {
+            let value = quantity.as_f64();
+            (name.to_owned(), v1::value::Scalar { value })
+        });
+        named.collect()
+    };
+    QuotaConfig {
+        role: role.to_owned(),
+        guarantees: scalars(guarantees),
+        limits: scalars(limits),
+    }
+}
+
+pub(crate) fn hostname(machine: usize) -> String {
+    format!("machine-{machine}")
 }
 
 /// The settings of the masters of a run. Most are the defaults.
@@ -36,7 +109,9 @@ pub(crate) fn master(dice: &mut Dice) -> Config {
     }
     if dice.chance(0.2) {
         config.registry_gc_interval = Duration::from_secs(60);
-        config.registry_max_agent_age = Duration::from_secs(100);
+        // Longer than an agent is away: one that is forgotten meanwhile comes back with its tasks
+        // as if nobody had ever given it up.
+        config.registry_max_agent_age = Duration::from_secs(600);
     }
     if dice.chance(0.2) {
         config.max_unreachable_tasks_per_framework = 2;
@@ -68,7 +143,7 @@ pub(crate) fn machine(index: usize, dice: &mut Dice) -> AgentInfo {
         "{reserved}cpus:{cpus};mem:{memory};disk:1000;ports:[31000-31019]"
     ));
     let wire = v1::AgentInfo {
-        hostname: format!("machine-{index}"),
+        hostname: hostname(index),
         port: Some(5051),
         resources: total.to_proto(None),
         ..v1::AgentInfo::default()

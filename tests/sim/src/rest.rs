@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tepui_agent_core::Agent;
 use tepui_master_core::{Master, RecordKind};
 use tepui_model::{AgentId, FrameworkId, TaskId, TaskState};
 use tepui_proto::v1::{
@@ -14,7 +15,7 @@ use tepui_proto::v1::{
 
 use crate::{
     agent::AgentNode,
-    checks::{Held, View, Violation, add_up, ensure, equal, kept_within},
+    checks::{Held, View, Violation, add_up, agreed_on, ensure, equal, kept_within, volumes_kept},
     framework::FrameworkNode,
     master::{MasterNode, operator_call},
 };
@@ -41,7 +42,27 @@ pub(crate) fn agree(
         format!("a task does not run at rest: {idle:?}")
     })?;
     within_limits(master, core)?;
+    estates(core, agents)?;
     sums(core)
+}
+
+/// What each agent has is what the master believes it has, its volumes are there and no others, and
+/// nothing is under way.
+fn estates(core: &Master, agents: &[AgentNode]) -> Held {
+    let shown = get_agents(core)?.agents;
+    for (index, agent) in agents.iter().enumerate() {
+        let Some(own) = agent.core() else { continue };
+        let id = own.id().map(Into::into);
+        let shown = shown.iter().find(|shown| shown.agent_info.id == id);
+        let believed = shown.map(|shown| shown.total_resources.as_slice());
+        agreed_on(index, believed.unwrap_or_default(), own.resources())?;
+        let volumes = own.resources().volumes().bundles().count();
+        volumes_kept(index, volumes, agent.volumes())?;
+    }
+    let operations = core.get_operations().operations.len();
+    ensure(operations == 0, || {
+        format!("{operations} operations are not over at rest")
+    })
 }
 
 /// Nothing is left: no task, no container, no record of either, no offer, no allocation.
@@ -61,6 +82,10 @@ pub(crate) fn nothing_left(master: &MasterNode, agents: &[AgentNode]) -> Held {
         })?;
         ensure(records == 0, || {
             format!("{records} records of tasks are left on machine {index}")
+        })?;
+        let has = agent.core().map(Agent::resources);
+        ensure(has == Some(agent.untouched()), || {
+            format!("reservations or volumes are left on machine {index}: {has:?}")
         })?;
     }
     let offers = core.offers_to(None);

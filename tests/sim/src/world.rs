@@ -1,6 +1,7 @@
 //! One run: what happens is taken from the queue and handed to whom it happens.
 
 mod mishaps;
+mod operators;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -56,6 +57,8 @@ pub struct Figures {
     pub master_restarts: u32,
     /// How often frameworks were told each state.
     pub told: BTreeMap<TaskState, u64>,
+    /// How often frameworks were told each state of operations, by Mesos' names.
+    pub operations: BTreeMap<&'static str, u64>,
 }
 
 impl Figures {
@@ -66,6 +69,9 @@ impl Figures {
         self.master_restarts += other.master_restarts;
         for (state, count) in &other.told {
             *self.told.entry(*state).or_default() += count;
+        }
+        for (state, count) in &other.operations {
+            *self.operations.entry(state).or_default() += count;
         }
     }
 }
@@ -122,6 +128,7 @@ pub fn run(seed: u64, weather: Weather) -> Outcome {
         started: checks.containers.started(),
         master_restarts: world.master.restarts(),
         told: checks.told.counts().clone(),
+        operations: checks.fates.counts().clone(),
     };
     Outcome {
         hash: world.scene.trace.hash(),

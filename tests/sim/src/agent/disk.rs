@@ -52,11 +52,11 @@ impl Disk {
             .collect()
     }
 
-    /// How many records there are about frameworks and tasks.
+    /// How many records there are about frameworks, tasks, operations and removals.
     pub(crate) fn tasks(&self) -> usize {
-        self.records
-            .keys()
-            .filter(|(kind, _)| *kind != Kind::Agent)
+        let kinds = self.records.keys().map(|(kind, _)| *kind);
+        kinds
+            .filter(|kind| !matches!(kind, Kind::Agent | Kind::Resources))
             .count()
     }
 }

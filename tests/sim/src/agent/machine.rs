@@ -1,9 +1,14 @@
 //! The machine under an agent: its containers outlive the agent's process.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use tepui_agent_core::{ContainerEvent, ContainerPlan, Exit, ExitStatus, FoundContainer, Program};
+use tepui_agent_core::{
+    ContainerEvent, ContainerPlan, Exit, ExitStatus, FoundContainer, Program, VolumePlace,
+};
 use tepui_model::{ContainerId, Resources, TaskId};
 
 use crate::{
@@ -47,6 +52,9 @@ pub(crate) struct Machine {
     boots: u32,
     launches: u64,
     containers: BTreeMap<ContainerId, Container>,
+    /// The folders of persistent volumes, and what is being removed of them.
+    volumes: BTreeSet<PathBuf>,
+    trash: BTreeSet<String>,
     /// Broken on purpose: what is left of containers stays.
     #[cfg(test)]
     pub(super) removes_nothing: bool,
@@ -59,6 +67,8 @@ impl Machine {
             boots: 0,
             launches: 0,
             containers: BTreeMap::new(),
+            volumes: BTreeSet::new(),
+            trash: BTreeSet::new(),
             #[cfg(test)]
             removes_nothing: false,
         }
@@ -70,6 +80,29 @@ impl Machine {
 
     pub(crate) fn len(&self) -> usize {
         self.containers.len()
+    }
+
+    /// The folders of persistent volumes, and how many more are being removed.
+    pub(crate) fn volumes(&self) -> (usize, usize) {
+        (self.volumes.len(), self.trash.len())
+    }
+
+    pub(crate) fn make_volume(&mut self, place: VolumePlace) {
+        self.volumes.insert(place.folder);
+    }
+
+    /// The volume's folder goes out of sight at once, what is in it a while later.
+    pub(crate) fn remove_volume(&mut self, removal: String, place: &VolumePlace) {
+        #[cfg(test)]
+        if self.removes_nothing {
+            return;
+        }
+        self.volumes.remove(&place.folder);
+        self.trash.insert(removal);
+    }
+
+    pub(crate) fn forget_volume(&mut self, removal: &str) {
+        self.trash.remove(removal);
     }
 
     pub(crate) fn found(&self) -> Vec<FoundContainer> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{ContainerId, Resources, TaskId};
+use tepui_model::{ContainerId, Resources, TaskId, Traits};
 
 use super::{Held, Violation, ensure};
 
@@ -53,9 +53,9 @@ impl Containers {
         ensure(before.is_none(), || {
             format!("container {container} is started twice")
         })?;
-        let mut left = total.clone();
+        let mut left = plain(total);
         for Running { task, resources } in running.values() {
-            left.subtract(resources).map_err(|lack| {
+            left.subtract(&plain(resources)).map_err(|lack| {
                 Violation(format!(
                     "machine {machine} has not enough for task {task}: {lack}"
                 ))
@@ -82,6 +82,11 @@ impl Containers {
             .flat_map(|(_, running)| running.values());
         running.map(|running| running.task.clone()).collect()
     }
+}
+
+/// The same amounts, whatever operations have made of them.
+fn plain(resources: &Resources) -> Resources {
+    resources.with_traits(|_| Traits::plain())
 }
 
 #[cfg(test)]

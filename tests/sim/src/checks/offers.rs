@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tepui_master_core::Notice;
 use tepui_model::{AgentId, FrameworkId, Offer, OfferId, Resources};
+use tepui_proto::v1::master::response::get_agents;
 
 use super::{Held, Violation, ensure};
 
@@ -15,15 +16,21 @@ pub(crate) struct OfferBook {
 }
 
 impl OfferBook {
+    /// What an agent has now: operations change its nature.
+    pub(crate) fn learn(&mut self, agent: &get_agents::Agent) -> Held {
+        let total = Resources::from_proto(&agent.total_resources);
+        let (total, _) = total.map_err(|error| Violation(error.to_string()))?;
+        let id = agent.agent_info.id.as_ref().map(AgentId::try_from);
+        let id = id.transpose();
+        let id = id.map_err(|error| Violation(error.to_string()))?;
+        self.totals.extend(id.map(|id| (id, total)));
+        Ok(())
+    }
+
     /// Takes in one change of the cluster.
     pub(crate) fn note(&mut self, notice: &Notice) -> Held {
         match notice {
-            Notice::AgentAdded(agent) => {
-                let info = tepui_model::AgentInfo::try_from(agent.agent_info.clone());
-                let info = info.map_err(|error| Violation(error.to_string()))?;
-                self.totals.extend(info.id.map(|id| (id, info.resources)));
-                Ok(())
-            }
+            Notice::AgentAdded(agent) => self.learn(agent),
             Notice::AgentRemoved(id) => {
                 self.totals.remove(id);
                 let left = self.offers.values().find(|offer| offer.agent_id == *id);
@@ -87,7 +94,7 @@ mod tests {
 
     use tepui_master_core::OfferEnd;
     use tepui_model::Attributes;
-    use tepui_proto::v1::{self, master::response::get_agents};
+    use tepui_proto::v1;
 
     use super::*;
 
@@ -98,11 +105,11 @@ mod tests {
                 value: "a".to_owned(),
             }),
             hostname: "host".to_owned(),
-            resources: resources.to_proto(None),
             ..v1::AgentInfo::default()
         };
         let agent = get_agents::Agent {
             agent_info: info,
+            total_resources: resources.to_proto(None),
             ..get_agents::Agent::default()
         };
         Notice::AgentAdded(Box::new(agent))

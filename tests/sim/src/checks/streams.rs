@@ -53,7 +53,10 @@ impl Streams {
                 let AgentCommand::Registered { agent_id: id, .. } = command else {
                     return Ok(());
                 };
-                let kept = is_kept(RecordKind::Agent, id.as_str());
+                // One that is drained and marked gone is gone as soon as it is back.
+                let kept = [RecordKind::Agent, RecordKind::Gone]
+                    .into_iter()
+                    .any(|kind| is_kept(kind, id.as_str()));
                 ensure(kept, || format!("agent {id} is registered and not kept"))
             }
             Effect::EndFramework { connection, .. } | Effect::EndAgent { connection } => {

@@ -1,8 +1,9 @@
 //! No update is forgotten before its framework has dealt with it, unless the framework is removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{FrameworkId, StatusUuid, TaskId};
+use tepui_proto::v1;
 
 use super::{Held, ensure};
 
@@ -11,6 +12,8 @@ use super::{Held, ensure};
 pub(crate) struct Updates {
     dealt_with: BTreeSet<StatusUuid>,
     removed: BTreeSet<FrameworkId>,
+    /// The news of operations that agents want to know heard, and for whom they are.
+    of_operations: BTreeMap<StatusUuid, FrameworkId>,
 }
 
 impl Updates {
@@ -36,6 +39,26 @@ impl Updates {
             format!("an update of task {task} is forgotten, its framework never had it")
         })
     }
+
+    /// An agent says what became of an operation.
+    pub(crate) fn of_operation(
+        &mut self,
+        framework: Option<&FrameworkId>,
+        status: &v1::OperationStatus,
+    ) {
+        let uuid = status.uuid.as_ref();
+        let uuid = uuid.and_then(|uuid| StatusUuid::try_from(uuid.value.as_slice()).ok());
+        self.of_operations.extend(uuid.zip(framework.cloned()));
+    }
+
+    /// An agent is told that news of an operation were heard, and forgets it.
+    pub(crate) fn forgotten_operation(&self, news: StatusUuid) -> Held {
+        let framework = self.of_operations.get(&news);
+        let gone = framework.is_none_or(|framework| self.removed.contains(framework));
+        ensure(self.dealt_with.contains(&news) || gone, || {
+            "the end of an operation is forgotten, its framework never had it".to_owned()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +77,24 @@ mod tests {
         assert!(updates.forgotten(&framework, &task, not_had).is_err());
         updates.removed(&framework);
         updates.forgotten(&framework, &task, not_had).unwrap();
+    }
+
+    #[test]
+    fn an_end_of_an_operation_that_is_forgotten_too_soon_is_noticed() {
+        let framework = FrameworkId::new("f").unwrap();
+        let news = StatusUuid::try_from([1; 16].as_slice()).unwrap();
+        let uuid = Some(v1::Uuid {
+            value: news.to_vec(),
+        });
+        let status = v1::OperationStatus {
+            uuid,
+            ..v1::OperationStatus::default()
+        };
+        let mut updates = Updates::default();
+        updates.forgotten_operation(news).unwrap();
+        updates.of_operation(Some(&framework), &status);
+        assert!(updates.forgotten_operation(news).is_err());
+        updates.dealt_with(news);
+        updates.forgotten_operation(news).unwrap();
     }
 }

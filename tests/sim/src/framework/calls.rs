@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use tepui_model::{AgentId, Filters, OfferId, StatusUuid, TaskId};
+use tepui_model::{AgentId, Filters, OfferId, OperationId, StatusUuid, TaskId};
 use tepui_proto::v1::{
     self,
     scheduler::{Call, call, call::Type},
@@ -43,21 +43,52 @@ pub(super) fn update(framework_info: v1::FrameworkInfo, suppressed_roles: Vec<St
     }
 }
 
-pub(super) fn launch(offers: &[OfferId], tasks: Vec<v1::TaskInfo>, filters: Filters) -> Call {
-    let operation = v1::offer::Operation {
+/// Uses offers: first these operations on resources, then a launch of these tasks.
+pub(super) fn accept(
+    offers: &[OfferId],
+    mut operations: Vec<v1::offer::Operation>,
+    tasks: Vec<v1::TaskInfo>,
+    filters: Filters,
+) -> Call {
+    operations.push(v1::offer::Operation {
         r#type: Some(v1::offer::operation::Type::Launch.into()),
         launch: Some(v1::offer::operation::Launch { task_infos: tasks }),
         ..v1::offer::Operation::default()
-    };
+    });
     let accept = call::Accept {
         offer_ids: offers.iter().map(Into::into).collect(),
-        operations: vec![operation],
+        operations,
         filters: Some(filters.into()),
         ..call::Accept::default()
     };
     Call {
         accept: Some(accept),
         ..of(Type::Accept)
+    }
+}
+
+/// Says whether the framework leaves in time.
+pub(super) fn answer_inverse_offers(
+    inverse_offer_ids: Vec<v1::OfferId>,
+    leaves: bool,
+    filters: Filters,
+) -> Call {
+    let filters = Some(filters.into());
+    if leaves {
+        return Call {
+            accept_inverse_offers: Some(call::AcceptInverseOffers {
+                inverse_offer_ids,
+                filters,
+            }),
+            ..of(Type::AcceptInverseOffers)
+        };
+    }
+    Call {
+        decline_inverse_offers: Some(call::DeclineInverseOffers {
+            inverse_offer_ids,
+            filters,
+        }),
+        ..of(Type::DeclineInverseOffers)
     }
 }
 
@@ -102,6 +133,39 @@ pub(super) fn acknowledge(agent: &AgentId, task: &TaskId, uuid: StatusUuid) -> C
     }
 }
 
+pub(super) fn acknowledge_operation(
+    agent: Option<&AgentId>,
+    operation: &OperationId,
+    uuid: StatusUuid,
+) -> Call {
+    let acknowledge = call::AcknowledgeOperationStatus {
+        agent_id: agent.map(Into::into),
+        resource_provider_id: None,
+        uuid: uuid.to_vec(),
+        operation_id: operation.into(),
+    };
+    Call {
+        acknowledge_operation_status: Some(acknowledge),
+        ..of(Type::AcknowledgeOperationStatus)
+    }
+}
+
+/// Asks for these operations; for all that the master knows when there are none.
+pub(super) fn reconcile_operations(operations: &[(OperationId, AgentId)]) -> Call {
+    let operation = |(id, agent): &(OperationId, AgentId)| call::reconcile_operations::Operation {
+        operation_id: id.into(),
+        agent_id: Some(agent.into()),
+        resource_provider_id: None,
+    };
+    let reconcile = call::ReconcileOperations {
+        operations: operations.iter().map(operation).collect(),
+    };
+    Call {
+        reconcile_operations: Some(reconcile),
+        ..of(Type::ReconcileOperations)
+    }
+}
+
 /// Asks for these tasks; for all that the master knows when there are none.
 pub(super) fn reconcile(tasks: &[(TaskId, Option<AgentId>)]) -> Call {
     let task = |(task, agent): &(TaskId, Option<AgentId>)| call::reconcile::Task {
@@ -143,6 +207,11 @@ pub(super) fn teardown() -> Call {
 pub(super) fn is_repeatable(call: &Call) -> bool {
     matches!(
         call.r#type(),
-        Type::Acknowledge | Type::Decline | Type::Kill | Type::Reconcile
+        Type::Acknowledge
+            | Type::AcknowledgeOperationStatus
+            | Type::Decline
+            | Type::Kill
+            | Type::Reconcile
+            | Type::ReconcileOperations
     )
 }

@@ -7,7 +7,7 @@ use tepui_model::{
 };
 use tepui_proto::v1;
 
-use super::{FrameworkNode, FrameworkTurn, calls};
+use super::{FrameworkNode, FrameworkTurn, calls, crafts::first_volume};
 use crate::{behaviour::Behaviour, scene::Scene};
 
 /// Tasks in one ACCEPT.
@@ -49,12 +49,28 @@ impl FrameworkNode {
         }
     }
 
+    /// Some machines go down: the framework says whether it leaves in time, or says nothing.
+    pub(super) fn asked_to_leave(&self, asked: Vec<v1::InverseOffer>, scene: &mut Scene) {
+        let ids = asked.into_iter().map(|asked| asked.id).collect();
+        let refuse = scene.dice.pick(&[0, 5, 60]);
+        let filters = Filters::refuse(Duration::from_secs(refuse));
+        match scene.dice.between(0, 9) {
+            0 => {}
+            throw => {
+                let answer = calls::answer_inverse_offers(ids, throw > 3, filters);
+                self.call(&answer, scene);
+            }
+        }
+    }
+
     fn use_offers(&mut self, offers: &[Offer], scene: &mut Scene) {
         let ids: Vec<OfferId> = offers.iter().map(|offer| offer.id.clone()).collect();
         let refuse = scene.dice.pick(&[0, 0, 5, 5, 20]);
         let filters = Filters::refuse(Duration::from_secs(refuse));
-        let tasks = self.choose(offers, scene);
-        if tasks.is_empty() {
+        let mut left: Resources = offers.iter().map(|offer| &offer.resources).sum();
+        let operations = self.craft(&offers[0], &mut left, scene);
+        let tasks = self.choose(&offers[0], left, scene);
+        if tasks.is_empty() && operations.is_empty() {
             return self.call(&calls::decline(&ids, filters), scene);
         }
         if self.is_doomed {
@@ -62,18 +78,24 @@ impl FrameworkNode {
             return self.die(scene);
         }
         if scene.dice.chance(scene.faults.mischief) {
-            self.call(&calls::launch(&ids, Vec::new(), filters), scene);
+            let nothing = calls::accept(&ids, Vec::new(), Vec::new(), filters);
+            self.call(&nothing, scene);
         }
-        self.call(&calls::launch(&ids, tasks, filters), scene);
+        let accept = calls::accept(&ids, operations, tasks, filters);
+        self.call(&accept, scene);
     }
 
-    /// Tasks for what is wanted, as far as the offers go.
-    fn choose(&mut self, offers: &[Offer], scene: &mut Scene) -> Vec<v1::TaskInfo> {
-        let mut left: Resources = offers.iter().map(|offer| &offer.resources).sum();
+    /// Tasks for what is wanted, as far as what is left of an offer goes.
+    fn choose(
+        &mut self,
+        offer: &Offer,
+        mut left: Resources,
+        scene: &mut Scene,
+    ) -> Vec<v1::TaskInfo> {
         let most = scene.dice.between(1, MOST_TASKS as u64) as usize;
         let mut chosen = Vec::new();
         for (index, item) in self.work.needy(scene.now) {
-            let reserved = item.reserved.get(&offers[0].role);
+            let reserved = item.reserved.get(&offer.role);
             let reserved = reserved.filter(|reserved| left.contains(reserved));
             let mut wanted = reserved.unwrap_or(&item.resources).clone();
             if item.wants_port {
@@ -83,15 +105,20 @@ impl FrameworkNode {
                 }
                 wanted += &ports(&port);
             }
+            if let Some(volume) = first_volume(&left).filter(|_| !item.is_service) {
+                if scene.dice.chance(0.5) {
+                    wanted += &volume;
+                }
+            }
             if chosen.len() < most && left.subtract(&wanted).is_ok() {
                 chosen.push((index, item.is_service, wanted));
             }
         }
-        let agent = &offers[0].agent_id;
+        let agent = &offer.agent_id;
         let mut tasks = Vec::new();
         for (index, is_service, wanted) in chosen {
             let id = self.work.launch(index, agent, scene.now);
-            tasks.push(task(&id, &offers[0], &wanted, is_service, scene));
+            tasks.push(task(&id, offer, &wanted, is_service, scene));
         }
         tasks
     }

@@ -1,17 +1,11 @@
-//! Faults as they strike, and what operators do meanwhile.
+//! Faults as they strike.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
-
-use tepui_master_core::{OperatorCall, RecordKind};
-use tepui_model::AgentId;
-use tepui_proto::v1::{self, master::call};
 
 use super::World;
 use crate::{
-    agent::{AgentNode, Death},
+    agent::Death,
     faults::{Faults, Mishap, Node},
-    master::operator_call,
     network::Peer,
     scene::Happening,
 };
@@ -46,15 +40,7 @@ impl World {
             }
             Mishap::Partition(peer) => self.partition(peer),
             Mishap::AgentLeaves(index) => self.agents[index].leave(scene),
-            Mishap::AgentIsGone(index) => {
-                let id = self.agents[index]
-                    .core()
-                    .and_then(|core| core.id().cloned());
-                id.iter().for_each(|id| self.mark_gone(id));
-            }
-            Mishap::Teardown(index) => self.teardown(index),
-            Mishap::TaskIsKilled(index) => self.kill_task(index),
-            Mishap::Weight => self.change_weight(),
+            Mishap::Order(order) => self.order(order),
         }
     }
 
@@ -85,84 +71,5 @@ impl World {
             false => scene.dice.seconds(40, 250),
         };
         scene.after(span, Happening::Mended(peer));
-    }
-
-    /// Tells the master which agents will never come back. One that left, or that never heard its
-    /// id, may be waited for as long as nobody tells.
-    pub(super) fn tidy(&mut self) {
-        let registered = self.agents.iter().filter_map(AgentNode::core);
-        let own: BTreeSet<AgentId> = registered
-            .filter(|core| core.is_registered())
-            .filter_map(|core| core.id().cloned())
-            .collect();
-        if own.len() < self.agents.len() {
-            return;
-        }
-        let lost = self.master.kept(RecordKind::Unreachable);
-        let lost: Vec<AgentId> = lost.filter_map(|id| AgentId::new(id).ok()).collect();
-        for id in lost.iter().filter(|id| !own.contains(*id)) {
-            self.mark_gone(id);
-        }
-    }
-
-    fn mark_gone(&mut self, id: &AgentId) {
-        let mark = call::MarkAgentGone {
-            agent_id: id.into(),
-        };
-        let call = v1::master::Call {
-            mark_agent_gone: Some(mark),
-            ..operator_call(call::Type::MarkAgentGone)
-        };
-        self.master
-            .operate(OperatorCall::V1(Box::new(call)), &mut self.scene);
-    }
-
-    fn teardown(&mut self, index: usize) {
-        let Some(id) = self.frameworks[index].id() else {
-            return;
-        };
-        let call = v1::master::Call {
-            teardown: Some(call::Teardown {
-                framework_id: id.into(),
-            }),
-            ..operator_call(call::Type::Teardown)
-        };
-        self.master
-            .operate(OperatorCall::V1(Box::new(call)), &mut self.scene);
-    }
-
-    fn kill_task(&mut self, index: usize) {
-        let view = self.frameworks[index].view();
-        let Some(((framework_id, task_id), _)) = view.into_iter().next() else {
-            return;
-        };
-        let grace = self
-            .scene
-            .dice
-            .chance(0.5)
-            .then_some(Duration::from_secs(1));
-        let call = OperatorCall::KillTask {
-            framework_id: Some(framework_id),
-            task_id,
-            grace,
-        };
-        self.master.operate(call, &mut self.scene);
-    }
-
-    fn change_weight(&mut self) {
-        let role = self.scene.dice.pick(&["*", "web", "batch"]).to_owned();
-        let weight = self.scene.dice.pick(&[0.5, 1.0, 3.0]);
-        let infos = vec![v1::WeightInfo {
-            role: Some(role),
-            weight,
-        }];
-        let call = v1::master::Call {
-            update_weights: Some(call::UpdateWeights {
-                weight_infos: infos,
-            }),
-            ..operator_call(call::Type::UpdateWeights)
-        };
-        self.master
-            .operate(OperatorCall::V1(Box::new(call)), &mut self.scene);
     }
 }
