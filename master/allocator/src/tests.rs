@@ -7,6 +7,7 @@ mod filters;
 mod history;
 mod holds;
 mod ledger;
+mod planted;
 mod priorities;
 mod reference;
 mod starvation;

@@ -11,10 +11,22 @@ const MEMORY: i64 = 10_000;
 /// Frameworks in roles of their own that fill one agent with tasks of these sizes, and how many
 /// tasks each has in the end.
 fn filled(sizes: &[(i64, i64)], roles: impl Fn(usize) -> String) -> Vec<usize> {
+    filled_by_weight(sizes, &[], roles)
+}
+
+/// The same with weights for the roles of the first frameworks.
+fn filled_by_weight(
+    sizes: &[(i64, i64)],
+    weights: &[i64],
+    roles: impl Fn(usize) -> String,
+) -> Vec<usize> {
     let total = format!("cpus:{CPUS};mem:{MEMORY}");
     let names: Vec<String> = (0..sizes.len()).map(roles).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut allocator = cluster(&[&total], &names);
+    for (name, weight) in names.iter().zip(weights) {
+        allocator.set_weight(&role(name), Quantity::from_units(*weight));
+    }
     let tasks: Vec<String> = sizes.iter().map(|size| text(*size)).collect();
     let tasks: Vec<&str> = tasks.iter().map(String::as_str).collect();
     fill(&mut allocator, &tasks)
@@ -56,6 +68,45 @@ proptest! {
                 let instead = (held.0 / own.0).min(held.1 / own.1) as usize;
                 let slack = (share(*other, 1) / share(*own, 1)).ceil() as usize + 1;
                 prop_assert!(instead <= count + slack, "{sizes:?}: {counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_gets_less_than_the_part_of_its_weight_but_for_the_size_of_tasks(
+        wishes in vec((1..6_i64, 64..600_i64, 1..5_i64), 2..6),
+    ) {
+        let sizes: Vec<(i64, i64)> = wishes.iter().map(|(cpus, memory, _)| (*cpus, *memory)).collect();
+        let weights: Vec<i64> = wishes.iter().map(|(.., weight)| *weight).collect();
+        let counts = filled_by_weight(&sizes, &weights, |key| format!("role-{key}"));
+        let whole: i64 = weights.iter().sum();
+        // One more task of the largest share per weight may be ahead of each of its own.
+        let largest = sizes.iter().zip(&weights);
+        let largest = largest.map(|(size, weight)| share(*size, 1) / *weight as f64);
+        let largest = largest.fold(0.0, f64::max);
+        for ((size, count), weight) in sizes.iter().zip(&counts).zip(&weights) {
+            let weight = *weight as f64;
+            let least = weight / whole as f64 - weight * largest - 2.0 * share(*size, 1);
+            let found = share(*size, *count);
+            prop_assert!(found >= least, "{wishes:?}: {counts:?}: {found} of {least}");
+        }
+    }
+
+    #[test]
+    fn nobody_would_rather_have_its_weights_part_of_what_another_role_has(
+        wishes in vec((1..6_i64, 64..600_i64, 1..5_i64), 2..6),
+    ) {
+        let sizes: Vec<(i64, i64)> = wishes.iter().map(|(cpus, memory, _)| (*cpus, *memory)).collect();
+        let weights: Vec<i64> = wishes.iter().map(|(.., weight)| *weight).collect();
+        let counts = filled_by_weight(&sizes, &weights, |key| format!("role-{key}"));
+        let all = || sizes.iter().zip(&counts).zip(&weights);
+        for ((own, count), weight) in all() {
+            for ((other, theirs), their_weight) in all() {
+                let part = *weight as f64 / *their_weight as f64;
+                let held = |size: i64| (size * *theirs as i64) as f64 * part;
+                let instead = (held(other.0) / own.0 as f64).min(held(other.1) / own.1 as f64);
+                let slack = share(*other, 1) * part / share(*own, 1) + 2.0;
+                prop_assert!(instead <= *count as f64 + slack, "{wishes:?}: {counts:?}");
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Nobody starves behind frameworks that want nothing, and nobody is asked for nothing.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Framework 0 holds most of the cluster and wants more; the others hold nothing, want nothing,
@@ -39,6 +41,20 @@ fn a_hungry_framework_waits_for_one_round_of_the_others_at_most() {
             20,
             "filters of {life} s in a tree of roles"
         );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_hungry_framework_waits_for_one_round_whatever_the_others_refuse(
+        idle in 1..40_usize,
+        life in 0..60_u64,
+        roles in proptest::sample::subsequence(vec!["*", "a", "a/b", "a/b/c", "d", "a/e"], 1..6),
+    ) {
+        let waited = offers_before_the_hungry(idle, life, &roles);
+        prop_assert!(waited <= idle, "{waited} offers to {idle} others came first");
     }
 }
 
