@@ -3,7 +3,8 @@
 use std::{fs, io, num::NonZero, path::Path, thread};
 
 use nix::sys::statvfs::statvfs;
-use tepui_model::{Resources, Role};
+use tepui_model::{Resources, Role, Traits};
+use tepui_proto::{decode, v1};
 
 use crate::Error;
 
@@ -19,9 +20,19 @@ pub(crate) fn resources(given: &str, role: &Role, work_dir: &Path) -> Result<Res
         flag: "resources",
         problem: format!("'{given}' cannot be read: {error}"),
     };
-    let mut resources = Resources::parse(given, role).map_err(|error| refused(&error))?;
-    // Even a kind given as nothing is given.
-    let mentions = |name: &str| given.split(';').any(|item| is_of(item, name));
+    let is_json = given.trim_start().starts_with('[');
+    let mut resources = if is_json {
+        from_json(given, role).map_err(|error| refused(&error))?
+    } else {
+        Resources::parse(given, role).map_err(|error| refused(&error))?
+    };
+    let named = resources.clone();
+    let mentions = |name: &str| {
+        let mut all = named.bundles();
+        all.any(|(_, amounts, _)| amounts.iter().any(|(other, _)| other == name))
+            // Even a kind given as nothing is given.
+            || !is_json && given.split(';').any(|item| is_of(item, name))
+    };
     for (name, found) in [
         ("cpus", cpus as Find),
         ("mem", memory),
@@ -34,6 +45,28 @@ pub(crate) fn resources(given: &str, role: &Role, work_dir: &Path) -> Result<Res
         }
     }
     Ok(resources)
+}
+
+/// Mesos' JSON: a list of resources, with disks that the text form cannot say (Mesos: VOL-06).
+fn from_json(given: &str, role: &Role) -> Result<Resources, String> {
+    // A message that has nothing else which must be set.
+    let list = format!("{{\"resources\":{given}}}");
+    let list: v1::Request = decode::json(list.as_bytes()).map_err(|error| error.to_string())?;
+    let resources = Resources::try_from(list.resources.as_slice());
+    let resources = resources.map_err(|error| error.to_string())?;
+    if !resources.checkpointed().is_empty() {
+        let problem = "volumes and dynamic reservations are made while the agent runs";
+        return Err(problem.to_owned());
+    }
+    let own = Traits::reserved(role.clone()).reservations;
+    Ok(resources.with_traits(|traits| Traits {
+        reservations: if traits.reservations.is_empty() && !traits.revocable {
+            own.clone()
+        } else {
+            traits.reservations.clone()
+        },
+        ..traits.clone()
+    }))
 }
 
 type Find = fn(&Path) -> Result<String, Error>;
@@ -145,6 +178,31 @@ mod tests {
         assert_eq!(found.reserved_to(&role).ports().len(), 1001);
         assert_eq!(found.reserved_to(&role).memory(), Quantity::ZERO);
         assert!(found.unreserved().is_empty());
+    }
+
+    #[test]
+    fn disks_with_a_path_or_a_mount_are_given_as_json() {
+        let disk = r#"[{"name": "cpus", "type": "SCALAR", "scalar": {"value": 2}},
+            {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "role": "db",
+             "disk": {"source": {"type": "MOUNT", "mount": {"root": "/mnt/a"}}}}]"#;
+        let role = Role::new("web").unwrap();
+        let found = resources(disk, &role, Path::new("/")).unwrap();
+        assert_eq!(found.reserved_to(&role).cpus(), Quantity::from_units(2));
+        assert_eq!(
+            found.disk(),
+            Quantity::from_units(64),
+            "no other disk is found"
+        );
+        let db = found.reserved_to(&Role::new("db").unwrap());
+        assert_eq!(db.to_string(), "disk(db)[MOUNT:/mnt/a]:64");
+        assert!(found.memory().is_positive());
+        let volume = r#"[{"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "role": "db",
+            "disk": {"persistence": {"id": "v"},
+                     "volume": {"container_path": "v", "mode": "RW"}}}]"#;
+        for (refused, why) in [(volume, "while the agent runs"), ("[{]", "cannot be read")] {
+            let error = resources(refused, &role, Path::new("/")).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
     }
 
     #[test]

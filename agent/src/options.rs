@@ -56,8 +56,8 @@ pub struct Options {
     #[arg(long, env = "TEPUI_RUNTIME_DIR", value_name = "DIR")]
     pub runtime_dir: Option<PathBuf>,
 
-    /// What this agent offers, as in `cpus:4;mem:8192;disk:10240;ports:[31000-32000]`; what is not
-    /// mentioned is found out
+    /// What this agent offers, as in `cpus:4;mem:8192;disk:10240;ports:[31000-32000]`, or as a JSON
+    /// list of resources; what is not mentioned is found out
     #[arg(
         long,
         env = "TEPUI_RESOURCES",

@@ -223,3 +223,46 @@ fn a_volume_in_use_is_not_destroyed_and_what_only_storage_providers_do_is_an_err
         }
     });
 }
+
+#[test]
+fn a_volume_on_a_disk_of_its_own_lies_there() {
+    let mut cluster = Cluster::start(0);
+    let root = cluster.folder().join("disk");
+    let root = root.display().to_string();
+    let json = format!(
+        r#"[{{"name": "cpus", "type": "SCALAR", "scalar": {{"value": 1}}}},
+            {{"name": "disk", "type": "SCALAR", "scalar": {{"value": 64}},
+              "disk": {{"source": {{"type": "PATH", "path": {{"root": "{root}"}}}}}}}}]"#
+    );
+    cluster.add_agent_of(&json, &[]);
+    cluster.await_agents(1);
+    talk(async {
+        let mut framework = Framework::subscribe(&cluster, "db", &[]);
+        let there = |traits: &Traits| Traits {
+            disk: Some(resources::DiskTraits {
+                source: Some(resources::DiskSource {
+                    kind: resources::DiskKind::Path,
+                    root: Some(root.as_str().into()),
+                    vendor: None,
+                    id: None,
+                    metadata: resources::Labels::new(),
+                    profile: None,
+                }),
+                ..traits.disk.clone().unwrap_or_default()
+            }),
+            ..traits.clone()
+        };
+        let disk = framework.reserved("disk:64").with_traits(there);
+        let volume = framework.volume("v", 64, false).with_traits(there);
+        let uses = little() + &volume;
+        framework
+            .use_offer(&(little() + plain("disk:64").with_traits(there)), |offer| {
+                let made = Operations::new().reserve(&disk).create(&volume);
+                made.launch(vec![task("writer", offer, &uses, "echo kept > data/file")])
+            })
+            .await;
+        framework.finished().await;
+        let file = std::path::Path::new(&root).join("volumes/roles/db/v/file");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "kept\n");
+    });
+}

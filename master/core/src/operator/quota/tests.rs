@@ -177,6 +177,20 @@ fn what_is_wrong_is_refused_whole_and_changes_nothing() {
     }
 }
 
+/// Mesos: ROL-02.
+#[test]
+fn the_role_that_all_have_may_have_a_quota_too() {
+    let mut cluster = Cluster::new();
+    let scheduler = cluster.subscribe(of_roles(&["*"]));
+    cluster.register("one", "cpus:4;mem:64");
+    update(&mut cluster, &[quota("*", &[], &[("cpus", 1.0)])], false).unwrap();
+    cluster.settle();
+    let offer = cluster.offer(&scheduler);
+    assert_eq!(offer.resources, resources("cpus:1;mem:64"));
+    let told = status(&mut cluster).configs;
+    assert_eq!(told[0].role, "*");
+}
+
 #[test]
 fn force_overrides_what_the_cluster_has_and_what_is_consumed() {
     let (mut cluster, _) = running();

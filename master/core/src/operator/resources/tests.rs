@@ -151,7 +151,7 @@ fn a_reservation_is_refined_a_hundred_times_and_used_by_the_deepest_role() {
         let (top, ..) = below.bundles().next().unwrap();
         let top = top.reservations[0].clone();
         let refined = stack.with_traits(|traits| Traits {
-            reservations: [&traits.reservations[..], &[top.clone()]].concat(),
+            reservations: [&traits.reservations[..], std::slice::from_ref(&top)].concat(),
             ..traits.clone()
         });
         assert_eq!(
