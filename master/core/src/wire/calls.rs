@@ -74,7 +74,7 @@ fn action(wire: Call) -> Result<Action, InvalidMessage> {
         }
         Some(Ok(Type::Request)) => {
             let said = wire.request.ok_or_else(|| unset("request"))?;
-            Action::Request(requests::asks(said)?)
+            requests::request(said)?
         }
         Some(Ok(Type::Revive)) => roles(
             "REVIVE",

@@ -6,10 +6,27 @@ use tepui_model::{AgentId, Resources};
 use tepui_proto::v1::{self, scheduler::call};
 
 use super::super::{In, InvalidMessage, at_most};
-use crate::{calls::Ask, limits};
+use crate::{
+    calls::{Action, Ask},
+    limits,
+};
+
+/// What a REQUEST asks for. One in which no ask says anything that Mesos does not know comes from
+/// a framework that expects what Mesos does with it: nothing.
+pub(super) fn request(wire: call::Request) -> Result<Action, InvalidMessage> {
+    if wire.requests.is_empty() || wire.requests.iter().any(is_ours) {
+        return asks(wire).map(Action::Request);
+    }
+    let why = "REQUEST: no ask of it has tepui_count, so offers come by themselves";
+    Ok(Action::Ignored(why.to_owned()))
+}
+
+fn is_ours(wire: &v1::Request) -> bool {
+    wire.tepui_count.is_some() || wire.tepui_gang.is_some() || wire.tepui_priority.is_some()
+}
 
 /// The asks of a REQUEST. An error names the ask by its place.
-pub(super) fn asks(wire: call::Request) -> Result<Vec<Ask>, InvalidMessage> {
+fn asks(wire: call::Request) -> Result<Vec<Ask>, InvalidMessage> {
     let count = wire.requests.len();
     at_most(count, limits::MAX_ASKS_PER_REQUEST, "request.requests")?;
     let asks = wire.requests.into_iter().enumerate();

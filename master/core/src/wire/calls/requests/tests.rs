@@ -31,7 +31,7 @@ fn problem(change: impl FnOnce(&mut v1::Request)) -> String {
 }
 
 #[test]
-fn an_ask_of_mesos_is_one_task_anywhere_in_the_only_role() {
+fn an_ask_without_more_is_one_task_anywhere_in_the_only_role() {
     let asks = parse(vec![one()]).unwrap();
     let plain = Ask {
         role: None,
@@ -108,4 +108,22 @@ fn more_asks_than_anybody_needs_are_refused() {
         parse(vec![one(); most + 1]).unwrap_err(),
         "request.requests: has 1025 items, 1024 are allowed"
     );
+}
+
+#[test]
+fn a_request_as_mesos_knows_it_is_taken_and_ignored() {
+    let action = |requests| request(call::Request { requests }).unwrap();
+    let malformed = v1::Request::default();
+    for plain in [vec![one(), one()], vec![malformed]] {
+        let Action::Ignored(why) = action(plain) else {
+            panic!()
+        };
+        assert!(why.starts_with("REQUEST: "), "{why}");
+    }
+    let counted = v1::Request {
+        tepui_count: Some(1),
+        ..one()
+    };
+    assert!(matches!(action(vec![one(), counted]), Action::Request(asks) if asks.len() == 2));
+    assert!(matches!(action(Vec::new()), Action::Request(asks) if asks.is_empty()));
 }
