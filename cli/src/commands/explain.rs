@@ -25,12 +25,13 @@ const FINDINGS: [Column; 5] = [
     Column::wide("FRAMEWORK"),
 ];
 
-const CONTENDERS: [Column; 5] = [
+const CONTENDERS: [Column; 6] = [
     Column::text("FRAMEWORK"),
     Column::text("ROLE"),
     Column::text("STATE"),
     Column::number("AHEAD"),
     Column::text("FIRST OF THEM"),
+    Column::text("WHY"),
 ];
 
 const ROLES: [Column; 7] = [
@@ -151,6 +152,7 @@ fn contender(contender: &Contender) -> Vec<String> {
         state.to_owned(),
         contender.ahead.to_string(),
         contender.ahead_names.join(", "),
+        contender.why_behind.clone(),
     ]
 }
 

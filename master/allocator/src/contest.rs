@@ -1,6 +1,7 @@
 //! Who competes for resources, what they hold, and who is next.
 
 mod clients;
+mod lead;
 mod load;
 mod order;
 mod quota;
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, ops::Bound};
 
 use tepui_model::{AgentKey, FrameworkKey, Kind, Quantity, Resources, Role, Scalars};
 
+pub use self::lead::{Branch, Lead};
 use self::quota::Promises;
 pub(crate) use self::{
     clients::{Client, ClientState, Terms},

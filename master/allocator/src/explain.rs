@@ -6,10 +6,11 @@ mod reason;
 use tepui_model::{AgentKey, FrameworkKey, Role, Time};
 
 pub use self::reason::Reason;
+pub use crate::contest::{Branch, Lead};
 use crate::{
     agents::Court,
     allocator::Allocator,
-    contest::{Client, Stage},
+    contest::{Client, Contest, Stage},
     limits::{MAX_AGENTS_EXPLAINED, MAX_AHEAD, MAX_CLIENTS_EXPLAINED, MAX_REASONS},
 };
 
@@ -45,6 +46,8 @@ pub struct Waiting {
     pub idle: Option<Idle>,
     /// The first of those that are served before it.
     pub ahead: Vec<(FrameworkKey, Role)>,
+    /// Why the first of them is.
+    pub why_behind: Option<Lead>,
     /// How many are served before it.
     pub ahead_count: usize,
     /// Why agents are not offered, the most frequent reason first.
@@ -98,7 +101,7 @@ impl Allocator {
         let explained = wanted.iter().take(MAX_CLIENTS_EXPLAINED);
         Explanation {
             waiting: explained
-                .filter_map(|slot| self.waiting(*slot, &order, only, now))
+                .filter_map(|slot| self.waiting(&contest, *slot, &order, (only, now)))
                 .collect(),
             left_out: wanted.len().saturating_sub(MAX_CLIENTS_EXPLAINED),
         }
@@ -120,10 +123,10 @@ impl Allocator {
 
     fn waiting(
         &self,
+        contest: &Contest,
         slot: u32,
         order: &[u32],
-        only: Option<AgentKey>,
-        now: Time,
+        (only, now): (Option<AgentKey>, Time),
     ) -> Option<Waiting> {
         let client = self.contest.client(slot)?;
         let name = |slot: &u32| {
@@ -144,6 +147,7 @@ impl Allocator {
             role,
             idle,
             ahead: ahead.iter().filter_map(name).take(MAX_AHEAD).collect(),
+            why_behind: ahead.first().and_then(|first| contest.lead(*first, slot)),
             ahead_count: ahead.len(),
             reasons,
             looked_at,

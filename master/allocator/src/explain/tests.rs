@@ -172,3 +172,26 @@ fn no_more_than_the_limit_is_explained_at_once() {
     assert_eq!(explanation.left_out, 3);
     assert_eq!(explanation.waiting.last().unwrap().ahead.len(), MAX_AHEAD);
 }
+
+#[test]
+fn who_is_behind_hears_by_how_much() {
+    let mut allocator = cluster(&["cpus:8;mem:100", "cpus:2;mem:100"], &["a", "b"]);
+    let made = allocator.allocate(Time::ZERO);
+    assert_eq!(made.len(), 2, "each has one of the agents");
+    let large = if made[0].resources.cpus() > made[1].resources.cpus() {
+        &made[0]
+    } else {
+        &made[1]
+    };
+    let waiting = |framework| {
+        let explanation = allocator.explain(&Query::Framework(framework), Time::ZERO);
+        explanation.waiting[0].clone()
+    };
+    let behind = waiting(large.framework);
+    let lead = behind.why_behind.unwrap();
+    assert_eq!(behind.ahead_count, 1);
+    assert_eq!(lead.other.role, Some(large.role.clone()));
+    assert_eq!((lead.first.share, lead.other.share), (0.5, 0.8));
+    let first = made.iter().find(|made| made.framework != large.framework);
+    assert_eq!(waiting(first.unwrap().framework).why_behind, None);
+}

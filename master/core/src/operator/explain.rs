@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tepui_allocator::explain::{Count, Explanation, Idle, Query, Reason, Waiting};
-use tepui_model::{AgentId, FrameworkId, FrameworkKey, Resources, Role, Scalars, TaskId, Time};
+use tepui_allocator::explain::{Branch, Count, Explanation, Idle, Lead, Query, Reason, Waiting};
+use tepui_model::{
+    AgentId, FrameworkId, FrameworkKey, Quantity, Resources, Role, Scalars, TaskId, Time,
+};
 use tepui_proto::{
     services::{self, ExplainRequest, explain_request::Subject},
     v1,
@@ -136,6 +138,7 @@ impl Master {
             examined: waiting.looked_at as u64,
             agents: waiting.agents as u64,
             priorities_ahead: self.priorities_ahead(waiting),
+            why_behind: waiting.why_behind.as_ref().map(lead).unwrap_or_default(),
         }
     }
 
@@ -244,6 +247,42 @@ impl Master {
             None => "there are no agents".to_owned(),
         }
     }
+}
+
+/// Why somebody is served first, with the figures of both.
+fn lead(lead: &Lead) -> String {
+    let name = |branch: &Branch| match &branch.role {
+        Some(role) => format!("role {role}"),
+        None => "that framework".to_owned(),
+    };
+    let Lead { first, other } = lead;
+    let (who, whom) = match &other.role {
+        Some(role) => (name(first), format!("role {role}")),
+        None => (name(first), "this one".to_owned()),
+    };
+    let share = |branch: &Branch| {
+        let percent = branch.share * 100.0;
+        let weight = branch.weight.as_f64();
+        if branch.weight == Quantity::from_units(1) {
+            format!("{percent:.2} %")
+        } else {
+            format!("{percent:.2} % at weight {weight}")
+        }
+    };
+    if first.priority != other.priority {
+        let (ours, theirs) = (other.priority, first.priority);
+        return format!("{who} has priority {theirs}, {whom} {ours}");
+    }
+    let shares = format!(
+        "{who} has a share of {}, {whom} of {}",
+        share(first),
+        share(other)
+    );
+    if first.share < other.share {
+        return shares;
+    }
+    let (ours, theirs) = (other.served, first.served);
+    format!("{shares}; it was made {theirs} offers, {whom} {ours}")
 }
 
 fn resources(scalars: &Scalars) -> Vec<v1::Resource> {

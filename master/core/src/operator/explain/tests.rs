@@ -113,3 +113,39 @@ fn what_does_not_exist_or_is_malformed_is_refused() {
         "subject must be set"
     );
 }
+
+#[test]
+fn who_is_behind_hears_the_shares_of_both() {
+    let mut cluster = Cluster::new();
+    let large = cluster.subscribe(of_roles(&["a"]));
+    cluster.register("one", "cpus:6;mem:64");
+    cluster.settle();
+    let small = cluster.subscribe(of_roles(&["b"]));
+    cluster.register("two", "cpus:2;mem:32");
+    cluster.settle();
+    assert_eq!(cluster.offers(&small).len(), 1);
+    let found = ask(&mut cluster, framework(&large.id)).unwrap();
+    assert_eq!(
+        found.contenders[0].why_behind,
+        "role b has a share of 33.33 %, role a of 75.00 %"
+    );
+    let found = ask(&mut cluster, framework(&small.id)).unwrap();
+    assert_eq!(found.contenders[0].why_behind, "");
+}
+
+#[test]
+fn who_is_behind_in_the_same_role_hears_it_of_the_frameworks() {
+    let mut cluster = Cluster::new();
+    let large = cluster.subscribe(of_roles(&["a"]));
+    cluster.register("one", "cpus:3;mem:64");
+    cluster.settle();
+    let small = cluster.subscribe(of_roles(&["a"]));
+    cluster.register("two", "cpus:1;mem:64");
+    cluster.settle();
+    assert_eq!(cluster.offers(&small).len(), 1);
+    let found = ask(&mut cluster, framework(&large.id)).unwrap();
+    assert_eq!(
+        found.contenders[0].why_behind,
+        "that framework has a share of 50.00 %, this one of 75.00 %"
+    );
+}
