@@ -14,6 +14,7 @@ pub mod limits;
 mod master;
 mod measure;
 mod mishaps;
+mod operators;
 mod outcome;
 mod queue;
 mod tasks;

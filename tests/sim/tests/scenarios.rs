@@ -1,7 +1,8 @@
 //! Every scenario of `examples/scenarios` is a test: it is run, the large ones at a part of their
 //! size, and what it expects must come out.
 //!
-//! `TEPUI_SIM_REPORTS` names a folder that their reports are written to.
+//! `TEPUI_SIM_REPORTS` names a folder that their reports are written to, `TEPUI_SIM_SCENARIO` the
+//! only one that is run, and with `TEPUI_SIM_FULL=1` the large ones are run at their full size.
 
 #![allow(clippy::expect_used, reason = "a test may panic anywhere")]
 
@@ -15,6 +16,7 @@ use tepui_sim::{
 /// The part of a scenario that is run here, so that each takes a few seconds at most.
 fn scale(name: &str) -> f64 {
     match name {
+        _ if env::var_os("TEPUI_SIM_FULL").is_some() => 1.0,
         "large" => 0.005,
         "paper" => 0.02,
         _ => 1.0,
@@ -45,8 +47,10 @@ fn play(scenario: &Scenario) -> Figures {
 #[test]
 fn every_scenario_comes_out_as_it_says() {
     let texts = texts();
-    assert!(texts.len() >= 7, "{} scenarios", texts.len());
-    for (name, text) in texts {
+    assert!(texts.len() >= 8, "{} scenarios", texts.len());
+    let only = env::var("TEPUI_SIM_SCENARIO").ok();
+    let is_asked_for = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    for (name, text) in texts.into_iter().filter(|(name, _)| is_asked_for(name)) {
         let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let scenario = scenario.scaled(scale(&name)).unwrap();
         let figures = play(&scenario);
@@ -54,6 +58,19 @@ fn every_scenario_comes_out_as_it_says() {
             let path = Path::new(&folder).join(format!("{name}.html"));
             fs::write(path, report::page(&scenario, &text, &figures)).unwrap();
         }
+        let cost = &figures.cost;
+        println!(
+            "{name}: {:.1} s, {:?} MB, {} allocations of {:.2} ms (median), {:.2} ms (p99), {:.2} \
+             ms (longest), {} events in {:.1} s of the master",
+            cost.wall,
+            cost.memory,
+            cost.cycles,
+            cost.cycle_median * 1e3,
+            cost.cycle_p99 * 1e3,
+            cost.cycle_max * 1e3,
+            cost.events,
+            cost.core,
+        );
         assert!(!figures.verdicts.is_empty(), "{name} expects nothing");
         let missed = figures.verdicts.iter().filter(|verdict| !verdict.is_met);
         let missed: Vec<_> = missed.collect();
@@ -109,6 +126,16 @@ fn what_is_wrong_with_a_scenario_is_said_with_its_place() {
     );
     let rack = said("[[events]]\nat = '1s'\ndrain = { rack = 'r0', for = '1s' }\n");
     assert_eq!(rack, "events, the 1.: no agents are in rack r0");
+    let two = said(
+        "[[events]]\nat = '1s'\nquota = { role = 'a' }\nweight = { role = 'a', weight = 1 }\n",
+    );
+    assert_eq!(
+        two,
+        "events, the 1.: it says one thing that happens: weight, quota, drain, or maintenance"
+    );
+    let quota =
+        said("[[roles]]\nname = 'a'\nquota = { guarantees = 'cpus:2', limits = 'cpus:1' }\n");
+    assert_eq!(quota, "roles 'a': a guarantee is at most the limit");
     let stranger = said("[expect]\ngroups.g.tasks_lost = 0\n");
     assert_eq!(stranger, "expect: no frameworks are named 'g'");
     let none = Scenario::parse(&whole.replace("count = 1", "count = 0")).unwrap_err();

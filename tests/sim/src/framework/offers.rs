@@ -105,10 +105,10 @@ impl FrameworkNode {
                 }
                 wanted += &ports(&port);
             }
-            if let Some(volume) = first_volume(&left).filter(|_| !item.is_service) {
-                if scene.dice.chance(0.5) {
-                    wanted += &volume;
-                }
+            if let Some(volume) = first_volume(&left).filter(|_| !item.is_service)
+                && scene.dice.chance(0.5)
+            {
+                wanted += &volume;
             }
             if chosen.len() < most && left.subtract(&wanted).is_ok() {
                 chosen.push((index, item.is_service, wanted));

@@ -68,12 +68,16 @@ impl AgentNode {
         attributes.extend(places);
         AgentInfo::try_from(v1::AgentInfo {
             id: self.id.as_ref().map(Into::into),
-            hostname: format!("agent-{agent}"),
+            hostname: hostname(agent),
             resources: class.resources.to_proto(None),
             attributes,
             ..v1::AgentInfo::default()
         })
     }
+}
+
+pub(super) fn hostname(agent: u32) -> String {
+    format!("agent-{agent}")
 }
 
 fn attribute(name: &str, text: String) -> v1::Attribute {
@@ -195,14 +199,18 @@ impl World<'_> {
                 }
             }
             AgentCommand::Refused {
-                forget_identity, ..
+                forget_identity,
+                shut_down,
+                ..
             } => {
-                let node = &mut self.agents[agent as usize];
                 if forget_identity {
-                    node.id = None;
+                    self.agents[agent as usize].id = None;
                     self.end_tasks(agent);
                 }
-                self.after(TRY_AGAIN, Turn::AgentStarts(agent));
+                match shut_down {
+                    true => self.stop_agent(agent),
+                    false => self.after(TRY_AGAIN, Turn::AgentStarts(agent)),
+                }
             }
             AgentCommand::Ping => self.after(latency * 2, Turn::Pong(connection)),
             AgentCommand::RunTask { task, .. } => {
@@ -235,6 +243,16 @@ impl World<'_> {
                     self.end_task(task, Phase::Killed);
                 }
             }
+        }
+    }
+
+    /// The process ends, until somebody starts it again.
+    fn stop_agent(&mut self, agent: u32) {
+        let node = &mut self.agents[agent as usize];
+        let class = node.class as usize;
+        (node.connection, node.away_until) = (None, Time::MAX);
+        if core::mem::take(&mut node.is_up) {
+            self.measures.agent_went(class);
         }
     }
 

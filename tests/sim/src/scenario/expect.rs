@@ -15,6 +15,8 @@ pub struct Expectations {
     tasks_finished: Option<Bound>,
     /// How many were lost, and launched anew.
     tasks_lost: Option<Bound>,
+    /// How many were moved away from agents that were to go down.
+    tasks_moved: Option<Bound>,
     /// How many run at the end.
     tasks_running: Option<Bound>,
     /// How near the shares are to the ideal, on the average over the run: 1 is equal.
@@ -33,6 +35,7 @@ pub struct Expectations {
 struct GroupExpectations {
     tasks_finished: Option<Bound>,
     tasks_lost: Option<Bound>,
+    tasks_moved: Option<Bound>,
     tasks_running: Option<Bound>,
     wait_p99: Option<Span>,
 }
@@ -163,10 +166,12 @@ impl Expectations {
         let of = |bound: Option<Bound>| bound.map(|bound| bound.scaled(scale));
         self.tasks_finished = of(self.tasks_finished);
         self.tasks_lost = of(self.tasks_lost);
+        self.tasks_moved = of(self.tasks_moved);
         self.tasks_running = of(self.tasks_running);
         for group in self.groups.values_mut() {
             group.tasks_finished = of(group.tasks_finished);
             group.tasks_lost = of(group.tasks_lost);
+            group.tasks_moved = of(group.tasks_moved);
             group.tasks_running = of(group.tasks_running);
         }
         self
@@ -178,6 +183,7 @@ impl Expectations {
         let mut verdicts = vec![
             judge("tasks finished", self.tasks_finished, all.finished as f64),
             judge("tasks lost", self.tasks_lost, all.lost as f64),
+            judge("tasks moved", self.tasks_moved, all.moved as f64),
             judge("tasks running", self.tasks_running, all.running as f64),
             judge("Jain index, mean", self.jain, figures.jain),
             judge_wait("wait, p99", self.wait_p99, all),
@@ -202,6 +208,11 @@ impl Expectations {
                     group.finished as f64,
                 ),
                 judge(figure("tasks lost"), expected.tasks_lost, group.lost as f64),
+                judge(
+                    figure("tasks moved"),
+                    expected.tasks_moved,
+                    group.moved as f64,
+                ),
                 judge(
                     figure("tasks running"),
                     expected.tasks_running,

@@ -65,6 +65,8 @@ pub struct Group {
     pub finished: u64,
     /// Tasks that were lost.
     pub lost: u64,
+    /// Tasks that were ended because their agent was to go down, and launched elsewhere.
+    pub moved: u64,
     /// Tasks that run at the end.
     pub running: u64,
     /// Tasks that nobody has launched at the end.

@@ -2,6 +2,7 @@
 
 mod check;
 mod length;
+mod quantities;
 mod text;
 
 use core::time::Duration;
@@ -13,6 +14,7 @@ use tepui_model::{Attributes, Filters, Quantity, Resources};
 pub use self::check::InvalidScenario;
 pub(super) use self::check::capability;
 pub(super) use self::length::Length;
+pub(super) use self::quantities::Quantities;
 use super::{expect::Expectations, limits};
 
 /// A cluster, its workload, and what happens to both.
@@ -139,10 +141,10 @@ pub struct RoleSettings {
 pub struct QuotaText {
     /// What the role is guaranteed, such as `cpus:10`.
     #[serde(deserialize_with = "text::parsed")]
-    pub guarantees: Resources,
+    pub guarantees: Quantities,
     /// What the role may have at most; what is not named is not limited.
     #[serde(deserialize_with = "text::parsed")]
-    pub limits: Resources,
+    pub limits: Quantities,
 }
 
 /// How a framework goes about its offers.
@@ -255,8 +257,40 @@ pub struct Deed {
     pub at: Duration,
     /// A role gets another weight.
     pub weight: Option<NewWeight>,
+    /// A role gets another quota.
+    pub quota: Option<NewQuota>,
     /// A rack is emptied, and used again later.
     pub drain: Option<Drain>,
+    /// A rack goes down for a while, after a notice.
+    pub maintenance: Option<Maintenance>,
+}
+
+/// Another quota for a role; none if only the role is said.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewQuota {
+    /// Which role.
+    pub role: String,
+    /// What it is guaranteed.
+    #[serde(default, deserialize_with = "text::parsed")]
+    pub guarantees: Quantities,
+    /// What it may have at most.
+    #[serde(default, deserialize_with = "text::parsed")]
+    pub limits: Quantities,
+}
+
+/// A rack goes down for a while: frameworks are asked to leave it before.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// Which rack, by the value of its attribute, such as `r3`.
+    pub rack: String,
+    /// How long before it goes down it is announced.
+    #[serde(deserialize_with = "text::span")]
+    pub notice: Duration,
+    /// How long until its agents may come back.
+    #[serde(rename = "for", deserialize_with = "text::span")]
+    pub lasts: Duration,
 }
 
 /// A rack is emptied, and used again later.

@@ -195,6 +195,9 @@ impl World<'_> {
         // The first event starts its timers.
         self.master.wake = Some(self.now);
         self.queue.plan(self.now, Turn::Wake);
+        if self.master.life == 0 {
+            self.set_first_quotas();
+        }
     }
 }
 

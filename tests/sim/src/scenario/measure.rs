@@ -29,6 +29,7 @@ pub(super) struct GroupBook {
     pub(super) launched: u64,
     pub(super) finished: u64,
     pub(super) lost: u64,
+    pub(super) moved: u64,
     pub(super) running: u64,
     /// Seconds from submission to running.
     pub(super) waits: Vec<f32>,

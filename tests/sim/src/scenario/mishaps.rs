@@ -1,13 +1,9 @@
-//! What breaks, and what operators do.
+//! What breaks.
 
 use core::time::Duration;
 
-use tepui_master_core::OperatorCall;
-use tepui_model::AgentId;
-use tepui_proto::v1::{self, master::call};
-
 use super::{
-    file::{Fault, FaultKind, Length, NewWeight},
+    file::{Fault, FaultKind, Length},
     queue::Turn,
     world::World,
 };
@@ -105,82 +101,5 @@ impl World<'_> {
                 self.after(wait, Turn::FrameworkComes(framework));
             }
         }
-    }
-
-    pub(super) fn event(&mut self, number: u32) {
-        let scenario = self.scenario;
-        let Some(deed) = scenario.events.get(number as usize) else {
-            return;
-        };
-        if let Some(change) = &deed.weight {
-            self.change_weight(change);
-        }
-        if let Some(drain) = &deed.drain {
-            for agent in self.agents_in(&drain.rack) {
-                self.drain(agent);
-            }
-            self.after(drain.lasts, Turn::EventEnds(number));
-        }
-    }
-
-    /// What an operator does lasts no longer.
-    pub(super) fn event_ends(&mut self, number: u32) {
-        let scenario = self.scenario;
-        let deed = scenario.events.get(number as usize);
-        if let Some(drain) = deed.and_then(|deed| deed.drain.as_ref()) {
-            for agent in self.agents_in(&drain.rack) {
-                self.reactivate(agent);
-            }
-        }
-    }
-
-    fn change_weight(&mut self, change: &NewWeight) {
-        let weight = change.weight.as_f64();
-        if let Some(role) = self.measures.role(&change.role) {
-            self.measures.roles[role].weight = weight;
-        }
-        let infos = vec![v1::WeightInfo {
-            weight,
-            role: Some(change.role.clone()),
-        }];
-        self.operate(OperatorCall::V1(Box::new(v1::master::Call {
-            r#type: Some(call::Type::UpdateWeights.into()),
-            update_weights: Some(call::UpdateWeights {
-                weight_infos: infos,
-            }),
-            ..v1::master::Call::default()
-        })));
-    }
-
-    /// The agents of a rack that are registered.
-    fn agents_in(&self, rack: &str) -> Vec<AgentId> {
-        let agents = (0..).zip(&self.agents);
-        let there = agents.filter(|(number, agent)| {
-            agent.connection.is_some()
-                && agent.rack(self.class_of(*number)).as_deref() == Some(rack)
-        });
-        there.filter_map(|(_, agent)| agent.id.clone()).collect()
-    }
-
-    fn drain(&mut self, agent: AgentId) {
-        self.operate(OperatorCall::V1(Box::new(v1::master::Call {
-            r#type: Some(call::Type::DrainAgent.into()),
-            drain_agent: Some(call::DrainAgent {
-                agent_id: agent.into(),
-                max_grace_period: None,
-                mark_gone: None,
-            }),
-            ..v1::master::Call::default()
-        })));
-    }
-
-    fn reactivate(&mut self, agent: AgentId) {
-        self.operate(OperatorCall::V1(Box::new(v1::master::Call {
-            r#type: Some(call::Type::ReactivateAgent.into()),
-            reactivate_agent: Some(call::ReactivateAgent {
-                agent_id: agent.into(),
-            }),
-            ..v1::master::Call::default()
-        })));
     }
 }

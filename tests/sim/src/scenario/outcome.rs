@@ -53,6 +53,7 @@ fn group(world: &mut World<'_>, at: usize) -> Group {
         launched: book.launched,
         finished: book.finished,
         lost: book.lost,
+        moved: book.moved,
         running: book.running,
         pending: members.map(|framework| framework.pending).sum(),
         waits: Waits::of(&sorted_waits),
@@ -70,6 +71,7 @@ fn sum(groups: &[Group]) -> Group {
         all.launched += group.launched;
         all.finished += group.finished;
         all.lost += group.lost;
+        all.moved += group.moved;
         all.running += group.running;
         all.pending += group.pending;
         all.sorted_waits.extend(&group.sorted_waits);

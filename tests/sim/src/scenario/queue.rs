@@ -48,6 +48,8 @@ pub(super) enum Turn {
     Fault(u32),
     /// An operator does something.
     Event(u32),
+    /// What an operator announced happens.
+    EventGoesOn(u32),
     /// What an operator did lasts no longer.
     EventEnds(u32),
     /// Shares and use are noted.

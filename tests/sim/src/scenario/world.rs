@@ -19,7 +19,7 @@ use super::{
 use crate::dice::Dice;
 
 /// When a run starts: a date in the registry looks like one.
-const START: Time = Time::from_micros(1_750_000_000_000_000);
+pub(super) const START: Time = Time::from_micros(1_750_000_000_000_000);
 
 /// Fewer agents than this, and the master's invariants are checked at every sample.
 const CHECKED_AGENTS: usize = 2000;
@@ -88,6 +88,8 @@ pub(super) struct World<'a> {
     pub(super) frameworks: Vec<FrameworkNode>,
     pub(super) tasks: Vec<Task>,
     pub(super) measures: Measures,
+    /// The events of maintenance that was announced and is not over.
+    pub(super) windows: Vec<u32>,
     pub(super) broken: Option<Broken>,
     effects: Effects,
 }
@@ -117,6 +119,7 @@ impl<'a> World<'a> {
             frameworks: Vec::new(),
             tasks: Vec::new(),
             measures: Measures::new(scenario),
+            windows: Vec::new(),
             broken: None,
             effects: Effects::new(),
         };
@@ -183,6 +186,7 @@ impl<'a> World<'a> {
             Turn::Submit(framework) => self.submit(framework),
             Turn::Fault(number) => self.fault(number),
             Turn::Event(number) => self.event(number),
+            Turn::EventGoesOn(number) => self.event_goes_on(number),
             Turn::EventEnds(number) => self.event_ends(number),
             Turn::Sample => {}
         }

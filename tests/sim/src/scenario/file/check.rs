@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use tepui_model::{Capability, Resources, Role, Value};
 
-use super::{AgentClass, Behaviour, Deed, Fault, FaultKind, FrameworkGroup, Scenario, expand};
+use super::{
+    AgentClass, Behaviour, Deed, Fault, FaultKind, FrameworkGroup, NewQuota, NewWeight, Quantities,
+    QuotaText, Scenario, expand,
+};
 use crate::scenario::limits::{
     MAX_AGENTS, MAX_DURATION, MAX_FRAMEWORKS, MAX_SAMPLES, MAX_SCALE, MAX_TASKS,
 };
@@ -58,6 +61,9 @@ impl Scenario {
                     .map_err(|error| problem(table.clone(), error.to_string()))?;
             }
             within(&table, "count", role.count.into(), MAX_FRAMEWORKS)?;
+            if let Some(QuotaText { guarantees, limits }) = &role.quota {
+                check_quota(guarantees, limits).map_err(|text| problem(table, text))?;
+            }
         }
         for (at, fault) in self.faults.iter().enumerate() {
             let table = format!("faults, the {}.", at + 1);
@@ -93,28 +99,63 @@ impl Scenario {
     }
 
     fn check_deed(&self, deed: &Deed) -> Result<(), String> {
-        match (&deed.weight, &deed.drain) {
-            (Some(weight), None) => {
-                Role::new(&weight.role).map_err(|error| error.to_string())?;
-                let is_positive = weight.weight.is_positive();
-                is_positive
-                    .then_some(())
-                    .ok_or_else(|| "a weight is positive".to_owned())
-            }
-            (None, Some(drain)) => {
-                let rack = drain
-                    .rack
-                    .strip_prefix('r')
-                    .and_then(|rack| rack.parse().ok());
-                let has_rack = |class: &AgentClass| class.racks > rack;
-                let exists = rack.is_some() && self.agents.iter().any(has_rack);
-                exists
-                    .then_some(())
-                    .ok_or_else(|| format!("no agents are in rack {}", drain.rack))
-            }
-            _ => Err("it says one thing that happens: weight, or drain".to_owned()),
+        let Deed {
+            weight,
+            quota,
+            drain,
+            maintenance,
+            ..
+        } = deed;
+        let said = [
+            weight.is_some(),
+            quota.is_some(),
+            drain.is_some(),
+            maintenance.is_some(),
+        ];
+        if said.into_iter().filter(|is_said| *is_said).count() != 1 {
+            let what = "weight, quota, drain, or maintenance";
+            return Err(format!("it says one thing that happens: {what}"));
         }
+        if let Some(NewWeight { role, weight }) = weight {
+            is_role(role)?;
+            if !weight.is_positive() {
+                return Err("a weight is positive".to_owned());
+            }
+        }
+        if let Some(NewQuota {
+            role,
+            guarantees,
+            limits,
+        }) = quota
+        {
+            is_role(role)?;
+            check_quota(guarantees, limits)?;
+        }
+        let racks = drain.iter().map(|drain| &drain.rack);
+        let mut racks = racks.chain(maintenance.iter().map(|it| &it.rack));
+        racks.try_for_each(|rack| self.check_rack(rack))
     }
+
+    fn check_rack(&self, rack: &str) -> Result<(), String> {
+        let number = rack.strip_prefix('r').and_then(|rack| rack.parse().ok());
+        let has_rack = |class: &AgentClass| class.racks > number;
+        let exists = number.is_some() && self.agents.iter().any(has_rack);
+        exists
+            .then_some(())
+            .ok_or_else(|| format!("no agents are in rack {rack}"))
+    }
+}
+
+fn is_role(name: &str) -> Result<(), String> {
+    let role = Role::new(name);
+    role.map(drop).map_err(|error| error.to_string())
+}
+
+fn check_quota(guarantees: &Quantities, limits: &Quantities) -> Result<(), String> {
+    limits
+        .contain(guarantees)
+        .then_some(())
+        .ok_or_else(|| "a guarantee is at most the limit".to_owned())
 }
 
 fn within(table: &str, key: &str, count: u64, most: u32) -> Result<(), InvalidScenario> {

@@ -4,8 +4,8 @@
 use core::{ops::Range, time::Duration};
 
 use tepui_master_core::{
-    Action, ConnectionId, Event, SchedulerCall,
-    calls::{Accept, Acknowledge, Decline, Kill, Operation, Subscribe},
+    Action, Answer, ConnectionId, Event, SchedulerCall,
+    calls::{Accept, Acknowledge, Decline, InverseAnswer, Kill, Operation, Subscribe},
 };
 use tepui_model::{AgentId, Filters, InvalidId, OfferId, OfferOperation, StatusUuid};
 
@@ -13,6 +13,9 @@ use crate::scenario::{master::Kind, queue::Turn, tasks, world::World};
 
 /// How long a framework waits before it tries to subscribe again.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a framework that leaves an agent shall not be asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// A call in short.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub(super) enum Wanted {
     Suppress,
     /// Offers again.
     Revive,
+    /// To say that these agents are left in time.
+    Leave(Vec<OfferId>),
 }
 
 impl World<'_> {
@@ -126,6 +131,11 @@ impl World<'_> {
             }),
             Wanted::Suppress => Action::Suppress(Vec::new()),
             Wanted::Revive => Action::Revive(Vec::new()),
+            Wanted::Leave(offers) => Action::AnswerInverseOffers(InverseAnswer {
+                offers,
+                answer: Answer::Accepted,
+                filters: Filters::refuse(ASK_AGAIN),
+            }),
         })
     }
 }

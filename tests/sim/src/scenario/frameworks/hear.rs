@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use tepui_master_core::FrameworkEvent;
-use tepui_model::{Filters, Offer, Resources, TaskState, TaskStatus};
+use tepui_master_core::{FrameworkEvent, InverseOffer};
+use tepui_model::{AgentId, Filters, Offer, Resources, TaskState, TaskStatus};
 
 use super::calls::Wanted;
 use crate::scenario::{
@@ -65,6 +65,7 @@ impl World<'_> {
                 node.id = Some(framework_id);
             }
             FrameworkEvent::Offers { offers, .. } => self.answer_offers(framework, &offers),
+            FrameworkEvent::InverseOffers(asked) => self.asked_to_leave(framework, &asked),
             FrameworkEvent::Update(status) => self.hear_of_task(framework, &status),
             _ => {}
         }
@@ -77,7 +78,11 @@ impl World<'_> {
         };
         let mut refused = Vec::new();
         for offer in offers {
-            let count = self.wanted_of(framework, &offer.resources);
+            // Whoever knows that an agent will be away does not go there.
+            let count = match offer.unavailability {
+                None => self.wanted_of(framework, &offer.resources),
+                Some(_) => 0,
+            };
             if count == 0 {
                 refused.push(offer.id.clone());
             } else {
@@ -95,6 +100,37 @@ impl World<'_> {
                 filters,
             };
             self.want(framework, wanted);
+        }
+    }
+
+    /// Agents will be away. Services leave them at once; work that ends by itself may end there.
+    fn asked_to_leave(&mut self, framework: u32, asked: &[InverseOffer]) {
+        let behaviour = self.group_of(framework).behaviour;
+        if matches!(behaviour, Behaviour::Silent | Behaviour::Dead) {
+            return;
+        }
+        if behaviour == Behaviour::Service {
+            asked
+                .iter()
+                .for_each(|asked| self.leave(framework, &asked.agent_id));
+        }
+        let offers = asked.iter().map(|asked| asked.id.clone()).collect();
+        self.want(framework, Wanted::Leave(offers));
+    }
+
+    /// Other tasks shall do the work of those on an agent.
+    fn leave(&mut self, framework: u32, id: &AgentId) {
+        let agent = self.agents.iter().find(|it| it.id.as_ref() == Some(id));
+        let tasks = agent.map_or_else(Vec::new, |agent| agent.tasks.clone());
+        for number in tasks {
+            let task = &self.tasks[number as usize];
+            let is_wanted = matches!(task.belief, Belief::Launched | Belief::Running);
+            if task.framework == framework && is_wanted {
+                let group = self.frameworks[framework as usize].group as usize;
+                self.measures.groups[group].moved += 1;
+                self.want(framework, Wanted::Kill(number));
+                self.give_up(number);
+            }
         }
     }
 
