@@ -8,7 +8,7 @@ use tepui_proto::services::{
 
 use super::*;
 
-const SEED: u64 = 3;
+const SEED: u64 = 8;
 
 /// Plays a calm run to its end. `meddle` sees everything before it happens, and may take it away.
 fn play(mut world: World, mut meddle: impl FnMut(&mut World, &Happening) -> bool) {
@@ -53,7 +53,7 @@ fn a_world_that_nobody_meddles_with_is_well() {
 }
 
 #[test]
-#[should_panic(expected = "task f0-t")]
+#[should_panic(expected = "is started twice")]
 fn a_task_that_is_sent_to_every_agent_is_noticed() {
     play(calm(), |world, what| {
         let message = to_agent(world, what);
