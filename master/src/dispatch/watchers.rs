@@ -122,3 +122,26 @@ fn subscribed(state: master::Response) -> master::Event {
         ..master::Event::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::outbox;
+
+    #[test]
+    fn one_watcher_too_many_and_the_oldest_ends() {
+        let mut watchers = Watchers::default();
+        let mut watch = |_| {
+            let (outbox, outgoing) = outbox();
+            let reply = OperatorReply::V1(Box::default());
+            let watcher = Watcher::Events {
+                outbox: outbox.clone(),
+            };
+            watchers.begin(watcher, Ok(reply));
+            (outbox, outgoing)
+        };
+        let streams: Vec<_> = (0..=limits::WATCHERS).map(&mut watch).collect();
+        assert!(streams[0].0.is_ended());
+        assert!(streams[1..].iter().all(|(outbox, _)| !outbox.is_ended()));
+    }
+}

@@ -162,18 +162,24 @@ async fn odd_heads_are_400_or_close_and_smuggle_nothing() {
     server.stop().await.unwrap();
 }
 
-/// Length and chunks at once are a way to smuggle. The chunks count, and the connection closes.
+/// Length and chunks at once are a way to smuggle. The chunks count, and the connection closes, so
+/// that nothing behind them is taken for a request.
 #[tokio::test]
-async fn a_length_beside_chunks_does_not_decide_where_a_body_ends() {
+async fn a_length_beside_chunks_ends_the_connection() {
     let (_dir, server) = master().await;
     let mut client = Client::connect(server.address()).await;
     let request = format!(
         "POST {PATH} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
-         Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+         Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n\
+         GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
     );
     client.send_raw(request.as_bytes()).await;
     let answer = client.answer().await;
-    assert_eq!(answer.status, 400);
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (400, Some("close"))
+    );
+    assert!(client.rest().await.is_empty());
     is_alive(server.address()).await;
     server.stop().await.unwrap();
 }

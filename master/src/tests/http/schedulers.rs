@@ -16,6 +16,8 @@ use super::{
     subscribe,
 };
 
+use crate::limits;
+
 const PATH: &str = "/api/v1/scheduler";
 
 /// A framework that is subscribed.
@@ -225,6 +227,12 @@ async fn a_call_must_name_the_stream_that_it_belongs_to() {
         framework.id
     );
     assert_eq!((answer.status, answer.text()), (400, text));
+    let long = "x".repeat(limits::STREAM_ID_BYTES + 1);
+    let answer = client
+        .post(PATH, &[("Mesos-Stream-Id", &long)], &call)
+        .await;
+    let shown = format!("'{}'", &long[1..]);
+    assert!(answer.text().contains(&shown), "{}", answer.text());
     let grpc = FrameworkClient::subscribed(server.address(), clients::framework("g")).await;
     let call = json!({"type": "REVIVE", "framework_id": {"value": grpc.id().value}});
     let answer = client.post(PATH, &[], &call).await;

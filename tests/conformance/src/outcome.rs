@@ -1,0 +1,50 @@
+//! What came of a call, without what differs from one master to the next.
+
+use serde_json::{Map, Value};
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was done; with the answer, or the events that followed.
+    Done(Value),
+    /// It was refused, for this reason.
+    Refused(String),
+}
+
+/// What a master's answers hold that no other's do: its id, its port and its folder.
+pub fn plain(value: Value, id: &str) -> Value {
+    const TIMES: [&str; 8] = [
+        "elected_time",
+        "estimated_drain_start_time",
+        "nanoseconds",
+        "port",
+        "pid",
+        "start_time",
+        "timestamp",
+        "uuid",
+    ];
+    match value {
+        Value::String(text) => Value::String(text.replace(id, "@master")),
+        Value::Array(list) => list.into_iter().map(|it| plain(it, id)).collect(),
+        Value::Object(map) => {
+            // A metric and a flag are compared by name.
+            let named = ["metrics", "flags"];
+            let show = |(key, value): (String, Value)| {
+                if TIMES.contains(&key.as_str()) {
+                    (key, Value::Null)
+                } else if named.contains(&key.as_str()) {
+                    (key, names(&value))
+                } else {
+                    (key, plain(value, id))
+                }
+            };
+            Value::Object(map.into_iter().map(show).collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+fn names(list: &Value) -> Value {
+    let list = list.as_array().into_iter().flatten();
+    list.map(|entry| entry["name"].clone()).collect()
+}

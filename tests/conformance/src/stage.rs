@@ -1,0 +1,132 @@
+//! A real master and an agent that is played.
+
+use std::net::SocketAddr;
+
+use tempfile::TempDir;
+use tepui_master::{Options, Server};
+use tepui_proto::{
+    services::{
+        AgentMessage, MasterMessage, Register, agent_link_client::AgentLinkClient, agent_message,
+        master_message,
+    },
+    v1,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+
+/// A master with one agent.
+pub struct Stage {
+    pub address: SocketAddr,
+    /// The master's id, which is in every other.
+    pub id: String,
+    server: Server,
+    _agent: Agent,
+    _dir: TempDir,
+}
+
+struct Agent {
+    _messages: mpsc::Sender<AgentMessage>,
+    _task: tokio::task::JoinHandle<()>,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            work_dir: dir.path().to_owned(),
+            ..Options::default()
+        };
+        let server = Server::start(options).await.unwrap();
+        let address = server.address();
+        let (agent, agent_id) = register(address).await;
+        let id = agent_id.rsplit_once("-S").unwrap().0.to_owned();
+        Self {
+            address,
+            id,
+            server,
+            _agent: agent,
+            _dir: dir,
+        }
+    }
+
+    pub async fn end(self) {
+        self.server.stop().await.unwrap();
+    }
+}
+
+fn scalar(name: &str, value: f64) -> v1::Resource {
+    v1::Resource {
+        name: name.to_owned(),
+        r#type: v1::value::Type::Scalar.into(),
+        scalar: Some(v1::value::Scalar { value }),
+        ..v1::Resource::default()
+    }
+}
+
+async fn register(address: SocketAddr) -> (Agent, String) {
+    let mut client = AgentLinkClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let (messages, outgoing) = mpsc::channel(16);
+    let commands = client.open(ReceiverStream::new(outgoing)).await.unwrap();
+    let mut commands = commands.into_inner();
+    let capability = |kind: v1::agent_info::capability::Type| v1::agent_info::Capability {
+        r#type: Some(kind.into()),
+    };
+    use v1::agent_info::capability::Type;
+    let capabilities = [
+        Type::MultiRole,
+        Type::HierarchicalRole,
+        Type::ReservationRefinement,
+        Type::ResizeVolume,
+        Type::AgentDraining,
+        Type::AgentOperationFeedback,
+        Type::ResourceProvider,
+    ];
+    let register = Register {
+        agent: Some(v1::AgentInfo {
+            hostname: "host".to_owned(),
+            port: Some(5051),
+            resources: vec![
+                scalar("cpus", 4.0),
+                scalar("mem", 4096.0),
+                scalar("disk", 4096.0),
+            ],
+            ..v1::AgentInfo::default()
+        }),
+        version: "1.2.3".to_owned(),
+        capabilities: capabilities.map(capability).to_vec(),
+        ..Register::default()
+    };
+    say(&messages, agent_message::Message::Register(register)).await;
+    let id = loop {
+        match commands.message().await.unwrap().unwrap().message {
+            Some(master_message::Message::Registered(it)) => break it.agent_id.unwrap().value,
+            other => assert!(other.is_some()),
+        }
+    };
+    let task = tokio::spawn(answer_pings(messages.clone(), commands));
+    let agent = Agent {
+        _messages: messages,
+        _task: task,
+    };
+    (agent, id)
+}
+
+async fn say(messages: &mpsc::Sender<AgentMessage>, message: agent_message::Message) {
+    let message = Some(message);
+    messages.send(AgentMessage { message }).await.unwrap();
+}
+
+async fn answer_pings(
+    messages: mpsc::Sender<AgentMessage>,
+    mut commands: Streaming<MasterMessage>,
+) {
+    while let Ok(Some(command)) = commands.message().await {
+        if let Some(master_message::Message::Ping(_)) = command.message {
+            say(&messages, agent_message::Message::Pong(Default::default())).await;
+        }
+    }
+}
