@@ -162,6 +162,15 @@ impl Master {
             text.push_str("; ");
             text.push_str(&words);
         }
+        for waiting in &explanation.waiting {
+            let (asks, tasks) = self.room_for(waiting.framework, &waiting.role);
+            if asks > 0 {
+                let role = &waiting.role;
+                text.push_str(&format!(
+                    "; room is made in role {role} for {asks} asks, for which {tasks} tasks end"
+                ));
+            }
+        }
         text
     }
 

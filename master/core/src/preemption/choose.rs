@@ -253,9 +253,8 @@ impl Master {
         self.preemptions.made += 1;
         let key = self.preemptions.made;
         let victims = proposal.victims.into_iter();
-        let named = victims.map(|victim| {
+        let named = victims.inspect(|victim| {
             self.preemptions.by_victim.insert(victim.clone(), key);
-            victim
         });
         let plan = Plan {
             framework: *framework,

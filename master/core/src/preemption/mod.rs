@@ -186,6 +186,15 @@ impl Master {
         }
     }
 
+    /// For how many asks of a framework in a role room is made, and how many tasks have yet to end.
+    pub(crate) fn room_for(&self, framework: FrameworkKey, role: &Role) -> (usize, usize) {
+        let plans = self.preemptions.plans.values();
+        let own = plans.filter(|plan| plan.framework == framework && plan.role == *role);
+        own.fold((0, 0), |(asks, tasks), plan| {
+            (asks + 1, tasks + plan.victims.len())
+        })
+    }
+
     /// What an operator should know of a task that is under preemption.
     pub(crate) fn words_on_preemption(&self, key: FrameworkKey, id: &TaskId) -> Option<String> {
         let plan = self.preemptions.plan_of(key, id)?;

@@ -217,6 +217,15 @@ fn the_kill_says_by_whom_and_operators_hear_of_the_notice() {
         panic!("{answer:?}");
     };
     assert!(found.summary.contains(words), "{}", found.summary);
+    let subject = services::explain_request::Subject::FrameworkId((&stage.high.id).into());
+    let subject = Some(subject);
+    let request = OperatorCall::Explain(Box::new(services::ExplainRequest { subject }));
+    let answer = stage.cluster.operate(request);
+    let Ok(OperatorReply::Explanation(found)) = answer else {
+        panic!("{answer:?}");
+    };
+    let making = "room is made in role high for 1 asks, for which 1 tasks end";
+    assert!(found.summary.contains(making), "{}", found.summary);
     stage.pass(NOTICE);
     let commands = stage.cluster.commands(stage.node.connection);
     let why = commands.iter().find_map(|command| match command {
