@@ -64,6 +64,8 @@ pub struct App {
     pub upgrade: Upgrade,
     /// Between TERM and KILL.
     pub kill_grace: Duration,
+    /// Among the tasks of the framework's role, the lower gives way first.
+    pub priority: i32,
 }
 
 /// A check of each instance at its agent's host, from the framework.

@@ -116,6 +116,9 @@ fn task(app: &App, name: &AppName, number: u64) -> Result<Task, TaskInvalid> {
         Command::Shell(line) => task.shell(line),
         Command::Arguments(arguments) => task.command(arguments.iter()),
     };
+    if app.priority != 0 {
+        task = task.priority(app.priority);
+    }
     if let Some(user) = &app.user {
         task = task.user(user);
     }

@@ -32,6 +32,7 @@ impl From<&App> for api::App {
                 over_capacity: app.upgrade.over_capacity,
             }),
             kill_grace_ms: milliseconds(app.kill_grace),
+            priority: app.priority,
         }
     }
 }
@@ -110,6 +111,7 @@ impl TryFrom<api::App> for App {
             backoff: wire.backoff.map(Into::into).unwrap_or_default(),
             upgrade: wire.upgrade.map(Into::into).unwrap_or_default(),
             kill_grace: Duration::from_millis(wire.kill_grace_ms),
+            priority: wire.priority,
         };
         app.validate().map(|()| app)
     }
@@ -169,7 +171,7 @@ mod tests {
     fn an_app_comes_back_from_the_wire_as_it_was() {
         let text = "{name: web, replicas: 2, command: [a, b], cpus: 0.125, ports: [http], \
                     env: {A: b}, labels: {c: d}, constraints: ['rack != r1'], user: nobody, \
-                    health: {http: {port: http}}, kill_grace: 7s}";
+                    health: {http: {port: http}}, kill_grace: 7s, priority: -2}";
         let app = from_yaml(text).unwrap().remove(0);
         assert_eq!(App::try_from(api::App::from(&app)).unwrap(), app);
     }

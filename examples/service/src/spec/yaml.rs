@@ -39,6 +39,8 @@ struct AppFile {
     #[serde(default)]
     upgrade: UpgradeFile,
     kill_grace: Option<Span>,
+    #[serde(default)]
+    priority: i32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,6 +186,7 @@ impl AppFile {
             kill_grace: self
                 .kill_grace
                 .map_or(limits::KILL_GRACE, |Span(grace)| grace),
+            priority: self.priority,
         })
     }
 }
@@ -280,6 +283,7 @@ health: {http: {port: http, path: /ready}, interval: 5s, timeout: 500ms, grace: 
 backoff: {first: 2s, factor: 2, longest: 1m}
 upgrade: {minimum_health: 0.5, over_capacity: 0}
 kill_grace: 10
+priority: -5
 "#;
 
     fn error(text: &str) -> String {
@@ -307,6 +311,7 @@ kill_grace: 10
         assert_eq!(app.backoff.longest, Duration::from_secs(60));
         assert!(app.upgrade.over_capacity.abs() < f64::EPSILON);
         assert_eq!(app.kill_grace, Duration::from_secs(10));
+        assert_eq!(app.priority, -5);
     }
 
     #[test]
