@@ -59,6 +59,10 @@ pub struct Options {
     #[arg(long, env = "TEPUI_ALLOCATION_WINDOW", value_name = "DURATION", default_value = "5ms", value_parser = span::parse)]
     pub allocation_window: Duration,
 
+    /// How long what a gang collects is set aside for it before others have their turn
+    #[arg(long, env = "TEPUI_GANG_HOLD_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = span::parse)]
+    pub gang_hold_timeout: Duration,
+
     /// The least that is worth an offer: `;` for and, `|` for or
     #[arg(
         long,
@@ -231,6 +235,7 @@ impl Default for Options {
             store: StoreKind::RocksDb,
             offer_timeout: Duration::from_secs(30),
             allocation_window: Duration::from_millis(5),
+            gang_hold_timeout: Duration::from_secs(60),
             min_allocatable_resources: Minimum::default(),
             offer_constraints_re2_max_mem: ByteSize(4096),
             offer_constraints_re2_max_program_size: 100,
@@ -276,6 +281,12 @@ impl Options {
             self.allocation_window,
             Duration::ZERO,
             second,
+        )?;
+        within(
+            "gang-hold-timeout",
+            self.gang_hold_timeout,
+            millis(100),
+            quarter,
         )?;
         within(
             "agent-ping-timeout",

@@ -8,6 +8,7 @@ mod ledger;
 mod profile;
 mod prospect;
 mod refusals;
+mod room;
 mod verdict;
 
 use std::borrow::Cow;
@@ -20,7 +21,7 @@ pub use self::profile::AgentProfile;
 pub(crate) use self::{
     clamp::subtract_what_is_there,
     class::Class,
-    held::{Held, Hold},
+    held::{Held, Hold, Viewer},
     prospect::Choice,
     refusals::Refusals,
 };

@@ -2,6 +2,7 @@
 
 mod agents;
 mod frameworks;
+mod gangs;
 mod holdings;
 mod holds;
 mod requests;
@@ -13,8 +14,8 @@ use tepui_model::AgentKey;
 
 pub use self::frameworks::FrameworkProfile;
 use crate::{
-    agents::Agent, candidates::Candidates, contest::Contest, holds::Holds, options::Options,
-    table::Table, violation::Violation,
+    agents::Agent, candidates::Candidates, contest::Contest, gang::Gangs, holds::Holds,
+    options::Options, table::Table, violation::Violation,
 };
 
 /// Decides whose offer the free resources of each agent become.
@@ -31,6 +32,7 @@ pub struct Allocator {
     pub(crate) contest: Contest,
     pub(crate) candidates: Candidates,
     pub(crate) holds: Holds,
+    pub(crate) gangs: Gangs,
     /// The hosts that are offered; all, if there is no list (Mesos: OFF-20).
     pub(crate) whitelist: Option<BTreeSet<Arc<str>>>,
     /// The region of the master.
@@ -50,6 +52,7 @@ impl Allocator {
             contest,
             candidates: Candidates::default(),
             holds: Holds::default(),
+            gangs: Gangs::default(),
             whitelist: None,
             region: None,
             misuse: None,

@@ -28,6 +28,7 @@ impl Allocator {
             .map(|(_, agent)| agent.held().iter().len())
             .sum();
         ensure(holds == self.holds.len(), || "what is set aside".to_owned())?;
+        self.check_gangs()?;
         self.check_sums()?;
         self.check_promises()?;
         self.check_order()
@@ -65,6 +66,29 @@ impl Allocator {
         ensure(refusers, || format!("who refused {key}"))?;
         ensure(prospect, || format!("who has seen {key}"))?;
         ensure(listed, || format!("when {key} is looked at"))
+    }
+
+    /// Whoever asks for a gang takes part, and exactly what one gang collects is set aside for
+    /// gangs.
+    fn check_gangs(&self) -> Result<(), Violation> {
+        let takes_part = |client: u32| {
+            let client = self.contest.client(client);
+            client.is_some_and(|client| client.state.subscribed && client.state.active)
+        };
+        let known = self.gangs.clients().into_iter().all(takes_part);
+        ensure(known, || "who asks for gangs".to_owned())?;
+        let collecting = self.gangs.collecting.as_ref();
+        let collected = collecting.map_or(&[][..], |collecting| &collecting.places);
+        for (key, agent) in self.agents.iter() {
+            let mut for_gangs = agent.held().iter().filter(|hold| hold.for_gang);
+            let same = for_gangs.all(|hold| {
+                let mut places = collected.iter();
+                places.any(|place| place.hold == hold.key && place.place.agent == AgentKey(key))
+            });
+            ensure(same, || "what is set aside for gangs".to_owned())?;
+        }
+        let waits = collecting.is_none_or(|collecting| self.gangs.get(collecting.gang).is_some());
+        ensure(waits, || "which gang collects".to_owned())
     }
 
     fn check_sums(&self) -> Result<(), Violation> {

@@ -1,6 +1,6 @@
 //! Demand: a framework says what it waits for, and its offers are cut to that.
 
-mod fit;
+pub(crate) mod fit;
 
 use core::cmp::Reverse;
 use std::sync::Arc;

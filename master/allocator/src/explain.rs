@@ -3,6 +3,8 @@
 
 mod reason;
 
+use std::sync::Arc;
+
 use tepui_model::{AgentKey, FrameworkKey, Role, Time};
 
 pub use self::reason::Reason;
@@ -195,7 +197,10 @@ impl Allocator {
             options: &self.options,
             stage: Stage::Shares,
         };
-        let reason = agent.verdict(court, slot, now);
+        let reason = match agent.verdict(court, slot, now) {
+            Reason::NothingAsked => self.no_ask(slot),
+            reason => reason,
+        };
         if reason != Reason::NobodyElse && self.contest.has_guarantees() {
             let stage = Stage::Guarantees;
             let first = agent.verdict(Court { stage, ..court }, slot, now);
@@ -204,6 +209,15 @@ impl Allocator {
             }
         }
         Some(reason)
+    }
+
+    /// Why a client that asks for nothing by itself waits: perhaps for the place of a gang.
+    fn no_ask(&self, slot: u32) -> Reason {
+        let gang = self.waiting_gang(slot);
+        gang.map_or(Reason::NothingAsked, |gang| Reason::GangIncomplete {
+            name: Arc::clone(&gang.name),
+            missing: gang.missing,
+        })
     }
 }
 

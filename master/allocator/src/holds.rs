@@ -95,6 +95,11 @@ impl Holds {
         self.places.iter().map(|(key, (agent, _))| (*key, *agent))
     }
 
+    /// Whether a hold stands.
+    pub(crate) fn has(&self, key: HoldKey) -> bool {
+        self.places.contains_key(&key)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

@@ -15,6 +15,7 @@ mod constraints;
 mod contest;
 mod demand;
 pub mod explain;
+mod gang;
 mod holds;
 pub mod limits;
 mod mix;
@@ -31,6 +32,7 @@ pub use self::{
     allocator::{Allocator, FrameworkProfile},
     constraints::{Constraints, InvalidConstraint, InvalidConstraints, RegexLimits},
     demand::Ask,
+    gang::GangKey,
     holds::{HoldKey, HoldRefused, HoldView},
     options::{Filter, InvalidMinimum, Minimum, Options, Placement, Sorter},
     run::Allocation,

@@ -41,6 +41,18 @@ pub const MAX_COPIES: u32 = 4096;
 /// Holds that stand at a time, over all agents and frameworks.
 pub const MAX_HOLDS: usize = 16_384;
 
+/// Gangs of one framework in one role.
+pub const MAX_GANGS_PER_CLIENT: usize = 64;
+
+/// Asks of one gang, counted as often as they are made: its offers fit into one event.
+pub const MAX_GANG_COPIES: u32 = 512;
+
+/// Gangs that are looked for a place for in one run.
+pub const MAX_GANGS_TRIED: usize = 16;
+
+/// Those of them that are the first of the queue; the others are tried in turn.
+pub const MAX_GANGS_FIRST: usize = 8;
+
 /// Agents that are looked at to explain why a framework waits.
 pub const MAX_AGENTS_EXPLAINED: usize = 10_000;
 

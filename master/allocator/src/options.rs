@@ -31,6 +31,8 @@ pub struct Options {
     pub framework_sorter: Sorter,
     /// Which agents are given out first.
     pub placement: Placement,
+    /// How long one gang may collect what it needs.
+    pub gang_hold_timeout: Duration,
 }
 
 /// In which order competitors are served.
@@ -64,6 +66,7 @@ impl Default for Options {
             role_sorter: Sorter::default(),
             framework_sorter: Sorter::default(),
             placement: Placement::default(),
+            gang_hold_timeout: Duration::from_secs(60),
         }
     }
 }

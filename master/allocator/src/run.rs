@@ -3,9 +3,10 @@
 use tepui_model::{AgentKey, FrameworkKey, Resources, Role, Time};
 
 use crate::{
-    agents::Court,
+    agents::{Choice, Court},
     allocator::Allocator,
     contest::{Load, Stage},
+    gang::GangKey,
     slots::Slots,
 };
 
@@ -21,22 +22,24 @@ pub struct Allocation {
     pub agent: AgentKey,
     /// What: all that is free there and that this client may have (Mesos: ALL-06).
     pub resources: Resources,
+    /// The gang that it is a part of, if it is of one: the others are made at the same time.
+    pub gang: Option<GangKey>,
 }
 
 impl Allocator {
     /// Gives out what is free on the agents where something changed since the last run: resources
     /// came back, a filter ended, a framework came or was revived.
     ///
-    /// First what guarantees promise, over all of these agents; then the rest, by fair share
-    /// (Mesos: ALL-04, ALL-05).
+    /// First the gangs that fit as a whole. Of the rest, first what guarantees promise, over all of
+    /// these agents; then the rest, by fair share (Mesos: ALL-04, ALL-05).
     pub fn allocate(&mut self, now: Time) -> Vec<Allocation> {
         self.expire_holds(now);
+        let mut made = self.place_gangs(now);
         if self.contest.is_loosened() {
             self.candidates.add_waiting(&self.agents);
         }
         let mut round = self.candidates.take(now, &self.options, &mut self.agents);
         let keys = core::mem::take(&mut round.keys);
-        let mut made = Vec::new();
         let mut looked_at = Slots::new();
         for stage in [Stage::Guarantees, Stage::Shares] {
             if stage == Stage::Guarantees && !self.contest.has_guarantees() {
@@ -74,7 +77,8 @@ impl Allocator {
     #[must_use]
     pub fn next_expiry(&self) -> Option<Time> {
         let hold = self.holds.first_end().map(|(end, _)| end);
-        self.candidates.next_wake().into_iter().chain(hold).min()
+        let times = [self.candidates.next_wake(), hold, self.gangs.next_look()];
+        times.into_iter().flatten().min()
     }
 
     /// Offers all that is free on one agent to one client after another, until nothing is left
@@ -93,32 +97,44 @@ impl Allocator {
             let Some(choice) = agent.choose(court, now) else {
                 return;
             };
-            let Some(client) = self.contest.client(choice.client) else {
+            let Some(allocation) = self.give(key, choice, None) else {
                 return;
             };
-            let Some(role) = self.contest.role(client.role) else {
-                return;
-            };
-            let (framework, role) = (client.framework, role.name.clone());
-            let first = !agent.ledger().has(choice.client);
-            let resources = agent.grant(choice.client, choice.offer);
-            for hold in agent.spend_holds(choice.client, &resources) {
-                self.holds.remove(hold);
-            }
-            self.contest
-                .take(choice.client, &Load::of(&resources), first);
-            self.contest.serve(choice.client);
-            if let Some(demand) = self.contest.demand_mut(choice.client) {
-                demand.show(key, &resources, choice.parts);
-            }
-            self.count_free(key);
-            made.push(Allocation {
-                framework,
-                role,
-                agent: key,
-                resources,
-            });
+            made.push(allocation);
         }
+    }
+
+    /// Makes an offer, by itself or as one of a gang.
+    pub(crate) fn give(
+        &mut self,
+        key: AgentKey,
+        choice: Choice,
+        gang: Option<GangKey>,
+    ) -> Option<Allocation> {
+        let agent = self.agents.get_mut(key.0)?;
+        let client = self.contest.client(choice.client)?;
+        let role = self.contest.role(client.role)?;
+        let (framework, role) = (client.framework, role.name.clone());
+        let first = !agent.ledger().has(choice.client);
+        let resources = agent.grant(choice.client, choice.offer);
+        for hold in agent.spend_holds(choice.client, &resources) {
+            self.holds.remove(hold);
+        }
+        self.contest
+            .take(choice.client, &Load::of(&resources), first);
+        self.contest.serve(choice.client);
+        let demand = self.contest.demand_mut(choice.client);
+        if let Some(demand) = demand.filter(|_| gang.is_none()) {
+            demand.show(key, &resources, choice.parts);
+        }
+        self.count_free(key);
+        Some(Allocation {
+            framework,
+            role,
+            agent: key,
+            resources,
+            gang,
+        })
     }
 
     /// An agent was looked at: it is again when something changes on it or a filter ends.

@@ -4,6 +4,7 @@ pub(crate) mod constraints;
 mod drf;
 mod fairness;
 mod filters;
+mod gangs;
 mod history;
 mod holds;
 mod ledger;

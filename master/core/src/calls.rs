@@ -94,12 +94,14 @@ impl Subscribe {
 /// Offers and what to do with them.
 #[derive(Clone, Debug)]
 pub struct Accept {
-    /// The offers, of one agent and one role.
+    /// The offers, of one agent and one role; of several agents if it is all or nothing.
     pub offers: Vec<OfferId>,
     /// Applied one after the other.
     pub operations: Vec<Operation>,
     /// How long what is left shall not be offered again.
     pub filters: Filters,
+    /// Every task is launched, each on the agent that it names, or none is.
+    pub all_or_nothing: bool,
 }
 
 /// One operation of an ACCEPT.

@@ -356,6 +356,7 @@ impl Cluster {
             offers,
             operations,
             filters: Filters::NONE,
+            all_or_nothing: false,
         };
         self.call(scheduler.connection, Action::Accept(accept));
     }

@@ -23,6 +23,7 @@ impl Options {
             role_sorter: self.role_sorter.0,
             framework_sorter: self.framework_sorter.0,
             placement: self.placement.0,
+            gang_hold_timeout: self.gang_hold_timeout,
             seed: Uuid::new_v4().as_u64_pair().0,
             ..AllocatorOptions::default()
         };
@@ -64,6 +65,7 @@ impl Options {
             ("store", self.store.to_string()),
             ("offer-timeout", span::format(self.offer_timeout)),
             ("allocation-window", span::format(self.allocation_window)),
+            ("gang-hold-timeout", span::format(self.gang_hold_timeout)),
             (
                 "min-allocatable-resources",
                 self.min_allocatable_resources.to_string(),

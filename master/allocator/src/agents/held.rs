@@ -16,6 +16,29 @@ pub(crate) struct Hold {
     pub(crate) client: u32,
     pub(crate) resources: Resources,
     pub(crate) until: Time,
+    /// A gang collects it: its client's other offers are not made of it.
+    pub(crate) for_gang: bool,
+}
+
+/// Who looks at what is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Viewer {
+    /// Somebody for whom nothing is.
+    Anybody,
+    /// This client, for an offer by itself.
+    Client(u32),
+    /// The gang that collects, which is this client's.
+    Gang(u32),
+}
+
+impl Hold {
+    fn is_for(&self, viewer: Viewer) -> bool {
+        match viewer {
+            Viewer::Anybody => false,
+            Viewer::Client(client) => self.client == client && !self.for_gang,
+            Viewer::Gang(client) => self.client == client,
+        }
+    }
 }
 
 /// What is set aside of an agent.
@@ -52,13 +75,13 @@ impl Held {
         self.outlook.held_back
     }
 
-    /// What the holds of others leave a client of what is free, or of all holds if it has none.
-    pub(super) fn leave(&self, free: &Resources, client: Option<u32>) -> Resources {
+    /// What the holds that are not for a viewer leave of what is free.
+    pub(super) fn leave(&self, free: &Resources, viewer: Viewer) -> Resources {
         let (mut left, mut shown) = (free.clone(), free.clone());
         for hold in &self.holds {
             let before = left.clone();
             subtract_what_is_there(&mut left, &hold.resources);
-            if Some(hold.client) == client {
+            if hold.is_for(viewer) {
                 continue;
             }
             if let Ok(filled) = before.checked_sub(&left) {
@@ -69,14 +92,24 @@ impl Held {
         shown
     }
 
-    fn has(&self, client: u32) -> bool {
-        self.holds.iter().any(|hold| hold.client == client)
+    /// As whom a client looks at it.
+    fn viewer(&self, client: u32) -> Viewer {
+        let viewer = Viewer::Client(client);
+        if self.has(viewer) {
+            viewer
+        } else {
+            Viewer::Anybody
+        }
+    }
+
+    fn has(&self, viewer: Viewer) -> bool {
+        self.holds.iter().any(|hold| hold.is_for(viewer))
     }
 }
 
 /// What a client that something is set aside for sees of an agent, or all the others.
 struct Face {
-    client: Option<u32>,
+    viewer: Viewer,
     free: Resources,
     prospect: Prospect,
 }
@@ -89,12 +122,34 @@ impl Agent {
 
     /// Sets something aside for a client.
     pub(crate) fn hold(&mut self, key: HoldKey, client: u32, resources: Resources, until: Time) {
-        self.held.holds.push(Hold {
+        self.push_hold(Hold {
             key,
             client,
             resources,
             until,
+            for_gang: false,
         });
+    }
+
+    /// Sets something aside for a client's gang.
+    pub(crate) fn hold_for_gang(
+        &mut self,
+        key: HoldKey,
+        client: u32,
+        resources: Resources,
+        until: Time,
+    ) {
+        self.push_hold(Hold {
+            key,
+            client,
+            resources,
+            until,
+            for_gang: true,
+        });
+    }
+
+    fn push_hold(&mut self, hold: Hold) {
+        self.held.holds.push(hold);
         // While something is set aside, whoever looks sees something of its own.
         self.prospect = None;
         self.held.outlook = Outlook::default();
@@ -109,8 +164,9 @@ impl Agent {
     /// A client was made an offer: the holds that it covers are spent. Returns them.
     pub(crate) fn spend_holds(&mut self, client: u32, offer: &Resources) -> Vec<HoldKey> {
         let mut left = offer.clone();
-        let spent =
-            |hold: &mut Hold| hold.client == client && left.subtract(&hold.resources).is_ok();
+        let spent = |hold: &mut Hold| {
+            hold.is_for(Viewer::Client(client)) && left.subtract(&hold.resources).is_ok()
+        };
         let spent = self.held.holds.extract_if(.., spent);
         let spent = spent.map(|hold| hold.key).collect();
         if self.held.is_empty() {
@@ -138,23 +194,28 @@ impl Agent {
 
     /// What everybody sees, then what each of those sees for whom something is set aside.
     fn faces(&self, court: Court<'_>) -> Vec<Face> {
-        let mut clients: Vec<u32> = self.held.iter().map(|hold| hold.client).collect();
+        let own = self.held.iter().filter(|hold| !hold.for_gang);
+        let mut clients: Vec<u32> = own.map(|hold| hold.client).collect();
         clients.sort_unstable();
         clients.dedup();
-        let clients = [None].into_iter().chain(clients.into_iter().map(Some));
-        let face = |client| {
-            let free = self.held.leave(&self.free, client);
+        let clients = clients.into_iter().map(Viewer::Client);
+        let face = |viewer| {
+            let free = self.held.leave(&self.free, viewer);
             let supply = Supply {
                 free: &free,
                 ..self.supply(court)
             };
             Face {
-                client,
+                viewer,
                 prospect: Prospect::new(supply),
                 free,
             }
         };
-        clients.map(face).collect()
+        [Viewer::Anybody]
+            .into_iter()
+            .chain(clients)
+            .map(face)
+            .collect()
     }
 
     /// The client to be served next, of those that have not seen what they would be offered.
@@ -164,8 +225,8 @@ impl Agent {
             Stage::Shares => court.contest.in_order(),
         };
         order.find_map(|client| {
-            let own = self.held.has(client).then_some(client);
-            let face = faces.iter_mut().find(|face| face.client == own)?;
+            let viewer = self.held.viewer(client);
+            let face = faces.iter_mut().find(|face| face.viewer == viewer)?;
             let supply = Supply {
                 free: &face.free,
                 ..self.supply(court)
@@ -181,8 +242,8 @@ impl Agent {
         let mut ended = self.refusals.iter().filter(|refusal| refusal.until <= now);
         ended.any(|refusal| {
             let client = refusal.client;
-            let own = self.held.has(client).then_some(client);
-            let face = faces.iter_mut().find(|face| face.client == own);
+            let viewer = self.held.viewer(client);
+            let face = faces.iter_mut().find(|face| face.viewer == viewer);
             court.contest.live().contains(client)
                 && face.is_some_and(|face| {
                     let supply = Supply {

@@ -196,13 +196,7 @@ impl Prospect {
         let Some(client) = supply.contest.client(slot) else {
             return Err(Denial::Nothing);
         };
-        if client.terms.excludes(supply.key) {
-            return Err(Denial::Excluded);
-        }
-        if !client.state.class.admits_agent(self.needed) {
-            return Err(Denial::Incapable);
-        }
-        let at = self.view_of(supply, client).ok_or(Denial::Nothing)?;
+        let at = self.visible(supply, client)?;
         let view = &self.views[at];
         let shown = view.offer.as_ref().unwrap_or(supply.free);
         if shown.is_empty() {
@@ -222,6 +216,24 @@ impl Prospect {
             None => Possible::View(at),
             Some((offer, parts)) => Possible::Part(offer, parts),
         })
+    }
+
+    /// The index of what a client may have of an agent before quota, minimums and asks.
+    fn visible(&mut self, supply: Supply<'_>, client: &Client) -> Result<usize, Denial> {
+        if client.terms.excludes(supply.key) {
+            return Err(Denial::Excluded);
+        }
+        if !client.state.class.admits_agent(self.needed) {
+            return Err(Denial::Incapable);
+        }
+        self.view_of(supply, client).ok_or(Denial::Nothing)
+    }
+
+    /// What a client may have of an agent before quota, minimums and asks.
+    pub(crate) fn room(&mut self, supply: Supply<'_>, client: &Client) -> Option<Resources> {
+        let at = self.visible(supply, client).ok()?;
+        let shown = self.views[at].offer.as_ref().unwrap_or(supply.free);
+        Some(shown.clone())
     }
 
     fn has_seen(&self, supply: Supply<'_>, client: u32, possible: &Possible) -> bool {

@@ -3,7 +3,7 @@
 use tepui_model::{Resources, Role, Time};
 
 use super::{
-    Agent, Court, Hold,
+    Agent, Court, Hold, Viewer,
     prospect::{Denial, Possible, Prospect, Supply},
 };
 use crate::{
@@ -24,7 +24,7 @@ impl Agent {
         if !self.active || !self.listed {
             return Parts::new();
         }
-        let left = self.held().leave(free, Some(slot));
+        let left = self.held().leave(free, Viewer::Client(slot));
         let supply = Supply {
             free: &left,
             ..self.supply(court)
@@ -53,13 +53,14 @@ impl Agent {
         if self.held().is_empty() {
             return self.judge(all, client, slot, now);
         }
-        let left = self.held().leave(&self.free, Some(slot));
+        let left = self.held().leave(&self.free, Viewer::Client(slot));
         let shown = Supply { free: &left, ..all };
         let is_possible = |supply| Prospect::new(supply).possible(supply, slot).is_ok();
         if is_possible(shown) {
             return self.judge(shown, client, slot, now);
         }
-        match self.held().iter().find(|hold| hold.client != slot) {
+        let others = |hold: &&Hold| hold.client != slot || hold.for_gang;
+        match self.held().iter().find(others) {
             Some(hold) if is_possible(all) => self.held_for(hold, court),
             _ => self.judge(all, client, slot, now),
         }

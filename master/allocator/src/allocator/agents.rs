@@ -46,6 +46,8 @@ impl Allocator {
         for client in self.contest.lose_offers_of(key) {
             self.candidates.add_for(client);
         }
+        let holds = self.gangs.lose_agent(key);
+        self.end_holds(holds);
         self.contest
             .change_available(&agent.available, &Scalars::new());
         let clients: BTreeSet<u32> = agent.ledger().iter().map(|(client, _)| client).collect();

@@ -83,6 +83,7 @@ impl Allocator {
             if !active {
                 self.forget_filters(client);
                 self.contest.set_demand(client, None);
+                self.forget_gangs(client);
             }
         }
     }
@@ -185,6 +186,7 @@ impl Allocator {
         self.set_state(client, ClientState::default());
         self.contest.set_terms(client, Terms::default());
         self.contest.set_demand(client, None);
+        self.forget_gangs(client);
         self.forget_filters(client);
     }
 

@@ -10,11 +10,13 @@ impl Allocator {
     /// fit, and what they leave is free for others. An offer that is made takes its asks along; if
     /// it comes back whole, they are open again.
     ///
-    /// This replaces what was said before, offers that wait for an answer included: asks that
-    /// these cover are not to be among the new ones. Without any ask, the framework is offered
-    /// nothing. What was said is forgotten when the framework disconnects or gives up the role.
+    /// This replaces what was said before, offers that wait for an answer included: asks that these
+    /// cover are not to be among the new ones. Without any ask, the framework is offered nothing.
+    /// Asks that share the name of a gang are offered all together or not at all; a gang that is
+    /// asked for as before keeps its place in the queue. What was said is forgotten when the
+    /// framework disconnects or gives up the role.
     pub fn request(&mut self, framework: FrameworkKey, role: &Role, asks: Vec<Ask>) {
-        self.change_demand(framework, role, Some(Demand::new(asks)));
+        self.change_demand(framework, role, Some(asks));
     }
 
     /// A framework wants whatever there is again.
@@ -22,7 +24,7 @@ impl Allocator {
         self.change_demand(framework, role, None);
     }
 
-    fn change_demand(&mut self, framework: FrameworkKey, role: &Role, demand: Option<Demand>) {
+    fn change_demand(&mut self, framework: FrameworkKey, role: &Role, asks: Option<Vec<Ask>>) {
         let Some(client) = self.contest.find(framework, role) else {
             return;
         };
@@ -30,7 +32,14 @@ impl Allocator {
         let Some(state) = state.filter(|state| state.subscribed && state.active) else {
             return;
         };
-        self.contest.set_demand(client, demand);
+        let (together, alone) = asks
+            .map(|asks| asks.into_iter().partition(|ask| ask.gang.is_some()))
+            .map_or((Vec::new(), None), |(together, alone)| {
+                (together, Some(alone))
+            });
+        self.contest.set_demand(client, alone.map(Demand::new));
+        let holds = self.gangs.ask(client, together);
+        self.end_holds(holds);
         if state.in_play() {
             self.candidates.add_for(client);
         }

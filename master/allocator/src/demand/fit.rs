@@ -6,7 +6,7 @@ use tepui_model::{Quantity, Resources, Traits, Value};
 ///
 /// Plain quantities and items may have any reservation: what is reserved is taken first, as nobody
 /// else can use it.
-pub(super) fn take(from: &mut Resources, wanted: &Resources) -> Option<Resources> {
+pub(crate) fn take(from: &mut Resources, wanted: &Resources) -> Option<Resources> {
     let mut left = from.clone();
     let mut taken = Resources::new();
     for (traits, amounts, count) in wanted.bundles() {

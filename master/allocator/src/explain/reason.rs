@@ -1,6 +1,6 @@
 //! The reasons, in words.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use tepui_model::{FrameworkKey, Kind, Quantity, Resources, Role, Scalars, Time};
 
@@ -68,6 +68,13 @@ pub enum Reason {
         ask: Ask,
         /// What is missing for it.
         missing: Scalars,
+    },
+    /// It asks for a gang, which is offered as a whole or not at all.
+    GangIncomplete {
+        /// The gang that comes closest.
+        name: Arc<str>,
+        /// How many copies of its asks find no place.
+        missing: u32,
     },
     /// It has asked for nothing that has not been offered to it.
     NothingAsked,
@@ -148,6 +155,15 @@ impl fmt::Display for Reason {
             }
             Self::DoesNotFit { ask, missing } => {
                 write!(formatter, "'{}' does not fit by '{missing}'", ask.resources)
+            }
+            Self::GangIncomplete { name, missing: 0 } => {
+                write!(
+                    formatter,
+                    "all of gang '{name}' together is more than it may have"
+                )
+            }
+            Self::GangIncomplete { name, missing } => {
+                write!(formatter, "{missing} of gang '{name}' find no place")
             }
             Self::NothingAsked => formatter.write_str("all that it asked for has been offered"),
         }

@@ -55,6 +55,7 @@ fn what_is_refused_is_named_with_the_refusal_that_ends_first() {
             role,
             agent,
             resources,
+            ..
         } = offer;
         allocator.return_offer(framework, &role, agent, &resources, Some(Filter { until }));
     }

@@ -190,6 +190,7 @@ impl World {
             role,
             agent,
             resources,
+            ..
         } = held;
         self.fast
             .recover(*framework, role, *agent, resources, refuse);
@@ -270,6 +271,7 @@ impl World {
             role: role(ROLES[framework as usize % ROLES.len()]),
             agent,
             resources: self.shapes[shape].clone(),
+            gang: None,
         };
         self.fast
             .charge(task.framework, &task.role, agent, &task.resources);

@@ -33,6 +33,7 @@ impl World {
             offers: vec![id],
             operations,
             filters: Filters::NONE,
+            all_or_nothing: false,
         };
         self.cluster.call(connection, crate::Action::Accept(accept));
     }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use tepui_allocator::Filter;
 use tepui_model::{
-    AgentKey, FrameworkKey, OfferId, OfferOperation, Reason, Resources, Role, TaskState,
+    AgentKey, FrameworkKey, Insufficient, OfferId, OfferOperation, Reason, Resources, Role,
+    TaskState,
 };
 use tepui_proto::v1;
 
@@ -28,6 +30,27 @@ pub(crate) struct Grant {
     pub(crate) aside: Resources,
 }
 
+impl Grant {
+    pub(super) fn of(held: &Held) -> Self {
+        Self {
+            framework: held.framework,
+            agent: held.agent,
+            role: held.offer.role.clone(),
+            left: held.offer.resources.clone(),
+            aside: Resources::new(),
+        }
+    }
+
+    /// A task takes what it needs. A shared volume stays for the tasks that follow
+    /// (Mesos: VOL-04).
+    pub(super) fn take(&mut self, resources: &Resources) -> Result<(), Insufficient> {
+        if resources.shared().is_empty() {
+            return self.left.subtract(resources);
+        }
+        self.left.subtract(&resources.exclusive())
+    }
+}
+
 /// How the tasks of an operation that is not done are told.
 pub(super) struct Refusal<'a> {
     pub(super) state: TaskState,
@@ -37,62 +60,74 @@ pub(super) struct Refusal<'a> {
 
 impl Master {
     pub(crate) fn accept(&mut self, key: FrameworkKey, accept: Accept, effects: &mut Effects) {
-        match self.check_offers(key, &accept.offers) {
+        match self.check_offers(key, &accept) {
+            Ok(numbers) if accept.all_or_nothing && !accept.operations.is_empty() => {
+                self.accept_together(&numbers, accept, effects);
+            }
             Ok(numbers) => self.accept_offers(&numbers, accept, effects),
             Err(problem) => self.refuse_accept(key, accept, &problem, effects),
         }
     }
 
     fn accept_offers(&mut self, numbers: &[OfferNumber], accept: Accept, effects: &mut Effects) {
-        let end = if accept.operations.is_empty() {
-            OfferEnd::Declined
+        let declines = accept.operations.is_empty();
+        let (end, filter) = if declines {
+            (OfferEnd::Declined, Some(self.declined(accept.filters)))
         } else {
-            OfferEnd::Accepted
+            let filter = self.config.allocator.unused(self.now, &accept.filters);
+            (OfferEnd::Accepted, filter)
         };
-        let mut grant: Option<Grant> = None;
+        let mut grants = self.end_offers(numbers, end, effects);
+        // Only if there are no operations can there be several agents.
+        if let Some(grant) = grants.first_mut() {
+            for operation in accept.operations {
+                self.operate_on(grant, operation, effects);
+            }
+        }
+        self.settle(grants, filter);
+    }
+
+    /// Offers are over: accepted, or declined together. What they have to give, by agent.
+    pub(super) fn end_offers(
+        &mut self,
+        numbers: &[OfferNumber],
+        end: OfferEnd,
+        effects: &mut Effects,
+    ) -> Vec<Grant> {
+        let mut grants: Vec<Grant> = Vec::new();
         for number in numbers {
             let Some(held) = self.end_offer(*number, end, effects) else {
                 continue;
             };
-            self.settle_asks(&held, end);
-            let grant = grant.get_or_insert_with(|| Grant {
-                framework: held.framework,
-                agent: held.agent,
-                role: held.offer.role.clone(),
-                left: Resources::new(),
-                aside: Resources::new(),
-            });
-            grant.left += &held.offer.resources;
+            self.settle_asks(&held, end, effects);
+            match grants.iter_mut().find(|grant| grant.agent == held.agent) {
+                Some(grant) => grant.left += &held.offer.resources,
+                None => grants.push(Grant::of(&held)),
+            }
         }
-        let Some(mut grant) = grant else { return };
-        for operation in accept.operations {
-            self.operate_on(&mut grant, operation, effects);
-        }
-        grant.left += &grant.aside;
-        if !grant.left.is_empty() {
-            let filter = match end {
-                OfferEnd::Declined => Some(self.declined(accept.filters)),
-                _ => self.config.allocator.unused(self.now, &accept.filters),
-            };
-            let Grant {
-                framework,
-                agent,
-                role,
-                left,
-                ..
-            } = grant;
-            self.allocator
-                .recover(framework, &role, agent, &left, filter);
-        }
+        grants
     }
 
     /// What an offer was asked for is not asked for any longer, unless it comes back unused.
-    fn settle_asks(&mut self, held: &Held, end: OfferEnd) {
+    fn settle_asks(&mut self, held: &Held, end: OfferEnd, effects: &mut Effects) {
         let (framework, agent) = (held.framework, held.agent);
         let (role, resources) = (&held.offer.role, &held.offer.resources);
-        match end {
-            OfferEnd::Declined => self.allocator.reopen(framework, role, agent, resources),
-            _ => self.allocator.accept(framework, role, agent, resources),
+        if end == OfferEnd::Accepted {
+            self.allocator.accept(framework, role, agent, resources);
+            return self.serve_gang(held);
+        }
+        self.allocator.reopen(framework, role, agent, resources);
+        if let Some(gang) = held.gang {
+            self.dissolve_gang(framework, gang, OfferEnd::Rescinded, effects);
+        }
+    }
+
+    /// What was accepted and not used is free again.
+    pub(super) fn settle(&mut self, grants: Vec<Grant>, filter: Option<Filter>) {
+        for grant in grants {
+            let left = grant.left + &grant.aside;
+            self.allocator
+                .recover(grant.framework, &grant.role, grant.agent, &left, filter);
         }
     }
 
@@ -126,7 +161,8 @@ impl Master {
     }
 
     /// The offers' numbers, or what is wrong with them in Mesos' words and order.
-    fn check_offers(&self, key: FrameworkKey, ids: &[OfferId]) -> Result<Vec<OfferNumber>, String> {
+    fn check_offers(&self, key: FrameworkKey, accept: &Accept) -> Result<Vec<OfferNumber>, String> {
+        let ids = &accept.offers;
         if ids.is_empty() {
             return Err("No offers specified".to_owned());
         }
@@ -142,7 +178,9 @@ impl Master {
         let numbers = ids.iter().map(number).collect::<Result<Vec<_>, _>>()?;
         self.check_owner(key, &numbers)?;
         self.check_role(&numbers)?;
-        self.check_agent(&numbers)?;
+        if !accept.all_or_nothing {
+            self.check_agent(&numbers)?;
+        }
         Ok(numbers)
     }
 
@@ -201,12 +239,9 @@ impl Master {
         problem: &str,
         effects: &mut Effects,
     ) {
-        for id in &accept.offers {
-            if let Some(number) = self.own_offer(key, id) {
-                let filter = Some(self.declined(accept.filters));
-                self.release_offer(number, OfferEnd::Declined, filter, effects);
-            }
-        }
+        let own = accept.offers.iter();
+        let own: Vec<_> = own.filter_map(|id| self.own_offer(key, id)).collect();
+        self.decline_offers(&own, accept.filters, effects);
         let aware = self
             .frameworks
             .get(key)

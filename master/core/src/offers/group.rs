@@ -26,16 +26,25 @@ impl Master {
         tasks: Vec<v1::TaskInfo>,
         effects: &mut Effects,
     ) {
-        let problem = match self.check_group(grant, executor, &tasks) {
-            Ok(()) => UNSUPPORTED.to_owned(),
-            Err(problem) => problem,
-        };
+        let checked = self.check_launchable_group(grant, executor, &tasks);
+        let problem = checked.err().unwrap_or_default();
         let refusal = Refusal {
             state: TaskState::Error,
             reason: Reason::TaskGroupInvalid,
             message: &problem,
         };
         self.refuse_tasks(grant.framework, tasks, &refusal, effects);
+    }
+
+    /// Whether a group can be launched.
+    pub(super) fn check_launchable_group(
+        &self,
+        grant: &Grant,
+        executor: Option<&v1::ExecutorInfo>,
+        tasks: &[v1::TaskInfo],
+    ) -> Result<(), String> {
+        self.check_group(grant, executor, tasks)?;
+        Err(UNSUPPORTED.to_owned())
     }
 
     fn check_group(

@@ -27,7 +27,11 @@ impl Master {
     }
 
     /// The task with its resources allocated to the offer's role, or what is wrong with it.
-    fn check_task(&self, grant: &Grant, wire: &v1::TaskInfo) -> Result<TaskInfo, String> {
+    pub(super) fn check_task(
+        &self,
+        grant: &Grant,
+        wire: &v1::TaskInfo,
+    ) -> Result<TaskInfo, String> {
         let text = |error: &dyn ToString| error.to_string();
         let task = TaskInfo::try_from(wire).map_err(|error| text(&error))?;
         self.check_place(grant, &task)?;
@@ -97,17 +101,12 @@ impl Master {
         ) else {
             return;
         };
-        // Checked just before; the resources move from the offers to the task. A shared volume
-        // stays for the tasks that follow, and each that uses it holds it (Mesos: VOL-04).
-        let shared = task.resources.shared();
-        let taken = if shared.is_empty() {
-            grant.left.subtract(&task.resources)
-        } else {
-            grant.left.subtract(&task.resources.exclusive())
-        };
-        if taken.is_err() {
+        // Checked just before; the resources move from the offers to the task, and each that uses a
+        // shared volume holds it (Mesos: VOL-04).
+        if grant.take(&task.resources).is_err() {
             return;
         }
+        let shared = task.resources.shared();
         self.allocator
             .charge(key, &grant.role, grant.agent, &shared);
         let task = Arc::new(task);

@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tepui_allocator::Allocation;
+use tepui_allocator::{Allocation, GangKey};
 use tepui_model::{FrameworkKey, Offer};
 
-use super::Held;
+use super::{Held, gangs::events};
 use crate::{
     Master,
     effects::{Effects, FrameworkEvent},
-    limits::MAX_OFFERS_PER_EVENT,
     notices::Notice,
 };
 
@@ -17,12 +16,13 @@ impl Master {
     /// Gives out what changed since the last time. Each framework hears of all its new offers at
     /// once.
     pub(crate) fn allocate(&mut self, effects: &mut Effects) {
-        let mut offers: BTreeMap<FrameworkKey, Vec<Arc<Offer>>> = BTreeMap::new();
+        let mut offers: BTreeMap<FrameworkKey, Vec<(Option<GangKey>, Arc<Offer>)>> =
+            BTreeMap::new();
         for allocation in self.allocator.allocate(self.now) {
-            let framework = allocation.framework;
+            let (framework, gang) = (allocation.framework, allocation.gang);
             if let Some(offer) = self.make_offer(allocation) {
                 effects.publish(Notice::OfferAdded(Arc::clone(&offer)));
-                offers.entry(framework).or_default().push(offer);
+                offers.entry(framework).or_default().push((gang, offer));
             }
         }
         for (key, offers) in offers {
@@ -32,8 +32,7 @@ impl Master {
             else {
                 continue;
             };
-            for part in offers.chunks(MAX_OFFERS_PER_EVENT) {
-                let offers = part.to_vec();
+            for offers in events(&offers) {
                 effects.tell_framework(connection, FrameworkEvent::Offers { offers, form });
             }
         }
@@ -45,6 +44,7 @@ impl Master {
             role,
             agent: agent_key,
             resources,
+            gang,
         } = allocation;
         let framework = self.frameworks.get_mut(framework_key)?;
         let agent = self.agents.get_mut(agent_key)?;
@@ -70,6 +70,7 @@ impl Master {
             framework: framework_key,
             agent: agent_key,
             made: self.now,
+            gang,
         };
         self.offers.insert(number, held);
         Some(offer)

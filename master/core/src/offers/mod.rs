@@ -1,13 +1,16 @@
 //! Offers: resources that are held for a framework until it answers (Mesos: OFF-02).
 
 mod accept;
+mod gangs;
 mod group;
 mod launch;
 mod make;
 mod release;
+mod together;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use tepui_allocator::GangKey;
 use tepui_model::{AgentKey, FrameworkKey, Offer, Time};
 
 pub(crate) use self::accept::Grant;
@@ -20,6 +23,8 @@ pub(crate) struct Held {
     pub(crate) framework: FrameworkKey,
     pub(crate) agent: AgentKey,
     pub(crate) made: Time,
+    /// The gang that it is a part of, while none of its offers is accepted or over.
+    pub(crate) gang: Option<GangKey>,
 }
 
 /// All outstanding offers in the order they were made, so that the first is the first to expire.
@@ -45,6 +50,10 @@ impl Offers {
 
     pub(crate) fn len(&self) -> usize {
         self.held.len()
+    }
+
+    fn get_mut(&mut self, number: OfferNumber) -> Option<&mut Held> {
+        self.held.get_mut(&number)
     }
 
     fn insert(&mut self, number: OfferNumber, held: Held) {

@@ -63,15 +63,27 @@ impl Master {
         end: OfferEnd,
         effects: &mut Effects,
     ) {
+        let held = self.withdraw_offer(number, end, effects);
+        if let Some((framework, gang)) = held.and_then(|held| Some((held.framework, held.gang?))) {
+            self.dissolve_gang(framework, gang, end, effects);
+        }
+    }
+
+    /// Takes one offer back, whatever it is a part of.
+    pub(super) fn withdraw_offer(
+        &mut self,
+        number: OfferNumber,
+        end: OfferEnd,
+        effects: &mut Effects,
+    ) -> Option<Held> {
         // Who let an offer go by comes after those who have not seen it.
         let filter = (end == OfferEnd::TimedOut).then(|| self.declined(Filters::NONE));
-        let Some(held) = self.release_offer(number, end, filter, effects) else {
-            return;
-        };
+        let held = self.release_offer(number, end, filter, effects)?;
         let framework = self.frameworks.get(held.framework);
         if let Some(connection) = framework.and_then(|framework| framework.connection) {
             effects.tell_framework(connection, FrameworkEvent::Rescind(held.offer.id.clone()));
         }
+        Some(held)
     }
 
     /// Takes back every offer of an agent.
@@ -130,18 +142,16 @@ impl Master {
 
     /// DECLINE (Mesos: OFF-08). Offers that are not the framework's own change nothing.
     pub(crate) fn decline(&mut self, key: FrameworkKey, decline: &Decline, effects: &mut Effects) {
+        let mut numbers = Vec::with_capacity(decline.offers.len());
         for id in &decline.offers {
             match self.own_offer(key, id) {
-                Some(number) => {
-                    let end = OfferEnd::Declined;
-                    let filter = Some(self.declined(decline.filters));
-                    self.release_offer(number, end, filter, effects);
-                }
+                Some(number) => numbers.push(number),
                 None => effects.warn(format!(
                     "ignoring DECLINE of offer {id}: it stands no longer"
                 )),
             }
         }
+        self.decline_offers(&numbers, decline.filters, effects);
     }
 
     /// The outstanding offer of that id, if it is the framework's own.

@@ -177,6 +177,7 @@ fn accept(wire: call::Accept) -> Result<Action, InvalidMessage> {
         "accept.operations",
     )?;
     let offers = offer_ids(&wire.offer_ids, "accept.offer_ids")?;
+    let all_or_nothing = wire.tepui_all_or_nothing.unwrap_or_default();
     let filters = Filters::from(wire.filters);
     let operations: Vec<_> = wire
         .operations
@@ -196,6 +197,7 @@ fn accept(wire: call::Accept) -> Result<Action, InvalidMessage> {
         offers,
         operations,
         filters,
+        all_or_nothing,
     }))
 }
 

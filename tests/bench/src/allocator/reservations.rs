@@ -95,6 +95,7 @@ fn operate(
         role,
         agent,
         resources,
+        ..
     } = &mut offer;
     let conversions = std::slice::from_ref(conversion);
     let (converted, span) = timed(|| allocator.convert_held(*framework, role, *agent, conversions));

@@ -38,6 +38,7 @@ pub(super) fn give_back(allocator: &mut Allocator, offer: &Allocation, filter: O
         role,
         agent,
         resources,
+        ..
     } = offer;
     allocator.return_offer(*framework, role, *agent, resources, filter);
 }

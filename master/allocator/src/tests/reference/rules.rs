@@ -63,6 +63,7 @@ impl Naive {
             role: name.1.clone(),
             agent: key,
             resources,
+            gang: None,
         }
     }
 

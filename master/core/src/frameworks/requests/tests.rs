@@ -84,6 +84,46 @@ fn an_ask_for_an_agent_is_offered_there_only() {
 }
 
 #[test]
+fn a_gang_with_a_member_for_an_agent_that_is_not_there_is_not_offered() {
+    let mut cluster = Cluster::new();
+    let scheduler = cluster.subscribe(of_roles(&["a"]));
+    let mut asks = [ask("cpus:1", 1), ask("cpus:1", 1)];
+    asks.iter_mut().for_each(|ask| ask.gang = Some("g".into()));
+    asks[0].agent_id = Some(AgentId::new("nobody").unwrap());
+    cluster.call(scheduler.connection, Action::Request(asks.to_vec()));
+    cluster.register("h", "cpus:8;mem:1024");
+    cluster.settle();
+    assert!(offered(&mut cluster, &scheduler).is_empty());
+}
+
+#[test]
+fn a_gang_that_one_event_cannot_hold_is_refused() {
+    let mut cluster = Cluster::new();
+    let mut large = ask("cpus:1", MAX_GANG_COPIES);
+    large.gang = Some("g".into());
+    let mut one = ask("mem:1", 1);
+    one.gang = Some("g".into());
+    let problem = |cluster: &mut Cluster, asks: Vec<Ask>| {
+        let scheduler = cluster.subscribe(of_roles(&["a"]));
+        cluster.call(scheduler.connection, Action::Request(asks));
+        let ending = cluster.endings.get(&scheduler.connection);
+        ending.map(|ending| format!("{ending:?}"))
+    };
+    assert_eq!(problem(&mut cluster, vec![large.clone()]), None);
+    let told = problem(&mut cluster, vec![large, one.clone()]).unwrap();
+    assert!(
+        told.contains("'g' has 513 members, and the most are 512"),
+        "{told}"
+    );
+    let many = (0..=MAX_GANGS_PER_CLIENT).map(|number| Ask {
+        gang: Some(number.to_string().into()),
+        ..one.clone()
+    });
+    let told = problem(&mut cluster, many.collect()).unwrap();
+    assert!(told.contains("65 gangs, and the most are 64"), "{told}");
+}
+
+#[test]
 fn an_ask_in_no_role_of_the_framework_is_refused_by_field() {
     let mut cluster = Cluster::new();
     let problem = |cluster: &mut Cluster, ask: Ask| {

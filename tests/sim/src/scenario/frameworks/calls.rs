@@ -116,6 +116,7 @@ impl World<'_> {
                         kind: OfferOperation::Launch(tasks),
                     }],
                     filters,
+                    all_or_nothing: false,
                 })
             }
             Wanted::Decline { offers, filters } => Action::Decline(Decline { offers, filters }),
