@@ -36,16 +36,26 @@ pub(crate) fn accept(
     offers: &[OfferId],
     operations: Vec<v1::offer::Operation>,
     filters: Filters,
+    all_or_nothing: bool,
 ) -> Call {
     let accept = call::Accept {
         offer_ids: offers.iter().map(Into::into).collect(),
         operations,
         filters: Some(filters.into()),
-        ..call::Accept::default()
+        // Unset unless it is wanted, as a Mesos client has it.
+        tepui_all_or_nothing: all_or_nothing.then_some(true),
     };
     Call {
         accept: Some(accept),
         ..of(Type::Accept)
+    }
+}
+
+/// States what the framework waits for.
+pub(crate) fn request(requests: Vec<v1::Request>) -> Call {
+    Call {
+        request: Some(call::Request { requests }),
+        ..of(Type::Request)
     }
 }
 
@@ -161,13 +171,6 @@ pub(crate) fn suppress(roles: Vec<String>) -> Call {
     Call {
         suppress: Some(suppress),
         ..of(Type::Suppress)
-    }
-}
-
-pub(crate) fn request(requests: Vec<v1::Request>) -> Call {
-    Call {
-        request: Some(call::Request { requests }),
-        ..of(Type::Request)
     }
 }
 

@@ -15,7 +15,9 @@ pub(crate) enum Command {
         offers: Vec<OfferId>,
         operations: Vec<v1::offer::Operation>,
         filters: Filters,
+        all_or_nothing: bool,
     },
+    Request(Vec<v1::Request>),
     Decline {
         offers: Vec<OfferId>,
         filters: Filters,
@@ -33,7 +35,6 @@ pub(crate) enum Command {
     ReconcileOperations(Vec<KnownOperation>),
     Revive(Vec<Role>),
     Suppress(Vec<Role>),
-    Request(Vec<v1::Request>),
     Message {
         agent: AgentId,
         executor: ExecutorId,
@@ -97,13 +98,45 @@ impl Driver {
         operations: Operations,
         filters: Filters,
     ) {
-        let operations = operations.into();
         self.tell(Command::Accept {
             offers,
-            operations,
+            operations: operations.into(),
             filters,
+            all_or_nothing: false,
         })
         .await;
+    }
+
+    /// Launches `tasks` on `offers`, which are of one role and may be of several agents, each task
+    /// on the agent that it names: all of them, or none, if one of the offers stands no longer or
+    /// one of the tasks cannot be launched. Each task hears what became of it; the one to blame
+    /// hears why.
+    ///
+    /// Only Tepui's master knows this; Mesos' takes offers of one agent.
+    pub async fn accept_all(
+        &self,
+        offers: Vec<OfferId>,
+        tasks: Vec<v1::TaskInfo>,
+        filters: Filters,
+    ) {
+        self.tell(Command::Accept {
+            offers,
+            operations: Operations::new().launch(tasks).into(),
+            filters,
+            all_or_nothing: true,
+        })
+        .await;
+    }
+
+    /// Says what the framework waits for, as [`Asks`](crate::Asks) or as the wire has it, in place
+    /// of what it said before; with no ask it wants whatever there is.
+    ///
+    /// Asks that are offered are used up when the offer is accepted. What is said while nobody
+    /// listens is said once the framework is subscribed. The master forgets what is open when the
+    /// connection breaks: say it again after
+    /// [`Event::Subscribed`](crate::Event::Subscribed).
+    pub async fn request(&self, asks: impl Into<Vec<v1::Request>>) {
+        self.tell(Command::Request(asks.into())).await;
     }
 
     /// Gives `offers` back; `filters` says for how long none like them is wanted.
@@ -184,12 +217,6 @@ impl Driver {
     /// Wants no offers in `roles` or, when empty, in any.
     pub async fn suppress(&self, roles: &[Role]) {
         self.tell(Command::Suppress(roles.to_vec())).await;
-    }
-
-    /// Says all that the framework waits for, in place of what it said before: offers are cut to
-    /// it. The master forgets it when the framework disconnects: say it again when subscribed.
-    pub async fn request(&self, requests: Vec<v1::Request>) {
-        self.tell(Command::Request(requests)).await;
     }
 
     /// Sends bytes to an executor: at most once.

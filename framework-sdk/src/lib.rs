@@ -10,6 +10,7 @@
 //! store that the master uses; with `server` it serves an API of its own as the master does; with
 //! `testkit` it is tested against a master in memory.
 
+mod asks;
 mod backoff;
 mod calls;
 mod constraint;
@@ -32,6 +33,7 @@ pub mod testkit;
 #[cfg(test)]
 mod tests;
 
+pub use asks::Asks;
 pub use async_trait::async_trait;
 pub use constraint::{Constraint, NoConstraint};
 pub use driver::Driver;

@@ -63,6 +63,8 @@ pub(crate) struct Session {
     framework: v1::FrameworkInfo,
     constraints: Option<v1::scheduler::OfferConstraints>,
     wishes: Wishes,
+    /// What the framework waits for, said while nobody listened.
+    unasked: Option<Vec<v1::Request>>,
     tracked: Tracked,
     duplicates: Duplicates,
     goal: Goal,
@@ -88,6 +90,7 @@ impl Session {
         Self {
             masters: options.masters,
             wishes: Wishes::new(framework.roles.clone()),
+            unasked: None,
             framework,
             constraints,
             tracked: Tracked::new(options.tasks, options.reconcile_interval),
@@ -257,6 +260,9 @@ impl Session {
         if !suppressed.is_empty() {
             self.send(calls::suppress(suppressed)).await?;
         }
+        if let Some(requests) = self.unasked.take() {
+            self.send(calls::request(requests)).await?;
+        }
         while let Some(handled) = self.unsent.pop_front() {
             self.acknowledge(handled).await?;
         }
@@ -312,10 +318,16 @@ impl Session {
                 offers,
                 operations,
                 filters,
+                all_or_nothing,
             } => {
                 self.tracked.launched(&operations, Instant::now());
-                calls::accept(&offers, operations, filters)
+                calls::accept(&offers, operations, filters, all_or_nothing)
             }
+            Command::Request(requests) if !self.subscribed => {
+                self.unasked = Some(requests);
+                return Ok(());
+            }
+            Command::Request(requests) => calls::request(requests),
             Command::Decline { offers, filters } => calls::decline(&offers, filters),
             Command::AnswerInverse {
                 offers,
@@ -338,7 +350,6 @@ impl Session {
                 self.wishes.wish(&roles, false, self.subscribed);
                 calls::suppress(names(&roles))
             }
-            Command::Request(requests) => calls::request(requests),
             Command::Message {
                 agent,
                 executor,

@@ -1,5 +1,7 @@
 //! Frameworks of all kinds against the master in memory.
 
+mod gangs;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
