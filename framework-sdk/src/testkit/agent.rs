@@ -25,6 +25,8 @@ const CAPABILITIES: AgentCapabilities = AgentCapabilities::NONE
 
 #[derive(Debug)]
 pub(super) struct Agent {
+    /// Tells its updates from those of other agents.
+    number: u64,
     info: AgentInfo,
     /// Tasks run when launched and end when killed, without the test's doing.
     automatic: bool,
@@ -47,12 +49,14 @@ struct Held {
 
 impl Agent {
     pub(super) fn new(
+        number: u64,
         info: AgentInfo,
         automatic: bool,
         launched: mpsc::Sender<v1::TaskInfo>,
     ) -> Self {
         let (connection, tasks, updates) = (None, BTreeMap::new(), 0);
         Self {
+            number,
             operations: Operations::new(info.resources.clone()),
             info,
             automatic,
@@ -222,6 +226,7 @@ impl Agent {
         self.updates += 1;
         let mut uuid = [0; 16];
         uuid[..8].copy_from_slice(&self.updates.to_be_bytes());
+        uuid[8..].copy_from_slice(&self.number.to_be_bytes());
         StatusUuid::from_bytes(uuid)
     }
 

@@ -188,7 +188,8 @@ impl Cluster {
     ) -> Result<(usize, AgentId), String> {
         let info = AgentInfo::try_from(info).map_err(|error| error.to_string())?;
         let index = self.agents.len();
-        self.agents.push(Agent::new(info, automatic, launched));
+        self.agents
+            .push(Agent::new(index as u64, info, automatic, launched));
         self.connect(index);
         let id = self.agents.get(index).and_then(Agent::id).cloned();
         Ok((index, id.ok_or("the master did not take the agent")?))
