@@ -5,7 +5,7 @@ mod spec;
 use std::{fmt, future::Future, sync::Arc};
 
 use tepui_agent_core::{
-    ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, OutOfMemory,
+    ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, Limitation, Limited,
     VolumePlace,
 };
 use tepui_containers as containers;
@@ -50,10 +50,16 @@ impl Containers for Runtime {
 
     async fn wait(&self, id: &ContainerId) -> Exit {
         let exit = Self::wait(self, id).await;
-        let report = |report: containers::OomReport| OutOfMemory {
+        let memory = exit.oom.map(|report| Limitation {
+            of: Limited::Memory,
             limit_bytes: report.limit.0,
             message: report.to_string(),
-        };
+        });
+        let disk = exit.disk.map(|report| Limitation {
+            of: Limited::Disk,
+            limit_bytes: report.limit.0,
+            message: report.to_string(),
+        });
         let status = match exit.status {
             containers::ExitStatus::Code(code) => ExitStatus::Code(code),
             containers::ExitStatus::Signal(signal) => ExitStatus::Signal(signal),
@@ -61,7 +67,7 @@ impl Containers for Runtime {
         };
         Exit {
             status,
-            out_of_memory: exit.oom.map(report),
+            limitation: memory.or(disk),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use clap::ArgAction;
 use tepui_containers::{Capabilities, InitProgram, Isolation, Policy};
 use tepui_edge::span;
-use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
+use tepui_model::{Attributes, Resources, Role, Traits};
 use tepui_proto::v1;
 
 use crate::{Error, Masters};
@@ -108,10 +108,6 @@ pub struct Options {
     )]
     pub attributes: String,
 
-    /// The fault domain of this agent, as in `eu-north/a`; the master must have one too
-    #[arg(long, env = "TEPUI_DOMAIN", value_name = "REGION/ZONE")]
-    pub domain: Option<FaultDomain>,
-
     /// What keeps containers apart: `all`, `none`, or a list of names, as in
     /// `cgroups/cpu,namespaces/pid`
     #[arg(
@@ -135,6 +131,27 @@ pub struct Options {
         default_value_t = tepui_containers::limits::DEFAULT_PIDS_LIMIT
     )]
     pub pids_limit: u64,
+
+    /// How often the sandboxes of tasks that ask for disk are measured: one that holds more than
+    /// was asked for ends its task
+    #[arg(
+        long,
+        env = "TEPUI_CONTAINER_DISK_WATCH_INTERVAL",
+        value_name = "DURATION",
+        default_value = "15s",
+        value_parser = span::parse
+    )]
+    pub container_disk_watch_interval: Duration,
+
+    /// Whether such a task is ended, or may fill the disk
+    #[arg(
+        long,
+        env = "TEPUI_ENFORCE_CONTAINER_DISK_QUOTA",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = ArgAction::Set
+    )]
+    pub enforce_container_disk_quota: bool,
 
     /// What root's tasks can do that ask for nothing: names of capabilities(7), as in NET_ADMIN,
     /// and default (docker's set), all and none
@@ -244,10 +261,11 @@ impl Default for Options {
             oversubscribed_resources: String::new(),
             revocable_cpu_low_priority: true,
             attributes: String::new(),
-            domain: None,
             isolation: Isolation::default(),
             cgroup_root: None,
             pids_limit: tepui_containers::limits::DEFAULT_PIDS_LIMIT,
+            container_disk_watch_interval: Duration::from_secs(15),
+            enforce_container_disk_quota: true,
             effective_capabilities: Capabilities::DEFAULT,
             bounding_capabilities: Capabilities::DEFAULT,
             seccomp_config_dir: None,
@@ -300,6 +318,12 @@ impl Options {
             .any(|path| !path.is_absolute())
         {
             return Err(refuse("allowed-host-paths", "must be absolute paths"));
+        }
+        if self.container_disk_watch_interval < Duration::from_millis(10) {
+            return Err(refuse(
+                "container-disk-watch-interval",
+                "must be at least 10ms",
+            ));
         }
         if self.pids_limit < 2 {
             return Err(refuse(
@@ -398,16 +422,17 @@ impl Options {
                 self.revocable_cpu_low_priority.to_string(),
             ),
             ("attributes", self.attributes.clone()),
-            (
-                "domain",
-                self.domain
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-            ),
             ("isolation", self.isolation.to_string()),
             ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
             ("pids-limit", self.pids_limit.to_string()),
+            (
+                "container-disk-watch-interval",
+                span::format(self.container_disk_watch_interval),
+            ),
+            (
+                "enforce-container-disk-quota",
+                self.enforce_container_disk_quota.to_string(),
+            ),
             (
                 "effective-capabilities",
                 self.effective_capabilities.to_string(),
@@ -508,7 +533,10 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_by_name() {
         type Spoil = fn(&mut Options);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 12] = [
+            ("--container-disk-watch-interval", |o| {
+                o.container_disk_watch_interval = Duration::ZERO;
+            }),
             ("--allowed-host-paths", |o| {
                 o.allowed_host_paths.push("relative".into());
             }),

@@ -15,8 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Error, Exit, ExitStatus, OomReport,
+    DiskReport, Error, Exit, ExitStatus, OomReport,
     cgroups::Group,
+    disk,
     init::KILL_SIGNAL,
     limits::{KILL_TIMEOUT, MAX_RECLAIMS, REMOVE_TIMEOUT},
     records::{Folder, Record},
@@ -35,6 +36,7 @@ pub(crate) struct Container {
     pub(crate) group: Option<Arc<dyn Group>>,
     exit: watch::Sender<Option<Exit>>,
     oom: Mutex<Option<OomReport>>,
+    disk: Mutex<Option<DiskReport>>,
 }
 
 impl Container {
@@ -45,7 +47,8 @@ impl Container {
         init: Option<Watched<PidFd>>,
         group: Option<Arc<dyn Group>>,
     ) -> Self {
-        let (exit, oom) = (watch::Sender::new(None), Mutex::default());
+        let exit = watch::Sender::new(None);
+        let (oom, disk) = (Mutex::default(), Mutex::default());
         Self {
             id,
             folder,
@@ -54,15 +57,18 @@ impl Container {
             group,
             exit,
             oom,
+            disk,
         }
     }
 
-    /// Watches it until it has ended, and then says how. An out-of-memory event destroys it.
-    pub(crate) async fn supervise(self: Arc<Self>) {
+    /// Watches it until it has ended, and then says how. A limit that it meets destroys it. Its
+    /// sandbox is measured again an interval after it was.
+    pub(crate) async fn supervise(self: Arc<Self>, interval: Duration) {
         if let Some(init) = &self.init {
             tokio::select! {
                 _ = init.readable() => {}
                 () = self.destroy_when_out_of_memory() => drop(init.readable().await),
+                () = self.destroy_when_disk_is_full(interval) => drop(init.readable().await),
             }
         }
         let exit = self.collect();
@@ -77,6 +83,29 @@ impl Container {
         self.note_oom();
         if let Err(error) = self.kill().await {
             tracing::error!(%error, "cannot destroy a container that is out of memory");
+        }
+    }
+
+    /// Returns when the sandbox held more than it may and the container was killed for it.
+    async fn destroy_when_disk_is_full(&self, interval: Duration) {
+        let disk = self.record.as_ref().and_then(|record| record.disk.clone());
+        let Some((sandbox, limit)) = disk else {
+            return std::future::pending().await;
+        };
+        loop {
+            sleep(interval).await;
+            let path = sandbox.clone();
+            let measured = tokio::task::spawn_blocking(move || disk::used(&path)).await;
+            // A sandbox that is gone holds nothing.
+            let Ok(Ok(used)) = measured else { continue };
+            if used > limit {
+                *self.disk.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(DiskReport { limit, used });
+                if let Err(error) = self.kill().await {
+                    tracing::error!(%error, "cannot destroy a container whose sandbox is full");
+                }
+                return;
+            }
         }
     }
 
@@ -156,7 +185,8 @@ impl Container {
             }
             (None, _) => ExitStatus::Unknown,
         };
-        Exit { status, oom }
+        let disk = *self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        Exit { status, oom, disk }
     }
 
     /// Waits until it has ended.

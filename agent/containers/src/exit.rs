@@ -10,6 +10,8 @@ pub struct Exit {
     /// Set when the container met its memory limit and was destroyed for it, whatever `status`
     /// says.
     pub oom: Option<OomReport>,
+    /// Set when the sandbox held more than it may and the container was destroyed for it.
+    pub disk: Option<DiskReport>,
 }
 
 impl Exit {
@@ -17,6 +19,7 @@ impl Exit {
     pub(crate) const UNSEEN: Self = Self {
         status: ExitStatus::Unknown,
         oom: None,
+        disk: None,
     };
 }
 
@@ -73,6 +76,27 @@ impl fmt::Display for OomReport {
             megabytes(self.limit),
             megabytes(self.peak),
             self.statistics
+        )
+    }
+}
+
+/// A container whose sandbox held more than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskReport {
+    /// The limit.
+    pub limit: crate::Bytes,
+    /// What was in the sandbox when it was measured.
+    pub used: crate::Bytes,
+}
+
+impl fmt::Display for DiskReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let megabytes = |bytes: crate::Bytes| bytes.0 as f64 / f64::from(1 << 20);
+        write!(
+            formatter,
+            "Disk usage ({:.1}MB) exceeds quota ({:.1}MB)",
+            megabytes(self.used),
+            megabytes(self.limit)
         )
     }
 }

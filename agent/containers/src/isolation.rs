@@ -34,11 +34,13 @@ pub enum Isolator {
     SystemCalls,
     /// `posix/rlimits`: the limits on single processes that a task asks for.
     ResourceLimits,
+    /// `disk/du`: the sandbox is measured, and a task that fills it beyond its limit is ended.
+    Disk,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -52,6 +54,7 @@ impl Isolator {
         Self::NoNewPrivileges,
         Self::SystemCalls,
         Self::ResourceLimits,
+        Self::Disk,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -71,6 +74,7 @@ impl Isolator {
             Self::NoNewPrivileges => "linux/nnp",
             Self::SystemCalls => "linux/seccomp",
             Self::ResourceLimits => "posix/rlimits",
+            Self::Disk => "disk/du",
         }
     }
 
@@ -84,6 +88,27 @@ impl Isolator {
             // The kernel takes filters from nobody else, but from root.
             Self::SystemCalls => Some(Self::NoNewPrivileges),
             _ => None,
+        }
+    }
+
+    /// What it does, in a few words.
+    #[must_use]
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Cpu => "a share of the processors, and a quota",
+            Self::Memory => "a hard and a soft limit, and reports when memory runs out",
+            Self::Pids => "a bound on processes and threads",
+            Self::MountNamespace => "mounts that do not show on the host",
+            Self::PidNamespace => "sees its own processes only",
+            Self::IpcNamespace => "its own shared memory, semaphores and queues",
+            Self::UtsNamespace => "a host name of its own",
+            Self::CgroupNamespace => "sees its own cgroups only, and only reads them",
+            Self::Files => "its own /dev and /sys, masked /proc, a root of its own",
+            Self::Capabilities => "of root's power only what a task needs",
+            Self::NoNewPrivileges => "no program gives more rights",
+            Self::SystemCalls => "only the system calls that a task needs",
+            Self::ResourceLimits => "limits on single processes, as asked for",
+            Self::Disk => "a task that fills its sandbox beyond its limit is ended",
         }
     }
 

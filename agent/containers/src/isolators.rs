@@ -1,6 +1,7 @@
 //! What keeps containers apart, one file per kind.
 
 mod cpu;
+mod disk;
 mod files;
 mod machine;
 mod memory;
@@ -67,6 +68,7 @@ impl Isolator {
             Self::NoNewPrivileges => &rights::NoNewPrivileges,
             Self::SystemCalls => &rights::SystemCalls,
             Self::ResourceLimits => &rights::ResourceLimits,
+            Self::Disk => &disk::Disk,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::timeout};
 
 use self::{newborn::make_init, prepare::prepare_blocking};
 use crate::{
-    LaunchError, Spec, Started,
+    Isolator, LaunchError, Spec, Started,
     container::{Container, remove_group},
     isolators::hard_limit,
     limits::LAUNCH_TIMEOUT,
@@ -63,11 +63,15 @@ async fn launch_reserved(
 ) -> Result<(Started, Container), LaunchError> {
     let (id, program) = (spec.id.clone(), spec.program.clone());
     let memory_limit = hard_limit(&spec.limits);
+    let watched = inner.options.isolation.has(Isolator::Disk);
+    let disk = spec.disk.filter(|_| watched);
+    let disk = disk.map(|limit| (spec.sandbox.clone(), limit));
     let mut prepared = prepare_blocking(inner, spec, folder, seat).await?;
     let newborn = make_init(inner, &mut prepared).await?;
     let started = newborn.identify()?;
     let (identity, own_processes) = ((started.pid, started.start_time), prepared.own_processes);
-    let record = Record::new(&inner.boot_id, identity, own_processes, memory_limit);
+    let mut record = Record::new(&inner.boot_id, identity, own_processes, memory_limit);
+    record.disk = disk;
     let path = folder.path().to_owned();
     folder
         .write(&record)

@@ -70,6 +70,13 @@ pub const MAX_CPU_WEIGHT: u64 = 10_000;
 /// The layers that a root may have: their names must fit into a page.
 pub const MAX_LAYERS: usize = 128;
 
+/// The files of one sandbox that are looked at when it is measured; beyond that, what was counted
+/// so far is what it holds.
+pub const MAX_MEASURED_FILES: usize = 1_000_000;
+
+/// How long a sandbox is not measured after it was.
+pub const DISK_WATCH_INTERVAL: Duration = Duration::from_secs(15);
+
 /// The longest seccomp profile, in bytes.
 pub const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 

@@ -1,8 +1,11 @@
 //! What can be set about a runtime.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use crate::{Isolation, Policy, limits::DEFAULT_PIDS_LIMIT};
+use crate::{
+    Isolation, Policy,
+    limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
+};
 
 /// What can be set about a [`Runtime`](crate::Runtime).
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Options {
     pub isolation: Isolation,
     /// Processes and threads of a container that sets no limit of its own.
     pub pids_limit: u64,
+    /// How long a sandbox is not measured after it was.
+    pub disk_interval: Duration,
     /// What tasks get and may ask for.
     pub policy: Policy,
     /// The program that becomes launcher and init of containers.
@@ -32,6 +37,7 @@ impl Options {
             cgroup_root: cgroup_root.into(),
             isolation: Isolation::default(),
             pids_limit: DEFAULT_PIDS_LIMIT,
+            disk_interval: DISK_WATCH_INTERVAL,
             policy: Policy::default(),
             init: InitProgram::CurrentExecutable,
         }

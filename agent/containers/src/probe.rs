@@ -74,6 +74,39 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
     })
 }
 
+/// What this machine has for one isolator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The isolator.
+    pub isolator: Isolator,
+    /// What it lacks here. `None` if it works.
+    pub missing: Option<String>,
+}
+
+/// Finds out what this machine has for every isolator, and leaves nothing behind.
+///
+/// # Errors
+/// When the machine cannot be looked at, or the launcher does not start.
+pub fn offers(init: &InitProgram) -> Result<Vec<Offer>, Refusal> {
+    let mut machine = Machine::look().map_err(Refusal::Machine)?;
+    let mounted = Mounted::find().map_err(Refusal::Machine)?;
+    let root = format!("tepui-look-{}", std::process::id());
+    let wanted = Isolation::ALL.controllers();
+    let tried = hierarchies(&mounted, &root, &wanted);
+    try_controllers(&mut machine, tried.as_deref(), wanted);
+    if let Some(tried) = tried {
+        // What could not be made cannot be removed either.
+        let _ = tried.group("").remove();
+    }
+    let launcher = start_launcher(init)?;
+    try_namespaces(&mut machine, &launcher, Isolation::ALL);
+    let offer = |isolator: Isolator| Offer {
+        isolator,
+        missing: isolator.isolate().missing(&machine),
+    };
+    Ok(Isolator::ALL.into_iter().map(offer).collect())
+}
+
 /// Names with slashes between, and none that leads anywhere else.
 fn check_cgroup_root(root: &str) -> Result<(), Refusal> {
     let mut components = Path::new(root).components();
@@ -243,7 +276,7 @@ mod tests {
              namespaces/cgroup: the kernel is built without it\n\
              to run tasks with less isolation all the same: --isolation \
              cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
-             filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits"
+             filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits,disk/du"
         );
     }
 
@@ -256,7 +289,7 @@ mod tests {
         try_controllers(&mut machine, None, Controller::ALL.into());
         let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
         assert_eq!(refused.missing.len(), 10);
-        let possible = "linux/nnp,linux/seccomp,posix/rlimits";
+        let possible = "linux/nnp,linux/seccomp,posix/rlimits,disk/du";
         assert_eq!(refused.possible().to_string(), possible);
         let text = refused.to_string();
         assert!(

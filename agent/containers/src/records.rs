@@ -34,6 +34,9 @@ pub(crate) struct Record {
     pub(crate) own_processes: bool,
     /// The memory limit that it was given.
     pub(crate) memory_limit: Bytes,
+    /// The sandbox, and the most that it may hold.
+    #[serde(default)]
+    pub(crate) disk: Option<(PathBuf, Bytes)>,
 }
 
 impl Record {
@@ -51,6 +54,7 @@ impl Record {
             start_time,
             own_processes,
             memory_limit,
+            disk: None,
         }
     }
 }

@@ -107,7 +107,8 @@ impl Inner {
     /// Watches a container from now on.
     pub(crate) fn watch(&self, container: Container) {
         let container = Arc::new(container);
-        let supervisor = tokio::spawn(Arc::clone(&container).supervise()).abort_handle();
+        let supervisor = tokio::spawn(Arc::clone(&container).supervise(self.options.disk_interval))
+            .abort_handle();
         self.table()
             .insert(container.id.clone(), Slot::Known(container, supervisor));
     }

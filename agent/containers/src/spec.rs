@@ -28,6 +28,8 @@ pub struct Spec {
     pub volumes: Vec<VolumeSpec>,
     /// How it is walled in.
     pub security: Security,
+    /// The most that its sandbox may hold. What is beyond is found a while later.
+    pub disk: Option<Bytes>,
     /// A root of its own. Without one, it is the host's.
     pub root: Option<RootSpec>,
     /// Where the program starts: a path from the root, or from the sandbox, which it is without.
@@ -77,6 +79,7 @@ impl Spec {
             limits,
             volumes: Vec::new(),
             security: Security::default(),
+            disk: None,
             root: None,
             working_dir: None,
         }

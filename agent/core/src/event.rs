@@ -68,8 +68,8 @@ pub enum ContainerEvent {
 pub struct Exit {
     /// What became of the task's own process.
     pub status: ExitStatus,
-    /// Set when the container met its memory limit and was destroyed for it.
-    pub out_of_memory: Option<OutOfMemory>,
+    /// Set when the container met a limit and was destroyed for it.
+    pub limitation: Option<Limitation>,
 }
 
 impl Exit {
@@ -78,7 +78,7 @@ impl Exit {
     pub const fn code(code: i32) -> Self {
         Self {
             status: ExitStatus::Code(code),
-            out_of_memory: None,
+            limitation: None,
         }
     }
 
@@ -87,7 +87,7 @@ impl Exit {
     pub const fn signal(signal: i32) -> Self {
         Self {
             status: ExitStatus::Signal(signal),
-            out_of_memory: None,
+            limitation: None,
         }
     }
 
@@ -96,7 +96,7 @@ impl Exit {
     pub const fn unknown() -> Self {
         Self {
             status: ExitStatus::Unknown,
-            out_of_memory: None,
+            limitation: None,
         }
     }
 }
@@ -112,11 +112,22 @@ pub enum ExitStatus {
     Unknown,
 }
 
-/// A container that met its memory limit.
+/// A container that was destroyed for using more than it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutOfMemory {
+pub struct Limitation {
+    /// What it used too much of.
+    pub of: Limited,
     /// The limit, in bytes.
     pub limit_bytes: u64,
     /// What to tell the framework.
     pub message: String,
+}
+
+/// What a container can be destroyed for using too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// Memory.
+    Memory,
+    /// The disk under its sandbox.
+    Disk,
 }

@@ -41,7 +41,7 @@ pub use check::Violation;
 pub use command::{InvalidCommand, MasterCommand};
 pub use config::Config;
 pub use effect::{Effect, Effects, Note};
-pub use event::{ContainerEvent, Event, Exit, ExitStatus, LinkId, OutOfMemory};
+pub use event::{ContainerEvent, Event, Exit, ExitStatus, Limitation, Limited, LinkId};
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights};
 pub use record::{Change, FoundContainer, Kind, Recovered};

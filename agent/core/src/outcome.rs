@@ -3,7 +3,7 @@
 use tepui_model::{Reason, Source, TaskState, TaskStatus};
 use tepui_proto::v1;
 
-use crate::{Exit, ExitStatus, KillCause, OutOfMemory, limits, task::Task};
+use crate::{Exit, ExitStatus, KillCause, Limitation, Limited, limits, task::Task};
 
 /// A new state of a task, before it has a time and a name.
 #[derive(Debug)]
@@ -81,8 +81,8 @@ fn cut(mut message: String) -> String {
 
 /// What the end of its container means for a task (Mesos: EXE-01, ISO-03, SPC-06, KIL-02).
 pub(crate) fn of_exit(task: &Task, exit: &Exit) -> Outcome {
-    if let Some(report) = &exit.out_of_memory {
-        return out_of_memory(report);
+    if let Some(report) = &exit.limitation {
+        return beyond(report);
     }
     let cause = task.kill.map(|kill| kill.cause);
     match (cause, exit.status) {
@@ -123,10 +123,14 @@ pub(crate) fn of_launch_failure(task: &Task, message: &str) -> Outcome {
     Outcome::by_agent(TaskState::Failed, Reason::ContainerLaunchFailed, message)
 }
 
-fn out_of_memory(report: &OutOfMemory) -> Outcome {
+fn beyond(report: &Limitation) -> Outcome {
     const MEGABYTE: f64 = 1_048_576.0;
+    let (name, reason) = match report.of {
+        Limited::Memory => ("mem", Reason::ContainerLimitationMemory),
+        Limited::Disk => ("disk", Reason::ContainerLimitationDisk),
+    };
     let limit = v1::Resource {
-        name: "mem".to_owned(),
+        name: name.to_owned(),
         r#type: v1::value::Type::Scalar.into(),
         scalar: Some(v1::value::Scalar {
             value: report.limit_bytes as f64 / MEGABYTE,
@@ -137,11 +141,7 @@ fn out_of_memory(report: &OutOfMemory) -> Outcome {
         limitation: Some(v1::TaskResourceLimitation {
             resources: vec![limit],
         }),
-        ..Outcome::by_agent(
-            TaskState::Failed,
-            Reason::ContainerLimitationMemory,
-            report.message.clone(),
-        )
+        ..Outcome::by_agent(TaskState::Failed, reason, report.message.clone())
     }
 }
 
@@ -261,13 +261,14 @@ mod tests {
 
     #[test]
     fn out_of_memory_comes_before_everything_else() {
-        let report = OutOfMemory {
+        let report = Limitation {
+            of: Limited::Memory,
             limit_bytes: 32 << 20,
             message: "too much".to_owned(),
         };
         let exit = Exit {
             status: ExitStatus::Signal(9),
-            out_of_memory: Some(report),
+            limitation: Some(report),
         };
         let outcome = of_exit(&task(Some(Time::ZERO), Some(KillCause::Asked)), &exit);
         assert_eq!(outcome.state, TaskState::Failed);
@@ -276,6 +277,25 @@ mod tests {
         assert_eq!(
             (resource.name.as_str(), resource.scalar.unwrap().value),
             ("mem", 32.0)
+        );
+    }
+
+    #[test]
+    fn a_sandbox_that_is_too_large_is_a_failure_with_its_own_reason() {
+        let exit = Exit {
+            status: ExitStatus::Signal(9),
+            limitation: Some(Limitation {
+                of: Limited::Disk,
+                limit_bytes: 8 << 20,
+                message: "too much".to_owned(),
+            }),
+        };
+        let outcome = of_exit(&task(Some(Time::ZERO), None), &exit);
+        assert_eq!(outcome.reason, Some(Reason::ContainerLimitationDisk));
+        let resource = outcome.limitation.unwrap().resources.remove(0);
+        assert_eq!(
+            (resource.name.as_str(), resource.scalar.unwrap().value),
+            ("disk", 8.0)
         );
     }
 

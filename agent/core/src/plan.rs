@@ -65,6 +65,8 @@ pub struct Limits {
     pub memory: Quantity,
     /// The most megabytes of memory it may use; none for all.
     pub memory_limit: Option<Quantity>,
+    /// The most megabytes its sandbox may hold; none if it asks for no disk.
+    pub disk: Option<Quantity>,
 }
 
 /// Why no container can be made for a task, for the framework to read.
@@ -198,6 +200,8 @@ fn limits(config: &Config, task: &TaskInfo) -> Result<Limits, Unplannable> {
             .map_err(|error| Unplannable::Invalid(format!("limits[{name}]: {error}"))),
     };
     let (cpus, memory) = (task.resources.cpus(), task.resources.memory());
+    // What volumes have is not the sandbox's.
+    let disk = task.resources.filter(|traits| traits.disk.is_none()).disk();
     Ok(Limits {
         cpus,
         cpu_limit: limit("cpus", cpus)?,
@@ -205,6 +209,7 @@ fn limits(config: &Config, task: &TaskInfo) -> Result<Limits, Unplannable> {
             && task.resources.revocable().cpus().is_positive(),
         memory,
         memory_limit: limit("mem", memory)?,
+        disk: Some(disk).filter(|disk| disk.is_positive()),
     })
 }
 
@@ -261,6 +266,20 @@ mod tests {
         let limits = plan_of(wire).unwrap().limits;
         assert_eq!(limits.cpu_limit, Some(Quantity::from_units(2)));
         assert_eq!(limits.memory_limit, None);
+    }
+
+    #[test]
+    fn a_sandbox_may_hold_what_was_asked_for_beside_volumes() {
+        assert_eq!(plan_of(wire_task("t")).unwrap().limits.disk, None);
+        let mut wire = wire_task("t");
+        wire.resources.push(v1::Resource {
+            name: "disk".to_owned(),
+            r#type: v1::value::Type::Scalar.into(),
+            scalar: Some(v1::value::Scalar { value: 64.0 }),
+            ..wire.resources[0].clone()
+        });
+        let disk = plan_of(wire).unwrap().limits.disk;
+        assert_eq!(disk, Some(Quantity::from_units(64)));
     }
 
     #[test]

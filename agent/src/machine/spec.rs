@@ -58,6 +58,7 @@ pub(super) fn spec(plan: ContainerPlan, users: &Users) -> Result<Spec, String> {
     spec.user = users.for_task(plan.user)?;
     spec.hostname = plan.hostname;
     spec.volumes = plan.volumes.into_iter().map(volume).collect();
+    spec.disk = plan.limits.disk.map(Bytes::from_megabytes);
     spec.security = security(plan.rights)?;
     Ok(spec)
 }

@@ -46,8 +46,13 @@ impl Ground {
         let runtime_dir = options.runtime_dir.clone();
         let cgroup_root = options.cgroup_root.clone();
         containers::Options {
-            isolation: options.isolation,
+            isolation: if options.enforce_container_disk_quota {
+                options.isolation
+            } else {
+                options.isolation.without(containers::Isolator::Disk)
+            },
             pids_limit: options.pids_limit,
+            disk_interval: options.container_disk_watch_interval,
             policy: options.policy(),
             init: options.init.clone(),
             ..containers::Options::new(
@@ -68,7 +73,6 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         port: Some(i32::from(address.port())),
         resources: resources.to_proto(None),
         attributes: options.parse_attributes()?.to_proto(),
-        domain: options.domain.as_ref().map(Into::into),
         ..v1::AgentInfo::default()
     };
     let info = AgentInfo::try_from(wire).map_err(|error| broken("description", &error))?;

@@ -176,11 +176,52 @@ fn a_fork_bomb_stays_in_its_container() {
 }
 
 #[test]
-fn each_task_has_its_own_processes_host_name_and_mounts() {
+fn a_task_that_asks_for_nothing_cannot_reach_the_host() {
     if !can_isolate() {
         return;
     }
     let cluster = Cluster::start(1);
+    let line = "grep -E '^(CapEff|CapAmb|NoNewPrivs|Seccomp:)' /proc/self/status | cut -f2; \
+                hostname changed 2>/dev/null || mount -t tmpfs none /mnt 2>/dev/null \
+                || (echo 1 > /proc/sys/vm/swappiness) 2>/dev/null || echo held; ls /dev";
+    let output = cluster.tepui(&["run", "--", "sh", "-c", line]).ok();
+    let lines: Vec<_> = output.lines().collect();
+    let expected = ["00000000a80425fb", "0000000000000000", "1", "2", "held"];
+    assert_eq!(lines[..5], expected, "{output}");
+    assert!(
+        lines.contains(&"null") && !lines.contains(&"loop0"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_sandbox_beyond_what_was_asked_for_ends_the_task_and_is_named() {
+    if !can_isolate() {
+        return;
+    }
+    let mut cluster = Cluster::start(0);
+    cluster.add_agent(&["--container-disk-watch-interval", "100ms"]);
+    cluster.await_agents(1);
+    let line = "head -c 8M /dev/zero > full; sleep 60";
+    let ran = cluster.tepui(&["run", "--disk", "2", "--", "sh", "-c", line]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.error.contains("exceeds quota (2.0MB)"), "{ran:?}");
+    let ended = cluster.json(&["ps", "--all"]).to_string();
+    assert!(
+        ended.contains("REASON_CONTAINER_LIMITATION_DISK"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn each_task_has_its_own_processes_host_name_and_mounts() {
+    if !can_isolate() {
+        return;
+    }
+    let mut cluster = Cluster::start(0);
+    // It takes the power to change them to show that the host's do not change.
+    cluster.add_agent(&["--effective-capabilities", "all"]);
+    cluster.await_agents(1);
     let line = "echo $(ps -e 2>/dev/null | wc -l) $(ls /proc | grep -c '^[0-9]'); hostname changed; \
                 mount -t tmpfs none /mnt && ls /proc/self/fd | wc -l";
     let output = cluster.tepui(&["run", "--", "sh", "-c", line]).ok();

@@ -165,6 +165,7 @@ async fn a_running_container_is_not_removed_and_an_unknown_one_ended_unseen() {
     let unseen = Exit {
         status: ExitStatus::Unknown,
         oom: None,
+        disk: None,
     };
     assert_eq!(machine.runtime.wait(&unknown).await, unseen);
     assert!(matches!(

@@ -170,7 +170,7 @@ fn without_root_full_isolation_is_refused_with_all_that_is_missing() {
     }
     assert!(
         text.trim()
-            .ends_with("all the same: --isolation linux/nnp,linux/seccomp,posix/rlimits"),
+            .ends_with("all the same: --isolation linux/nnp,linux/seccomp,posix/rlimits,disk/du"),
         "{text}"
     );
     assert!(

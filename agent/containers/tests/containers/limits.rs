@@ -210,3 +210,44 @@ async fn what_cannot_be_limited_so_low_gets_the_least_the_kernel_takes() {
     spec.limits.memory = Bytes(0);
     assert_eq!(machine.run(spec).await.exit, exited(0));
 }
+
+#[tokio::test]
+async fn r4_a_sandbox_beyond_its_limit_ends_the_task_with_the_reason() {
+    let interval = std::time::Duration::from_millis(50);
+    let Some(machine) = Machine::with(|options| options.disk_interval = interval) else {
+        return;
+    };
+    let mut spec = machine.shell("disk", "head -c 8M /dev/zero > full; sleep 60");
+    spec.disk = Some(Bytes(4 << 20));
+    let outcome = machine.run(spec).await;
+    let report = outcome.exit.disk.unwrap();
+    assert!(report.used > report.limit && report.limit == Bytes(4 << 20));
+    assert!(
+        report.to_string().contains("exceeds quota (4.0MB)"),
+        "{report}"
+    );
+    // Below it, nothing happens.
+    let mut spec = machine.shell("small", "head -c 2M /dev/zero > some; sleep 0.3");
+    spec.disk = Some(Bytes(4 << 20));
+    let outcome = machine.run(spec).await;
+    assert_eq!((outcome.exit.disk, outcome.exit), (None, exited(0)));
+}
+
+#[tokio::test]
+async fn a_restarted_agent_goes_on_measuring_sandboxes() {
+    let interval = std::time::Duration::from_millis(50);
+    let Some(machine) = Machine::with(|options| options.disk_interval = interval) else {
+        return;
+    };
+    let line = "while ! test -e go; do sleep 0.02; done; head -c 8M /dev/zero > full; sleep 60";
+    let mut spec = machine.shell("disk", line);
+    spec.disk = Some(Bytes(4 << 20));
+    let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
+    machine.runtime.launch(spec).await.unwrap();
+    let machine = machine.restart();
+    machine.runtime.recover().await;
+    fs::write(sandbox.join("go"), "").unwrap();
+    let exit = machine.runtime.wait(&id).await;
+    assert!(exit.disk.is_some(), "{exit:?}");
+    machine.runtime.remove(&id).await.unwrap();
+}

@@ -250,6 +250,7 @@ pub(crate) fn exited(code: i32) -> Exit {
     Exit {
         status: ExitStatus::Code(code),
         oom: None,
+        disk: None,
     }
 }
 
@@ -258,5 +259,6 @@ pub(crate) fn signaled(signal: i32) -> Exit {
     Exit {
         status: ExitStatus::Signal(signal),
         oom: None,
+        disk: None,
     }
 }

@@ -19,6 +19,7 @@ use crate::machine::{AGENT, Machine, exited, id, signaled, soon};
 const UNSEEN: Exit = Exit {
     status: ExitStatus::Unknown,
     oom: None,
+    disk: None,
 };
 
 async fn launch(machine: &Machine, spec: &Spec) -> Started {

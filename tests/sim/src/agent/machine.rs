@@ -287,6 +287,6 @@ impl Machine {
 const fn exit(status: ExitStatus) -> Exit {
     Exit {
         status,
-        out_of_memory: None,
+        limitation: None,
     }
 }

@@ -293,7 +293,7 @@ fn an_unknown_exit_of_a_recovered_container_is_an_end_too() {
     let container = world.running().remove(0);
     let unknown = Exit {
         status: ExitStatus::Unknown,
-        out_of_memory: None,
+        limitation: None,
     };
     world
         .node

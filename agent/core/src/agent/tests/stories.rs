@@ -7,7 +7,8 @@ use tepui_proto::{services, v1};
 
 use super::{modern, node::Node, sleeper, wire_task};
 use crate::{
-    AgentReport, ContainerEvent, Event, Exit, ExitStatus, LinkId, MasterCommand, OutOfMemory,
+    AgentReport, ContainerEvent, Event, Exit, ExitStatus, Limitation, Limited, LinkId,
+    MasterCommand,
     limits::{KILL_AGAIN, LEAVE_TIMEOUT, MAX_TASKS},
 };
 
@@ -244,13 +245,14 @@ fn out_of_memory_is_a_failure_with_its_limit() {
     node.run("t");
     let container = node.start();
     node.acknowledge_next();
-    let report = OutOfMemory {
+    let report = Limitation {
+        of: Limited::Memory,
         limit_bytes: 64 << 20,
         message: "Memory limit exceeded".into(),
     };
     let exit = Exit {
         status: ExitStatus::Signal(9),
-        out_of_memory: Some(report),
+        limitation: Some(report),
     };
     node.exit(&container, exit);
     let failed = node.update();
