@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod file;
 pub(crate) mod frameworks;
+pub(crate) mod isolators;
 pub(crate) mod kill;
 pub(crate) mod logs;
 pub(crate) mod maintenance;
@@ -41,7 +42,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
     logging::to_stderr(logging::default_level(&command));
     match command {
         Command::Master(component) => components::master(component.options),
-        Command::Agent(component) => components::agent(component.options),
+        Command::Agent(agent) => isolators::run(agent),
         Command::Dev(options) => components::block_on(dev::run(options)),
         Command::Run(options) => components::block_on(run::run(options)),
         Command::Ps(options) => components::block_on(ps::run(options)),

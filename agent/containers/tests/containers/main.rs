@@ -10,6 +10,7 @@ mod launching;
 mod less;
 mod limits;
 mod machine;
+mod offers;
 mod recovery;
 mod remains;
 mod rights;
