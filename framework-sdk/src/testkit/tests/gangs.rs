@@ -77,3 +77,58 @@ async fn a_task_that_cannot_be_launched_keeps_its_gang_from_it() {
     );
     assert!(second.message.unwrap().contains("agent elsewhere"));
 }
+
+/// Waits for the gang and launches it, and returns the names of its tasks.
+async fn launch_gang(driver: &Driver, events: &mut Events, names: [&str; 2]) {
+    let gang = offers(events).await;
+    assert_eq!(gang.len(), 2, "all of a gang, or nothing");
+    let tasks = names.iter().zip(&gang);
+    let tasks = tasks.map(|(name, offer)| member(name, offer)).collect();
+    let ids = gang.iter().map(|offer| offer.id.clone()).collect();
+    driver.accept_all(ids, tasks, Filters::default()).await;
+}
+
+#[tokio::test]
+async fn two_gangs_that_fit_one_at_a_time_both_run_one_after_the_other() {
+    let master = TestMaster::start().await.unwrap();
+    let pair = || {
+        let member = Resources::parse("cpus:2;mem:64", &Role::default()).unwrap();
+        Asks::new().gang("pair", [(member, 2)])
+    };
+    let connect = || connect(Options::new(master.address(), profile()).unwrap());
+    let ((first, mut heard_first), (second, mut heard_second)) = (connect(), connect());
+    // Both are heard before there is anything to offer.
+    first.request(pair()).await;
+    second.request(pair()).await;
+    subscribed(&mut heard_first).await;
+    subscribed(&mut heard_second).await;
+    let mut agents = Vec::new();
+    for _ in 0..2 {
+        agents.push(master.agent("cpus:3;mem:256", "").await.unwrap());
+    }
+    let is_first = tokio::select! {
+        () = launch_gang(&first, &mut heard_first, ["a", "b"]) => true,
+        () = launch_gang(&second, &mut heard_second, ["a", "b"]) => false,
+    };
+    for agent in &mut agents {
+        let task = agent.launched().await.unwrap().task_id.value;
+        agent.report(&task, TaskState::Finished, "").await.unwrap();
+    }
+    let (driver, events, winner, heard) = if is_first {
+        (&second, &mut heard_second, &first, &mut heard_first)
+    } else {
+        (&first, &mut heard_first, &second, &mut heard_second)
+    };
+    for _ in 0..4 {
+        // RUNNING and FINISHED of both; what ended is free when it is acknowledged.
+        update(winner, heard).await;
+    }
+    launch_gang(driver, events, ["c", "d"]).await;
+    for agent in &mut agents {
+        agent.launched().await.unwrap();
+    }
+}
+
+async fn subscribed(events: &mut Events) {
+    while !matches!(next(events).await, Event::Subscribed(_)) {}
+}
