@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{AgentKey, Resources, Scalars};
+use tepui_model::{AgentKey, Resources, Role, Scalars};
 
 use crate::{
     Violation,
     agents::{Agent, Court, exclusive},
     allocator::Allocator,
-    contest::{Client, Load, RoleNode, Stage, larger},
+    contest::{Client, Load, Stage, larger},
     slots::Slots,
 };
 
@@ -103,78 +103,65 @@ impl Allocator {
             let same = sum.all == client.allocated && agents == client.agents;
             ensure(same, || format!("what {} holds", client.framework))?;
         }
-        for (_, node) in self.contest.roles() {
-            self.check_role(node, &held)?;
-        }
-        Ok(())
+        self.check_roles(&held)
     }
 
     /// What counts for a role is what is held in it and below.
-    fn check_role(
-        &self,
-        node: &RoleNode,
-        held: &BTreeMap<u32, (Load, u32)>,
-    ) -> Result<(), Violation> {
-        let mut own = Scalars::new();
-        let (mut all, mut charged, mut reserved) = (Scalars::new(), Scalars::new(), Scalars::new());
-        for (slot, client) in self.contest.clients().iter() {
-            let Some(role) = self.contest.role(client.role) else {
-                return Err(Violation::OutOfDate(format!(
-                    "the role of {}",
-                    client.framework
-                )));
-            };
-            let Some((load, _)) = held.get(&slot) else {
-                continue;
-            };
-            if role.name == node.name {
-                own.add(&load.all);
-            }
-            if role.name == node.name || role.name.is_below(&node.name) {
-                all.add(&load.all);
-                charged.add(load.charged());
+    fn check_roles(&self, held: &BTreeMap<u32, (Load, u32)>) -> Result<(), Violation> {
+        let mut sums: BTreeMap<Role, Sums> = BTreeMap::new();
+        for (slot, (load, _)) in held {
+            let client = self.contest.client(*slot);
+            let role = client.and_then(|client| self.contest.role(client.role));
+            let role =
+                role.ok_or_else(|| Violation::OutOfDate("the role of a holder".to_owned()))?;
+            let own = sums.entry(role.name.clone()).or_default();
+            own.own.add(&load.all);
+            for above in path(&role.name) {
+                let sum = sums.entry(above).or_default();
+                sum.all.add(&load.all);
+                sum.charged.add(load.charged());
             }
         }
         for (_, agent) in self.agents.iter() {
-            let inside = agent.total().filter(|traits| {
-                let role = traits.reservation_role();
-                role.is_some_and(|role| *role == node.name || role.is_below(&node.name))
-            });
-            reserved.add(&inside.scalars());
+            for role in agent.total().reservation_roles() {
+                let inside = agent.total().reserved_to(&role).scalars();
+                for above in path(&role) {
+                    sums.entry(above).or_default().reserved.add(&inside);
+                }
+            }
         }
-        let above = self.contest.roles().map(|(_, above)| above);
-        let above =
-            above.filter(|above| node.name == above.name || node.name.is_below(&above.name));
-        let rank = above.filter_map(|above| above.priority).next_back();
-        ensure(node.rank == rank.unwrap_or(0), || {
-            format!("the priority of role {}", node.name)
-        })?;
-        let same = own == node.own.allocated && all == node.allocated && charged == node.charged;
-        ensure(same, || format!("what role {} holds", node.name))?;
-        ensure(reserved == node.reserved, || {
-            format!("what is reserved to role {}", node.name)
-        })
+        for (_, node) in self.contest.roles() {
+            let sum = sums.remove(&node.name).unwrap_or_default();
+            let same = sum.own == node.own.allocated
+                && sum.all == node.allocated
+                && sum.charged == node.charged;
+            ensure(same, || format!("what role {} holds", node.name))?;
+            ensure(sum.reserved == node.reserved, || {
+                format!("what is reserved to role {}", node.name)
+            })?;
+        }
+        ensure(sums.is_empty(), || "the role of what is held".to_owned())
     }
 
     /// What is kept for guarantees, and what there is to keep; whom constraints exclude.
     fn check_promises(&self) -> Result<(), Violation> {
         let mut required = Scalars::new();
+        let mut below: BTreeMap<Role, Scalars> = BTreeMap::new();
         for (_, node) in self.contest.roles() {
-            let mut below = Scalars::new();
-            let children = self.contest.roles().map(|(_, child)| child);
-            let children =
-                children.filter(|child| child.name.parent().as_ref() == Some(&node.name));
-            children.for_each(|child| below.add(&child.need));
+            let sum = match node.name.parent() {
+                Some(parent) => below.entry(parent).or_default(),
+                None => &mut required,
+            };
+            sum.add(&node.need);
+        }
+        for (_, node) in self.contest.roles() {
+            let below = below.remove(&node.name).unwrap_or_default();
             let unmet = node.quota.guarantees.saturating_sub(&node.consumed());
-            let limited = self.contest.roles().any(|(_, above)| {
-                let inside = node.name == above.name || node.name.is_below(&above.name);
-                inside && !above.quota.limits.is_empty()
-            });
+            let above = |role: Role| self.contest.role_named(&role);
+            let mut above = path(&node.name).filter_map(above);
+            let limited = above.any(|above| !above.quota.limits.is_empty());
             let same = node.need == larger(&unmet, &below) && node.limited == limited;
             ensure(same, || format!("what role {} is promised", node.name))?;
-            if node.parent.is_none() {
-                required.add(&node.need);
-            }
         }
         ensure(required == *self.contest.required(), || {
             "what is promised".to_owned()
@@ -234,6 +221,20 @@ impl Allocator {
             && in_play.without(&Slots::new()).count() == ranked.len();
         ensure(same, || "who is in play".to_owned())
     }
+}
+
+/// What is held in a role itself, and what counts for it.
+#[derive(Default)]
+struct Sums {
+    own: Scalars,
+    all: Scalars,
+    charged: Scalars,
+    reserved: Scalars,
+}
+
+/// A role and those above it.
+fn path(role: &Role) -> impl Iterator<Item = Role> {
+    std::iter::successors(Some(role.clone()), Role::parent)
 }
 
 /// Free and held are together what there is; or, if more is held than there is, nothing of that
