@@ -39,8 +39,10 @@ pub const GZIP_FROM: usize = 1024;
 /// The longest `Mesos-Stream-Id` of a call that is looked at, in bytes (Mesos: 128).
 pub const STREAM_ID_BYTES: usize = 128;
 
-/// How long a stream may stay silent before its first message.
-pub const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+/// How long a stream may stay silent before its first message. All agents of a cluster open one at
+/// once when their master restarts, and on a busy machine it is the master that is slow to hear
+/// them: whoever is turned away begins anew, and makes it slower still.
+pub const FIRST_MESSAGE_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often a running master checks that its tables agree.
 pub const CHECK_EVERY: Duration = Duration::from_secs(60);

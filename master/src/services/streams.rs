@@ -195,3 +195,72 @@ fn explain(status: Status) -> Status {
         _ => status,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tepui_proto::services::MasterMessage;
+    use tokio::{sync::mpsc, time::sleep};
+
+    use super::*;
+    use crate::sessions::Sessions;
+
+    /// A protocol of which every message may be the first.
+    struct Plain;
+
+    impl Protocol for Plain {
+        type Message = ();
+        type Answer = MasterMessage;
+        const FIRST: &'static str = "anything";
+
+        fn event(
+            connection: ConnectionId,
+            _: Option<IpAddr>,
+            (): Self::Message,
+        ) -> Result<Event, String> {
+            Ok(Event::AgentPong { connection })
+        }
+
+        fn opens(_: &Event) -> bool {
+            true
+        }
+
+        fn over(connection: ConnectionId) -> Event {
+            Event::AgentDisconnected { connection }
+        }
+
+        fn peer(outbox: Outbox<Self::Answer>, _: Road) -> Peer {
+            Peer::Agent(outbox)
+        }
+    }
+
+    /// A peer whose first message comes after that time, and how it is answered.
+    fn heard_after(wait: Duration) -> (mpsc::Receiver<Input>, Outgoing<MasterMessage>) {
+        let (inbox, inputs) = mpsc::channel(1);
+        let first = stream::once(async move {
+            sleep(wait).await;
+            Ok(())
+        });
+        let incoming = Incoming {
+            origin: None,
+            road: Road::Grpc,
+            messages: first.chain(stream::pending()).boxed(),
+        };
+        let front = Front::new(inbox, Sessions::default());
+        (inputs, start::<Plain>(&front, incoming))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_heard_late_because_all_come_at_once_is_not_turned_away() {
+        let (mut inputs, _outgoing) = heard_after(Duration::from_secs(45));
+        assert!(matches!(inputs.recv().await, Some(Input::Open { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_stays_silent_is_ended() {
+        let (_inputs, mut outgoing) = heard_after(2 * limits::FIRST_MESSAGE_WITHIN);
+        let end = outgoing.next().await.map(|item| item.unwrap_err().code());
+        assert_eq!(end, Some(Code::DeadlineExceeded));
+    }
+}
