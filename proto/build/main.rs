@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let only_with_grpc = "#[cfg(feature = \"grpc\")]";
     let generator = tonic_prost_build::configure()
         .btree_map(".")
+        .codec_path("crate::codec::Lean")
         .client_mod_attribute(".", only_with_grpc)
         .server_mod_attribute(".", only_with_grpc);
     mapping.attach(generator).compile_fds(descriptors)?;

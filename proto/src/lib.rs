@@ -9,6 +9,8 @@
 /// The serialised `FileDescriptorSet` of every file, for gRPC reflection and for tests.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+#[cfg(feature = "grpc")]
+pub mod codec;
 pub mod decode;
 mod json;
 pub mod recordio;

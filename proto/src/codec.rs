@@ -1,0 +1,67 @@
+//! How messages become bytes in the gRPC services: as everywhere, but with small buffers.
+//!
+//! Each stream has two of them for as long as it lasts, and a master has a stream for each agent.
+//! With the usual 8 KiB, ten thousand agents that say nothing would hold 160 MB of empty buffers. A
+//! larger message makes its buffer larger.
+
+use core::marker::PhantomData;
+
+use prost::Message;
+use tonic::codec::{BufferSettings, Codec};
+use tonic_prost::{ProstDecoder, ProstEncoder};
+
+/// The room of a buffer at first, and by which it grows, in bytes: most messages are smaller.
+const ROOM: usize = 512;
+
+/// Bytes of several small messages that leave together.
+const TOGETHER: usize = 32 << 10;
+
+/// Encodes `T` and decodes `U`.
+#[derive(Clone, Debug)]
+pub struct Lean<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Lean<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for Lean<T, U>
+where
+    T: Message + 'static,
+    U: Message + Default + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = ProstDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstEncoder::new(BufferSettings::new(ROOM, TOGETHER))
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstDecoder::new(BufferSettings::new(ROOM, TOGETHER))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::codec::{Decoder, Encoder};
+
+    use super::*;
+
+    #[test]
+    fn a_silent_stream_holds_no_more_than_a_kilobyte_of_buffers() {
+        let mut codec = Lean::<(), ()>::default();
+        // The settings can be printed, but not read.
+        let room = format!("buffer_size: {ROOM}");
+        for settings in [
+            codec.encoder().buffer_settings(),
+            codec.decoder().buffer_settings(),
+        ] {
+            assert!(format!("{settings:?}").contains(&room), "{settings:?}");
+        }
+        assert!(2 * ROOM <= 1024);
+    }
+}
