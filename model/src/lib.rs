@@ -43,8 +43,8 @@ pub use self::{
     },
     role::{InvalidRole, Role},
     task::{
-        IllegalTransition, InvalidStatus, InvalidTask, Reason, Source, StatusPassengers,
-        StatusUuid, TaskInfo, TaskInvalid, TaskState, TaskStatus,
+        IllegalTransition, InvalidStatus, InvalidTask, Passengers, Reason, Source,
+        StatusPassengers, StatusUuid, TaskInfo, TaskInvalid, TaskState, TaskStatus,
     },
     time::Time,
     unavailability::{InvalidMachine, InvalidUnavailability, MachineId, Unavailability},

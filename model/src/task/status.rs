@@ -4,7 +4,7 @@ use std::fmt;
 
 use tepui_proto::v1;
 
-use super::{Reason, Source, TaskState};
+use super::{Passengers, Reason, Source, StatusPassengers, TaskState};
 use crate::{AgentId, ExecutorId, InvalidId, TaskId, Time};
 
 /// The id of one piece of news, by which a framework acknowledges it (Mesos: TSK-09).
@@ -81,19 +81,6 @@ pub enum InvalidStatus {
     Uuid(usize),
 }
 
-/// What travels with a status and is not looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StatusPassengers {
-    /// Labels.
-    pub labels: Option<v1::Labels>,
-    /// What the containerizer says.
-    pub container_status: Option<v1::ContainerStatus>,
-    /// What a check found.
-    pub check_status: Option<v1::CheckStatusInfo>,
-    /// The limit that was crossed.
-    pub limitation: Option<v1::TaskResourceLimitation>,
-}
-
 /// News of a task: the state it is in, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskStatus {
@@ -122,7 +109,7 @@ pub struct TaskStatus {
     /// Since when its agent has not answered.
     pub unreachable_time: Option<Time>,
     /// What is not looked at.
-    pub passengers: StatusPassengers,
+    pub passengers: Passengers,
 }
 
 impl TaskStatus {
@@ -142,12 +129,7 @@ impl TaskStatus {
             healthy: None,
             data: None,
             unreachable_time: None,
-            passengers: StatusPassengers {
-                labels: None,
-                container_status: None,
-                check_status: None,
-                limitation: None,
-            },
+            passengers: Passengers::NONE,
         }
     }
 
@@ -197,12 +179,12 @@ impl TryFrom<v1::TaskStatus> for TaskStatus {
             healthy: wire.healthy,
             data: wire.data,
             unreachable_time: wire.unreachable_time.as_ref().map(Time::from),
-            passengers: StatusPassengers {
+            passengers: Passengers::from(StatusPassengers {
                 labels: wire.labels,
                 container_status: wire.container_status,
                 check_status: wire.check_status,
                 limitation: wire.limitation,
-            },
+            }),
         })
     }
 }
@@ -217,6 +199,7 @@ impl TryFrom<&v1::TaskStatus> for TaskStatus {
 
 impl From<TaskStatus> for v1::TaskStatus {
     fn from(status: TaskStatus) -> Self {
+        let passengers = StatusPassengers::from(status.passengers);
         Self {
             task_id: status.task_id.into(),
             state: v1::TaskState::from(status.state).into(),
@@ -230,10 +213,10 @@ impl From<TaskStatus> for v1::TaskStatus {
             healthy: status.healthy,
             data: status.data,
             unreachable_time: status.unreachable_time.map(Into::into),
-            labels: status.passengers.labels,
-            container_status: status.passengers.container_status,
-            check_status: status.passengers.check_status,
-            limitation: status.passengers.limitation,
+            labels: passengers.labels,
+            container_status: passengers.container_status,
+            check_status: passengers.check_status,
+            limitation: passengers.limitation,
         }
     }
 }
@@ -271,10 +254,10 @@ mod tests {
             healthy: Some(false),
             data: Some(vec![1, 2]),
             unreachable_time: Some(Time::from_micros(5)),
-            passengers: StatusPassengers {
+            passengers: Passengers::from(StatusPassengers {
                 labels: Some(v1::Labels::default()),
                 ..Default::default()
-            },
+            }),
             ..TaskStatus::new(TaskId::new("t").unwrap(), TaskState::Failed)
         }
     }

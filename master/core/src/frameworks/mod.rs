@@ -47,7 +47,8 @@ pub(crate) struct Framework {
     /// When it is removed unless it comes back before.
     pub(crate) deadline: Option<Time>,
     pub(crate) offers: BTreeSet<OfferNumber>,
-    pub(crate) tasks: BTreeMap<TaskId, Task>,
+    /// Boxed: the nodes of the map are half empty when ids come in order.
+    pub(crate) tasks: BTreeMap<TaskId, Box<Task>>,
     /// Where the operations are that it has named.
     pub(crate) operations: BTreeMap<OperationId, (AgentKey, OperationUuid)>,
     pub(crate) unreachable: UnreachableTasks,

@@ -183,7 +183,7 @@ impl Master {
                 && task.kill.is_none()
                 && framework.state != FrameworkState::Ending
                 && !self.preemptions.by_victim.contains_key(place);
-            stays.then_some((place.0, task))
+            stays.then_some((place.0, &**task))
         })
     }
 

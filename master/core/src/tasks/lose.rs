@@ -60,7 +60,7 @@ impl Master {
         task.keep(status.clone());
         let (role, resources) = (task.role.clone(), task.resources.clone());
         let agent = task.agent_id().clone();
-        framework.unreachable.insert(task, self.now, limit);
+        framework.unreachable.insert(*task, self.now, limit);
         if let Some(agent) = self.agents.by_id.get(&agent).copied() {
             self.allocator.recover(key, &role, agent, &resources, None);
         }

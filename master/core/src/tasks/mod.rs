@@ -130,6 +130,11 @@ impl Task {
     /// one before.
     pub(crate) fn keep(&mut self, mut status: TaskStatus) {
         status.data = None;
+        // The same ids as the task's, once in memory.
+        status.task_id.clone_from(&self.id);
+        if status.agent_id.as_ref() == Some(&self.agent_id) {
+            status.agent_id = Some(self.agent_id.clone());
+        }
         if self
             .statuses
             .last()

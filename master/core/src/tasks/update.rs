@@ -168,7 +168,8 @@ impl Master {
     }
 
     pub(crate) fn task_mut(&mut self, key: FrameworkKey, id: &TaskId) -> Option<&mut Task> {
-        self.frameworks.get_mut(key)?.tasks.get_mut(id)
+        let task = self.frameworks.get_mut(key)?.tasks.get_mut(id)?;
+        Some(task)
     }
 
     /// Takes an ended task out of the tables and keeps it for the operator to see.
@@ -187,7 +188,7 @@ impl Master {
                 self.agents.emptied.insert(key);
             }
         }
-        self.complete_task(key, task);
+        self.complete_task(key, *task);
     }
 
     /// Keeps an ended task for the operator to see, with its framework.

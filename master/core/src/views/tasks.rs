@@ -11,7 +11,7 @@ impl Master {
         let mut view = GetTasks::default();
         for framework in self.frameworks.iter() {
             view.tasks
-                .extend(framework.tasks.values().map(Task::to_wire));
+                .extend(framework.tasks.values().map(|task| task.to_wire()));
             let lost = framework.unreachable.iter();
             view.unreachable_tasks
                 .extend(lost.map(|lost| lost.task.to_wire()));

@@ -259,7 +259,7 @@ fn out_of_memory_is_a_failure_with_its_limit() {
     assert_eq!(failed.state, TaskState::Failed);
     assert_eq!(failed.reason, Some(Reason::ContainerLimitationMemory));
     assert_eq!(
-        failed.passengers.limitation.unwrap().resources[0].name,
+        failed.passengers.limitation.as_ref().unwrap().resources[0].name,
         "mem"
     );
 }
