@@ -32,8 +32,8 @@ check: setup ## formatting, lints, documentation, licences
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check licenses bans sources; \
 	else echo "licences were not checked: cargo-deny is not installed (cargo install cargo-deny)"; fi
 
-bench: build ## the figures of the README, one line each
-	$(CARGO) run --release --locked --package tepui-bench
+bench: build ## the figures of docs/performance.md, one line each; BENCH=--large for all sizes
+	$(CARGO) run --release --locked --package tepui-bench -- $(BENCH)
 
 docs: setup ## the crates' documentation, in a browser's form
 	$(CARGO) doc --release --locked --workspace --no-deps

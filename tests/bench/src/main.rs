@@ -108,6 +108,9 @@ struct Settings {
     /// Run sizes that take longer, too
     #[arg(long)]
     large: bool,
+    /// Divide the agents and tasks of `scale` by this
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    divide: u32,
 }
 
 fn main() -> std::process::ExitCode {
@@ -150,6 +153,7 @@ fn run_apart(settings: &Settings, name: &str) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let mut command = Command::new(program);
     command.args([name, "--samples", &settings.samples.to_string()]);
+    command.args(["--divide", &settings.divide.to_string()]);
     if settings.large {
         command.arg("--large");
     }

@@ -18,7 +18,8 @@ impl Report {
         Self { name }
     }
 
-    /// Starts a line; it is printed when it is dropped.
+    /// Starts a line; it is printed when it is dropped, with the load of the machine in the last
+    /// minute: on a busy one, only times on a processor say something.
     pub(crate) fn line(&mut self) -> Line {
         Line {
             text: format!("bench {}", self.name),
@@ -73,7 +74,7 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        println!("{}", self.text);
+        println!("{} load={}", self.text, load().unwrap_or_default());
     }
 }
 
@@ -111,6 +112,12 @@ fn processor_time() -> Duration {
         time.tv_sec.unsigned_abs(),
         time.tv_nsec.unsigned_abs() as u32,
     )
+}
+
+/// How many processes wanted a processor at a time in the last minute.
+fn load() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next().map(str::to_owned)
 }
 
 /// The memory that this process holds, in megabytes.

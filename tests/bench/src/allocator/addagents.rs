@@ -2,9 +2,10 @@
 //! (Mesos: `AddAgentsWithQuotas`, 1,000 of either), with an allocation after each; and `at_once`,
 //! within one batching window of a master.
 //!
-//! An agent that comes changes the total that shares are parts of, so that the order of all roles
-//! is made anew in the next run: O(roles x log roles) per agent cannot be avoided. What is left of
-//! earlier agents is below the smallest offer and is not looked at again.
+//! An agent that comes changes the total that shares are parts of. Here all agents are alike, so
+//! that the order of the roles stays, and an agent costs its offers, each O(log roles); one of
+//! another shape would have the order made anew, O(roles x log roles). What is left of earlier
+//! agents is below the smallest offer and is not looked at again.
 
 use tepui_allocator::{Allocator, Options};
 

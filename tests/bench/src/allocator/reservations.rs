@@ -2,10 +2,9 @@
 //! `UpdateAllocation`): a framework is offered all of it, reserves a piece more, and gives the
 //! rest back; then the piece is unreserved. Twenty times either.
 //!
-//! Each operation copies the agent's total and counts its reservations anew, the offer before and
-//! the return after it each copy all that is reserved: O(reservations). It could be less for the
-//! operation itself, which changes a piece or two. The other frameworks cost what a run costs:
-//! O(log frameworks).
+//! An operation touches the pieces that it converts, O(log reservations) and a move of memory. The
+//! offer before it and the return after it each copy all that is reserved, which the framework is
+//! to see: O(reservations). The other frameworks cost what a run costs: O(log frameworks).
 
 use tepui_allocator::{Allocation, Allocator, Options};
 use tepui_model::{

@@ -40,26 +40,28 @@ const IN_FLIGHT: usize = 5_000;
 /// How long one connection of the framework may be away.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(_: &Settings, report: &mut Report) -> Result<(), String> {
-    accept(report)?;
-    restart(report)
+pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<(), String> {
+    let part = |whole: usize| whole / settings.divide as usize;
+    let tasks = part(TASKS);
+    accept(report, part(AGENTS), tasks)?;
+    restart(report, part(AGENTS_OF_RESTART), tasks)
 }
 
-fn accept(report: &mut Report) -> Result<(), String> {
+fn accept(report: &mut Report, agents: usize, tasks: usize) -> Result<(), String> {
     let cluster = Cluster::start(0);
     let empty = Usage::of(&cluster.master)?;
     block_on(async {
-        let fleet = start(&cluster, AGENTS).await?;
+        let fleet = start(&cluster, agents).await?;
         let with_agents = Usage::of(&cluster.master)?;
         let mut framework = Framework::connect(cluster.master.address())?;
-        let took = fill(&mut framework, AGENTS).await?;
+        let took = fill(&mut framework, agents, tasks).await?;
         let with_tasks = Usage::of(&cluster.master)?;
         let busy = with_tasks.processor.saturating_sub(with_agents.processor);
-        let rate = |span: Duration| format!("{:.0}", TASKS as f64 / span.as_secs_f64());
+        let rate = |span: Duration| format!("{:.0}", tasks as f64 / span.as_secs_f64());
         report
             .part("accept")
-            .with("agents", AGENTS)
-            .with("tasks", TASKS)
+            .with("agents", agents)
+            .with("tasks", tasks)
             .with("seconds", format!("{:.3}", took.as_secs_f64()))
             .with("per_second", rate(took))
             .with("per_master_cpu_second", rate(busy));
@@ -68,29 +70,29 @@ fn accept(report: &mut Report) -> Result<(), String> {
         };
         report
             .part("memory")
-            .with("agents", AGENTS)
-            .with("tasks", TASKS)
+            .with("agents", agents)
+            .with("tasks", tasks)
             .with("resident_mb", with_tasks.kilobytes / 1024)
             .with("empty_mb", empty.kilobytes / 1024)
             .with(
                 "kb_per_agent",
-                each(with_agents.kilobytes, empty.kilobytes, AGENTS),
+                each(with_agents.kilobytes, empty.kilobytes, agents),
             )
             .with(
                 "kb_per_task",
-                each(with_tasks.kilobytes, with_agents.kilobytes, TASKS),
+                each(with_tasks.kilobytes, with_agents.kilobytes, tasks),
             );
         drop(fleet);
         Ok(())
     })
 }
 
-fn restart(report: &mut Report) -> Result<(), String> {
+fn restart(report: &mut Report, agents: usize, tasks: usize) -> Result<(), String> {
     let mut cluster = Cluster::start(0);
     block_on(async {
-        let fleet = start(&cluster, AGENTS_OF_RESTART).await?;
+        let fleet = start(&cluster, agents).await?;
         let mut framework = Framework::connect(cluster.master.address())?;
-        fill(&mut framework, AGENTS_OF_RESTART).await?;
+        fill(&mut framework, agents, tasks).await?;
         let listening = tokio::spawn(first_offer_after_break(framework));
         cluster.master.kill_hard();
         fleet.await_none().await?;
@@ -106,8 +108,8 @@ fn restart(report: &mut Report) -> Result<(), String> {
         let seconds = |span: Duration| format!("{:.3}", span.as_secs_f64());
         report
             .part("restart")
-            .with("agents", AGENTS_OF_RESTART)
-            .with("tasks", TASKS)
+            .with("agents", agents)
+            .with("tasks", tasks)
             .with("listening_s", seconds(started))
             .with("first_offer_s", seconds(offered))
             .with("all_back_s", seconds(back))
@@ -128,8 +130,8 @@ type Launch = (OfferId, Vec<v1::TaskInfo>);
 
 /// Launches all tasks, as many on each agent, and waits until they run: how long that took from the
 /// first ACCEPT on.
-async fn fill(framework: &mut Framework, agents: usize) -> Result<Duration, String> {
-    let launches = prepare(&every_offer(framework, agents).await?)?;
+async fn fill(framework: &mut Framework, agents: usize, tasks: usize) -> Result<Duration, String> {
+    let launches = prepare(&every_offer(framework, agents).await?, tasks)?;
     framework.driver.suppress(&[]).await;
     let room = Arc::new(Semaphore::new(IN_FLIGHT));
     let began = Instant::now();
@@ -139,7 +141,7 @@ async fn fill(framework: &mut Framework, agents: usize) -> Result<Duration, Stri
         Arc::clone(&room),
     ));
     let mut running = 0;
-    while running < TASKS {
+    while running < tasks {
         match framework.next().await? {
             // An answer to a reconciliation has no uuid, and is not counted twice.
             Heard::Update(status) if status.uuid.is_none() => {}
@@ -166,9 +168,9 @@ async fn every_offer(framework: &mut Framework, agents: usize) -> Result<Vec<Off
     Ok(all)
 }
 
-fn prepare(offers: &[Offer]) -> Result<Vec<Launch>, String> {
-    let mut numbers = 0..TASKS;
-    let per_agent = TASKS.div_ceil(offers.len());
+fn prepare(offers: &[Offer], tasks: usize) -> Result<Vec<Launch>, String> {
+    let mut numbers = 0..tasks;
+    let per_agent = tasks.div_ceil(offers.len());
     let mut launches = Vec::new();
     for offer in offers {
         let mut tasks = Vec::new();

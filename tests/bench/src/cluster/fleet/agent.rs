@@ -21,8 +21,9 @@ use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, transport::Channel};
 
-/// The pause before a lost master is tried again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause before a lost master is tried again. As with real agents, the pauses of many
+/// are spread evenly below it.
+const PAUSE_MS: u64 = 1_000;
 /// Reports that wait for the connection.
 const OUTBOX: usize = 64;
 const CAPABILITIES: [Capability; 3] = [
@@ -41,6 +42,7 @@ pub(super) struct Agent {
     pending: Vec<StatusUpdate>,
     /// Names the newest update; the agent's number is the upper half, so that no two are alike.
     updates: u128,
+    pause: Duration,
     registered: Arc<AtomicUsize>,
 }
 
@@ -62,6 +64,7 @@ impl Agent {
             frameworks: BTreeMap::new(),
             pending: Vec::new(),
             updates: (number as u128) << 64,
+            pause: Duration::from_millis(number as u64 * 37 % PAUSE_MS),
             registered,
         }
     }
@@ -79,7 +82,7 @@ impl Agent {
             if is_registered {
                 self.registered.fetch_sub(1, Ordering::Relaxed);
             }
-            sleep(PAUSE).await;
+            sleep(self.pause).await;
         }
     }
 
