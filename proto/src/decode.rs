@@ -35,7 +35,7 @@ pub fn protobuf<M: Message + Default + Described>(bytes: &[u8]) -> Result<M, Dec
     }
 }
 
-/// Decodes JSON as Mesos takes it; [`crate::json`] has the rules.
+/// Decodes JSON as Mesos' own converter takes it.
 ///
 /// # Errors
 /// Text that is no JSON, values of the wrong kind, and missing fields.
