@@ -69,8 +69,11 @@ impl Master {
     }
 }
 
+/// A new offer, and the gang that it is a part of.
+pub(super) type Made = (Option<GangKey>, Arc<Offer>);
+
 /// The offers of each event: as many as it may have, and never a part of a gang.
-pub(super) fn events(offers: &[(Option<GangKey>, Arc<Offer>)]) -> Vec<Vec<Arc<Offer>>> {
+pub(super) fn events(offers: &[Made]) -> Vec<Vec<Arc<Offer>>> {
     let mut events: Vec<Vec<Arc<Offer>>> = Vec::new();
     let of_one_gang = |(one, _): &(Option<GangKey>, _), (two, _): &(Option<GangKey>, _)| {
         one.is_some() && one == two

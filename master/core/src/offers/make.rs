@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tepui_allocator::{Allocation, GangKey};
+use tepui_allocator::Allocation;
 use tepui_model::{FrameworkKey, Offer};
 
-use super::{Held, gangs::events};
+use super::{
+    Held,
+    gangs::{Made, events},
+};
 use crate::{
     Master,
     effects::{Effects, FrameworkEvent},
@@ -16,8 +19,7 @@ impl Master {
     /// Gives out what changed since the last time. Each framework hears of all its new offers at
     /// once.
     pub(crate) fn allocate(&mut self, effects: &mut Effects) {
-        let mut offers: BTreeMap<FrameworkKey, Vec<(Option<GangKey>, Arc<Offer>)>> =
-            BTreeMap::new();
+        let mut offers: BTreeMap<FrameworkKey, Vec<Made>> = BTreeMap::new();
         for allocation in self.allocator.allocate(self.now) {
             let (framework, gang) = (allocation.framework, allocation.gang);
             if let Some(offer) = self.make_offer(allocation) {
