@@ -60,6 +60,11 @@ pub(super) fn groups(figures: &Figures) -> String {
             grouped(group.lost),
             grouped(group.moved),
             grouped(group.pending),
+            if group.gangs > 0 {
+                grouped(group.gangs)
+            } else {
+                "–".to_owned()
+            },
             wait(|waits| waits.p50),
             wait(|waits| waits.p90),
             wait(|waits| waits.p99),
@@ -76,6 +81,7 @@ pub(super) fn groups(figures: &Figures) -> String {
         "Lost",
         "Moved",
         "Waiting",
+        "Whole gangs",
         "Wait p50",
         "p90",
         "p99",

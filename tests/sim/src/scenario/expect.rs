@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::figures::{Figures, Group};
+use super::figures::{Figures, Group, Waits};
 
 /// Bounds on the figures of a run; what is not named is not looked at.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,7 +37,13 @@ struct GroupExpectations {
     tasks_lost: Option<Bound>,
     tasks_moved: Option<Bound>,
     tasks_running: Option<Bound>,
+    /// How many gangs ran whole.
+    gangs: Option<Bound>,
+    /// The longest that a gang may run in part.
+    gang_partly: Option<Span>,
     wait_p99: Option<Span>,
+    /// The longest that any task waits.
+    wait_max: Option<Span>,
 }
 
 /// A number exactly, or between two.
@@ -139,20 +145,73 @@ fn judge(figure: impl Into<String>, bound: Option<Bound>, found: f64) -> Option<
     })
 }
 
-fn judge_wait(figure: impl Into<String>, most: Option<Span>, group: &Group) -> Option<Verdict> {
+/// `none` is what is said if there is nothing to judge.
+fn judge_span(
+    figure: impl Into<String>,
+    most: Option<Span>,
+    found: Option<f64>,
+    none: &str,
+) -> Option<Verdict> {
     let Span(most) = most?;
     // Down to a millisecond, which is what people read.
-    let found = group.waits.map(|waits| (waits.p99 * 1e3).ceil() as u64);
-    let found = found.map(Duration::from_millis);
+    let found = found.map(|seconds| Duration::from_millis((seconds * 1e3).ceil() as u64));
     Some(Verdict {
         figure: figure.into(),
         expected: format!("at most {}", humantime::format_duration(most)),
         found: match found {
             Some(found) => humantime::format_duration(found).to_string(),
-            None => "no task waited".to_owned(),
+            None => none.to_owned(),
         },
         is_met: found.is_some_and(|found| found <= most),
     })
+}
+
+fn judge_wait(
+    figure: impl Into<String>,
+    most: Option<Span>,
+    group: &Group,
+    wait: fn(&Waits) -> f64,
+) -> Option<Verdict> {
+    judge_span(
+        figure,
+        most,
+        group.waits.as_ref().map(wait),
+        "no task waited",
+    )
+}
+
+impl GroupExpectations {
+    /// What came of each expectation of that group.
+    fn judge(&self, group: &Group) -> [Option<Verdict>; 8] {
+        let figure = |what: &str| format!("{}: {what}", group.name);
+        let partly =
+            (group.gangs > 0 || group.longest_partly > 0.0).then_some(group.longest_partly);
+        [
+            judge(
+                figure("tasks finished"),
+                self.tasks_finished,
+                group.finished as f64,
+            ),
+            judge(figure("tasks lost"), self.tasks_lost, group.lost as f64),
+            judge(figure("tasks moved"), self.tasks_moved, group.moved as f64),
+            judge(
+                figure("tasks running"),
+                self.tasks_running,
+                group.running as f64,
+            ),
+            judge(figure("gangs"), self.gangs, group.gangs as f64),
+            judge_span(
+                figure("a gang in part"),
+                self.gang_partly,
+                partly,
+                "no gang ran",
+            ),
+            judge_wait(figure("wait, p99"), self.wait_p99, group, |waits| waits.p99),
+            judge_wait(figure("longest wait"), self.wait_max, group, |waits| {
+                waits.max
+            }),
+        ]
+    }
 }
 
 impl Expectations {
@@ -186,7 +245,7 @@ impl Expectations {
             judge("tasks moved", self.tasks_moved, all.moved as f64),
             judge("tasks running", self.tasks_running, all.running as f64),
             judge("Jain index, mean", self.jain, figures.jain),
-            judge_wait("wait, p99", self.wait_p99, all),
+            judge_wait("wait, p99", self.wait_p99, all, |waits| waits.p99),
         ];
         for (kind, bound) in &self.utilisation {
             let found = figures
@@ -200,26 +259,7 @@ impl Expectations {
             let Some(group) = figures.groups.iter().find(|group| group.name == *name) else {
                 continue;
             };
-            let figure = |what: &str| format!("{name}: {what}");
-            verdicts.extend([
-                judge(
-                    figure("tasks finished"),
-                    expected.tasks_finished,
-                    group.finished as f64,
-                ),
-                judge(figure("tasks lost"), expected.tasks_lost, group.lost as f64),
-                judge(
-                    figure("tasks moved"),
-                    expected.tasks_moved,
-                    group.moved as f64,
-                ),
-                judge(
-                    figure("tasks running"),
-                    expected.tasks_running,
-                    group.running as f64,
-                ),
-                judge_wait(figure("wait, p99"), expected.wait_p99, group),
-            ]);
+            verdicts.extend(expected.judge(group));
         }
         verdicts.into_iter().flatten().collect()
     }

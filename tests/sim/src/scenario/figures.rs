@@ -71,6 +71,10 @@ pub struct Group {
     pub running: u64,
     /// Tasks that nobody has launched at the end.
     pub pending: u64,
+    /// Gangs of which every task ran.
+    pub gangs: u64,
+    /// The longest that a gang ran in part, in seconds: from its first task that ran to its last.
+    pub longest_partly: f64,
     /// From submission to running, in seconds.
     pub waits: Option<Waits>,
     /// Each wait in seconds, the shortest first.

@@ -155,6 +155,8 @@ pub enum Behaviour {
     Service,
     /// Wants jobs of tasks that end.
     Batch,
+    /// Wants jobs of tasks that start all together, one job after the other.
+    Gang,
     /// Never has enough.
     Greedy,
     /// Declines everything for ever.

@@ -1,6 +1,7 @@
 //! Frameworks by behaviour: what they want, and what they do with their offers.
 
 mod calls;
+mod gang;
 mod hear;
 
 use std::collections::VecDeque;
@@ -37,11 +38,17 @@ pub(super) struct FrameworkNode {
     pub(super) pending: u64,
     jobs_left: u32,
     is_suppressed: bool,
+    gang: gang::Gang,
     inbox: VecDeque<(Time, FrameworkEvent)>,
     outbox: VecDeque<(Time, calls::Wanted)>,
 }
 
 impl FrameworkNode {
+    /// For how long a gang has run in part.
+    pub(super) fn partly(&self, now: Time) -> Option<f64> {
+        self.gang.partly(now)
+    }
+
     /// So many tasks wait to be launched.
     pub(super) fn want(&mut self, since: Time, count: u32) {
         self.pending += u64::from(count);
@@ -80,7 +87,7 @@ impl World<'_> {
                 self.queue.plan(at, Turn::FrameworkComes(framework));
                 if matches!(
                     group.behaviour,
-                    Behaviour::Service | Behaviour::Batch | Behaviour::Flapping
+                    Behaviour::Service | Behaviour::Batch | Behaviour::Gang | Behaviour::Flapping
                 ) {
                     self.queue.plan(at, Turn::Submit(framework));
                 }
@@ -107,6 +114,7 @@ impl World<'_> {
             pending: 0,
             jobs_left: group.jobs.unwrap_or(1),
             is_suppressed: false,
+            gang: gang::Gang::default(),
             inbox: VecDeque::new(),
             outbox: VecDeque::new(),
         })
@@ -165,9 +173,11 @@ impl World<'_> {
             return self.after(calls::TRY_AGAIN, Turn::FrameworkComes(framework));
         }
         let connection = self.connect(Peer::Framework(framework));
+        let is_gang = self.is_gang(framework);
         let node = &mut self.frameworks[framework as usize];
         node.connection = Some(connection);
-        node.is_suppressed = false;
+        node.is_suppressed = is_gang;
+        node.gang.is_asked = false;
         self.subscribe(framework);
         if let Some(up) = self.group_of(framework).up {
             self.after(up, Turn::FrameworkLeaves(framework));
@@ -203,8 +213,13 @@ impl World<'_> {
         let connection = node.connection.take()?;
         node.inbox.clear();
         for (_, wanted) in core::mem::take(&mut node.outbox) {
-            if let calls::Wanted::Launch { tasks, .. } = wanted {
-                tasks.for_each(|task| self.give_up(task));
+            match wanted {
+                calls::Wanted::Launch { tasks, .. } => tasks.for_each(|task| self.give_up(task)),
+                calls::Wanted::LaunchTogether { tasks, .. } => {
+                    tasks.into_iter().for_each(|(task, _)| self.give_up(task));
+                    self.break_up_gang(framework);
+                }
+                _ => {}
             }
         }
         Some(connection)

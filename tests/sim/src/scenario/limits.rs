@@ -11,6 +11,9 @@ pub const MAX_FRAMEWORKS: u32 = 100_000;
 /// Tasks of one job or service.
 pub const MAX_TASKS: u32 = 10_000_000;
 
+/// Tasks of one gang: the most that the master takes.
+pub const MAX_GANG: u32 = 512;
+
 /// Tasks that are launched in one run, those that are launched anew included.
 pub const MAX_LAUNCHES: usize = 100_000_000;
 

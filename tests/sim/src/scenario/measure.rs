@@ -31,8 +31,19 @@ pub(super) struct GroupBook {
     pub(super) lost: u64,
     pub(super) moved: u64,
     pub(super) running: u64,
+    /// Gangs of which every task ran.
+    pub(super) gangs: u64,
+    /// The longest that a gang ran in part, in seconds.
+    pub(super) longest_partly: f64,
     /// Seconds from submission to running.
     pub(super) waits: Vec<f32>,
+}
+
+impl GroupBook {
+    /// A gang ran in part for so many seconds.
+    pub(super) fn partly(&mut self, span: f64) {
+        self.longest_partly = self.longest_partly.max(span);
+    }
 }
 
 /// The notes of a run.

@@ -45,6 +45,8 @@ impl Figures {
 fn group(world: &mut World<'_>, at: usize) -> Group {
     let book = mem::take(&mut world.measures.groups[at]);
     let members = world.frameworks.iter().filter(|it| it.group as usize == at);
+    let partly = members.clone().filter_map(|it| it.partly(world.now));
+    let longest_partly = partly.fold(book.longest_partly, f64::max);
     let mut sorted_waits = book.waits;
     sorted_waits.sort_by(f32::total_cmp);
     Group {
@@ -56,6 +58,8 @@ fn group(world: &mut World<'_>, at: usize) -> Group {
         moved: book.moved,
         running: book.running,
         pending: members.map(|framework| framework.pending).sum(),
+        gangs: book.gangs,
+        longest_partly,
         waits: Waits::of(&sorted_waits),
         sorted_waits,
     }
@@ -74,6 +78,8 @@ fn sum(groups: &[Group]) -> Group {
         all.moved += group.moved;
         all.running += group.running;
         all.pending += group.pending;
+        all.gangs += group.gangs;
+        all.longest_partly = all.longest_partly.max(group.longest_partly);
         all.sorted_waits.extend(&group.sorted_waits);
     }
     all.sorted_waits.sort_by(f32::total_cmp);

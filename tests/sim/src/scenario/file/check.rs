@@ -10,7 +10,7 @@ use super::{
     QuotaText, Scenario, expand,
 };
 use crate::scenario::limits::{
-    MAX_AGENTS, MAX_DURATION, MAX_FRAMEWORKS, MAX_SAMPLES, MAX_SCALE, MAX_TASKS,
+    MAX_AGENTS, MAX_DURATION, MAX_FRAMEWORKS, MAX_GANG, MAX_SAMPLES, MAX_SCALE, MAX_TASKS,
 };
 
 /// Why a scenario cannot be run.
@@ -170,29 +170,29 @@ fn within(table: &str, key: &str, count: u64, most: u32) -> Result<(), InvalidSc
 
 /// Whether a group has the keys of its behaviour, and no others.
 fn check_group(group: &FrameworkGroup) -> Result<(), String> {
-    use Behaviour::{Batch, Dead, Flapping, Greedy, Service, Silent};
+    use Behaviour::{Batch, Dead, Flapping, Gang, Greedy, Service, Silent};
     Role::new(expand(&group.role, 0)).map_err(|error| error.to_string())?;
     let behaviour = group.behaviour;
     let keys: [(&str, bool, &[Behaviour], &[Behaviour]); 8] = [
         (
             "task",
             group.task.is_some(),
-            &[Service, Batch, Greedy, Flapping],
+            &[Service, Batch, Gang, Greedy, Flapping],
             &[],
         ),
         (
             "tasks",
             group.tasks.is_some(),
-            &[Service, Batch, Flapping],
+            &[Service, Batch, Gang, Flapping],
             &[],
         ),
         (
             "lasts",
             group.lasts.is_some(),
-            &[Batch, Flapping],
+            &[Batch, Gang, Flapping],
             &[Greedy],
         ),
-        ("jobs", group.jobs.is_some(), &[], &[Batch, Flapping]),
+        ("jobs", group.jobs.is_some(), &[], &[Batch, Gang, Flapping]),
         ("every", group.every.is_some(), &[], &[Batch, Flapping]),
         (
             "per_offer",
@@ -228,7 +228,11 @@ fn check_work(group: &FrameworkGroup) -> Result<(), String> {
     {
         return Err(format!("tasks is at least 1 and at most {MAX_TASKS}"));
     }
-    if group.jobs.is_some_and(|jobs| jobs > 1) && group.every.is_none() {
+    let is_gang = group.behaviour == Behaviour::Gang;
+    if is_gang && group.tasks > Some(MAX_GANG) {
+        return Err(format!("a gang has at most {MAX_GANG} tasks"));
+    }
+    if group.jobs.is_some_and(|jobs| jobs > 1) && group.every.is_none() && !is_gang {
         return Err("several jobs need the key every".to_owned());
     }
     if [group.up, group.down, group.every].contains(&Some(Duration::ZERO)) {

@@ -5,9 +5,10 @@ use core::{ops::Range, time::Duration};
 
 use tepui_master_core::{
     Action, Answer, ConnectionId, Event, SchedulerCall,
-    calls::{Accept, Acknowledge, Decline, InverseAnswer, Kill, Operation, Subscribe},
+    calls::{Accept, Acknowledge, Ask, Decline, InverseAnswer, Kill, Operation, Subscribe},
 };
 use tepui_model::{AgentId, Filters, InvalidId, OfferId, OfferOperation, StatusUuid};
+use tepui_proto::v1;
 
 use crate::scenario::{master::Kind, queue::Turn, tasks, world::World};
 
@@ -29,6 +30,14 @@ pub(super) enum Wanted {
         tasks: Range<u32>,
         filters: Filters,
     },
+    /// To launch these tasks on their agents, all or none.
+    LaunchTogether {
+        offers: Vec<OfferId>,
+        tasks: Vec<(u32, AgentId)>,
+        filters: Filters,
+    },
+    /// So many tasks, together or not at all.
+    Gang(u32),
     /// Not these.
     Decline {
         offers: Vec<OfferId>,
@@ -98,8 +107,12 @@ impl World<'_> {
     fn action(&self, framework: u32, wanted: Wanted) -> Option<Action> {
         Some(match wanted {
             Wanted::Subscribe => {
-                let info = self.frameworks[framework as usize].info.clone()?;
-                Action::Subscribe(Box::new(Subscribe::new(info)))
+                let node = &self.frameworks[framework as usize];
+                let mut subscribe = Subscribe::new(node.info.clone()?);
+                if node.is_suppressed {
+                    subscribe.suppressed_roles = vec![node.role.clone()];
+                }
+                Action::Subscribe(Box::new(subscribe))
             }
             Wanted::Launch {
                 offer,
@@ -109,16 +122,27 @@ impl World<'_> {
             } => {
                 let tasks = tasks.map(|task| self.task_info(task, &agent));
                 let tasks = tasks.collect::<Result<_, InvalidId>>().ok()?;
-                Action::Accept(Accept {
-                    offers: vec![offer],
-                    operations: vec![Operation {
-                        id: None,
-                        kind: OfferOperation::Launch(tasks),
-                    }],
-                    filters,
-                    all_or_nothing: false,
-                })
+                launch(vec![offer], tasks, filters, false)
             }
+            Wanted::LaunchTogether {
+                offers,
+                tasks,
+                filters,
+            } => {
+                let tasks = tasks
+                    .iter()
+                    .map(|(task, agent)| self.task_info(*task, agent));
+                let tasks = tasks.collect::<Result<_, InvalidId>>().ok()?;
+                launch(offers, tasks, filters, true)
+            }
+            Wanted::Gang(count) => Action::Request(vec![Ask {
+                role: None,
+                agent_id: None,
+                resources: self.shape_of(framework)?.clone(),
+                count,
+                gang: Some("gang".into()),
+                priority: 0,
+            }]),
             Wanted::Decline { offers, filters } => Action::Decline(Decline { offers, filters }),
             Wanted::Acknowledge { agent, task, uuid } => Action::Acknowledge(Acknowledge {
                 agent_id: agent,
@@ -139,4 +163,22 @@ impl World<'_> {
             }),
         })
     }
+}
+
+fn launch(
+    offers: Vec<OfferId>,
+    tasks: Vec<v1::TaskInfo>,
+    filters: Filters,
+    all_or_nothing: bool,
+) -> Action {
+    let launch = Operation {
+        id: None,
+        kind: OfferOperation::Launch(tasks),
+    };
+    Action::Accept(Accept {
+        offers,
+        operations: vec![launch],
+        filters,
+        all_or_nothing,
+    })
 }

@@ -64,6 +64,9 @@ impl World<'_> {
                 node.info = info.map(|info| info.with_id(framework_id.clone()));
                 node.id = Some(framework_id);
             }
+            FrameworkEvent::Offers { offers, .. } if self.is_gang(framework) => {
+                self.answer_gang_offers(framework, &offers);
+            }
             FrameworkEvent::Offers { offers, .. } => self.answer_offers(framework, &offers),
             FrameworkEvent::InverseOffers(asked) => self.asked_to_leave(framework, &asked),
             FrameworkEvent::Update(status) => self.hear_of_task(framework, &status),
@@ -94,13 +97,7 @@ impl World<'_> {
             Behaviour::Dead => Filters::refuse(FOR_EVER),
             _ => filters,
         };
-        if !refused.is_empty() {
-            let wanted = Wanted::Decline {
-                offers: refused,
-                filters,
-            };
-            self.want(framework, wanted);
-        }
+        self.decline(framework, refused, filters);
     }
 
     /// Agents will be away. Services leave them at once; work that ends by itself may end there.
@@ -135,7 +132,7 @@ impl World<'_> {
     }
 
     /// How many tasks it launches on that.
-    fn wanted_of(&self, framework: u32, offered: &Resources) -> u32 {
+    pub(super) fn wanted_of(&self, framework: u32, offered: &Resources) -> u32 {
         let group = self.group_of(framework);
         let Some(shape) = &group.task else { return 0 };
         let most = match group.behaviour {
@@ -204,12 +201,18 @@ impl World<'_> {
                 if self.scenario.frameworks[group].behaviour != Behaviour::Greedy {
                     self.measures.groups[group].waits.push(wait);
                 }
+                if self.is_gang(framework) {
+                    self.gang_runs(framework);
+                }
             }
             // Another task does its work by now.
             (TaskState::Running, Belief::GivenUp) => self.want(framework, Wanted::Kill(number)),
             (TaskState::Finished, Belief::Launched | Belief::Running) => {
                 task.belief = Belief::Finished;
                 self.measures.groups[group].finished += 1;
+                if self.is_gang(framework) {
+                    self.gang_member_ends(framework);
+                }
             }
             (TaskState::Error, _) => {
                 self.refused(status.message.clone().unwrap_or_default());
@@ -218,6 +221,9 @@ impl World<'_> {
             (_, Belief::Launched | Belief::Running) if status.state != TaskState::Running => {
                 self.measures.groups[group].lost += 1;
                 self.give_up(number);
+                if self.is_gang(framework) {
+                    self.break_up_gang(framework);
+                }
             }
             _ => {}
         }
@@ -237,6 +243,9 @@ impl World<'_> {
 
     /// Tells the master whether offers are wanted, if it does not know.
     pub(in crate::scenario) fn state_demand(&mut self, framework: u32) {
+        if self.is_gang(framework) {
+            return self.ask_for_gang(framework);
+        }
         let group = self.group_of(framework);
         let has_needs = matches!(
             group.behaviour,
