@@ -79,8 +79,18 @@ impl Axis {
         let values: Vec<f64> = if self.is_log {
             let decades = (self.most / self.least).log10().round() as i32;
             let every = (decades / 7 + 1) as usize;
-            let value = |decade| self.least * 10_f64.powi(decade);
-            (0..=decades).step_by(every).map(value).collect()
+            // Two powers of ten have too few values of their own.
+            let between: &[f64] = if decades <= 2 {
+                &[1.0, 2.0, 5.0]
+            } else {
+                &[1.0]
+            };
+            let values = (0..=decades).step_by(every).flat_map(|decade| {
+                let power = self.least * 10_f64.powi(decade);
+                between.iter().map(move |times| times * power)
+            });
+            let last = self.most * (1.0 + 1e-9);
+            values.filter(|value| *value <= last).collect()
         } else {
             let step = step(self.unit, self.most);
             let count = (self.most / step + 1e-9).floor() as u32;
@@ -176,6 +186,10 @@ mod tests {
     fn a_logarithmic_axis_covers_whole_powers_of_ten() {
         let axis = Axis::log(Unit::Seconds, 0.002, 0.5);
         assert_eq!(names(axis), ["1 ms", "10 ms", "100 ms", "1 s"]);
+        let short = names(Axis::log(Unit::Seconds, 12.0, 80.0));
+        assert_eq!(short, ["10 s", "20 s", "50 s", "100 s"]);
+        let two = names(Axis::log(Unit::Seconds, 1.0, 100.0));
+        assert_eq!(two, ["1 s", "2 s", "5 s", "10 s", "20 s", "50 s", "100 s"]);
         assert!((axis.place(0.1) - 2.0 / 3.0).abs() < 1e-9);
         assert_eq!((axis.place(0.0), axis.place(9.0)), (0.0, 1.0));
     }

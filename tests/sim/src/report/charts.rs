@@ -15,7 +15,7 @@ const QUANTILES: usize = 200;
 /// Bars for each power of ten.
 const BARS_PER_DECADE: f64 = 8.0;
 
-/// All plots of a run.
+/// All plots of a run, in pairs: they stand side by side.
 pub(super) fn all(figures: &Figures) -> Vec<Plot> {
     let mut plots = vec![
         shares(figures),
@@ -27,7 +27,7 @@ pub(super) fn all(figures: &Figures) -> Vec<Plot> {
         plots.extend([histogram(figures), distribution(figures)]);
     }
     if !figures.cost.series.is_empty() {
-        plots.push(cost(figures));
+        plots.extend([cost(figures), cost_histogram(figures)]);
     }
     plots
 }
@@ -186,13 +186,30 @@ fn waits_axis(figures: &Figures) -> Axis {
 }
 
 fn histogram(figures: &Figures) -> Plot {
-    let x = waits_axis(figures);
+    let waits = figures.all.sorted_waits.iter();
+    bars(
+        "How many tasks waited how long",
+        "From submission to TASK_RUNNING at the framework; each bar is a third wider than the last.",
+        4,
+        waits_axis(figures),
+        waits.map(|wait| f64::from(*wait)),
+    )
+}
+
+/// How many of the values lie where, on a logarithmic axis.
+fn bars(
+    title: &str,
+    note: &str,
+    colour: usize,
+    x: Axis,
+    values: impl Iterator<Item = f64>,
+) -> Plot {
     let decades = (x.most / x.least).log10().round();
     let bars = (decades * BARS_PER_DECADE) as usize;
     let edge = |bar: usize| x.least * 10_f64.powf(bar as f64 / BARS_PER_DECADE);
     let mut counts = vec![0.0; bars];
-    for wait in &figures.all.sorted_waits {
-        let bar = (x.place((*wait).into()) * bars as f64) as usize;
+    for value in values {
+        let bar = (x.place(value) * bars as f64) as usize;
         if let Some(count) = counts.get_mut(bar.min(bars.saturating_sub(1))) {
             *count += 1.0;
         }
@@ -205,15 +222,13 @@ fn histogram(figures: &Figures) -> Plot {
     points.push((x.most, 0.0));
     let series = vec![Series {
         name: String::new(),
-        colour: 4,
+        colour,
         mark: Mark::Bars,
         points,
     }];
     Plot {
-        title: "How many tasks waited how long".to_owned(),
-        note: "From submission to TASK_RUNNING at the framework; each bar is a third wider than \
-               the last."
-            .to_owned(),
+        title: title.to_owned(),
+        note: note.to_owned(),
         y: Axis::linear(Unit::Count, highest(&series)),
         x,
         bands: Vec::new(),
@@ -250,6 +265,29 @@ fn distribution(figures: &Figures) -> Plot {
     }
 }
 
+fn spans(figures: &Figures) -> impl Iterator<Item = f64> + '_ {
+    figures.cost.series.iter().map(|(_, span)| *span)
+}
+
+fn cost_axis(figures: &Figures) -> Axis {
+    let least = spans(figures).fold(f64::INFINITY, f64::min);
+    Axis::log(
+        Unit::Seconds,
+        least.max(1e-6),
+        spans(figures).fold(0.0, f64::max),
+    )
+}
+
+fn cost_histogram(figures: &Figures) -> Plot {
+    bars(
+        "How many allocations took how long",
+        "Real time, on this machine; each bar is a third wider than the last.",
+        5,
+        cost_axis(figures),
+        spans(figures),
+    )
+}
+
 /// Runs of the allocator by the piece of time in which they were.
 fn cost(figures: &Figures) -> Plot {
     let mut pieces = vec![Vec::new(); PIECES];
@@ -264,16 +302,11 @@ fn cost(figures: &Figures) -> Plot {
         median.extend(spans.get(spans.len() / 2).map(|span| (at, *span)));
         longest.extend(spans.last().map(|span| (at, *span)));
     }
-    let spans = || figures.cost.series.iter().map(|(_, span)| *span);
-    let (least, most) = (
-        spans().fold(f64::INFINITY, f64::min),
-        spans().fold(0.0, f64::max),
-    );
     Plot {
         title: "Real time of one allocation".to_owned(),
         note: "The allocator's run and the making of its offers, on this machine.".to_owned(),
         x: Axis::time(figures.duration),
-        y: Axis::log(Unit::Seconds, least.max(1e-6), most),
+        y: cost_axis(figures),
         bands: Vec::new(),
         series: vec![
             Series {
