@@ -62,6 +62,6 @@ mod tests {
         ] {
             assert!(format!("{settings:?}").contains(&room), "{settings:?}");
         }
-        assert!(2 * ROOM <= 1024);
+        const { assert!(2 * ROOM <= 1024) };
     }
 }

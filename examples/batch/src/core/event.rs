@@ -13,7 +13,6 @@ use crate::{
 
 /// Something that happened.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Event {
     /// The master took the subscription.
     Subscribed(FrameworkId),
