@@ -106,6 +106,8 @@ impl Axis {
     pub(super) fn name(&self, value: f64) -> String {
         match self.unit {
             Unit::Count => count(value),
+            // A power of ten is no round number of minutes.
+            Unit::Seconds if self.is_log && value >= 1.0 => format!("{} s", count(value)),
             Unit::Part => format!("{}%", trim((value * 100.0 * 1e6).round() / 1e6)),
             Unit::Seconds => span(value),
         }
@@ -115,8 +117,8 @@ impl Axis {
 /// A round step, so that there are four to eight of them.
 fn step(unit: Unit, most: f64) -> f64 {
     const ROUND: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
-    const TIMES: [f64; 11] = [
-        1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0,
+    const TIMES: [f64; 13] = [
+        1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0,
     ];
     let rough = most / 5.0;
     if unit == Unit::Seconds && (1.0..=1800.0).contains(&rough) {
@@ -176,6 +178,8 @@ mod tests {
         );
         let minutes = names(Axis::time(600.0));
         assert_eq!(minutes, ["0", "2 min", "4 min", "6 min", "8 min", "10 min"]);
+        let twelve = names(Axis::time(720.0));
+        assert_eq!(twelve, ["0", "3 min", "6 min", "9 min", "12 min"]);
         assert_eq!(
             names(Axis::linear(Unit::Count, 1_000_000.0)),
             ["0", "200k", "400k", "600k", "800k", "1M"]
@@ -186,6 +190,8 @@ mod tests {
     fn a_logarithmic_axis_covers_whole_powers_of_ten() {
         let axis = Axis::log(Unit::Seconds, 0.002, 0.5);
         assert_eq!(names(axis), ["1 ms", "10 ms", "100 ms", "1 s"]);
+        let long = names(Axis::log(Unit::Seconds, 1.0, 800.0));
+        assert_eq!(long, ["1 s", "10 s", "100 s", "1000 s"]);
         let short = names(Axis::log(Unit::Seconds, 12.0, 80.0));
         assert_eq!(short, ["10 s", "20 s", "50 s", "100 s"]);
         let two = names(Axis::log(Unit::Seconds, 1.0, 100.0));
