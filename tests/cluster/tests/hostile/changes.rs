@@ -316,7 +316,8 @@ fn an_agent_that_claims_nonsense_is_not_taken_in() {
     let claims = [
         ("mem", pebibyte),
         ("cpus", 1e6),
-        ("cpus", 0.0),
+        // Nothing, once it is rounded.
+        ("cpus", 0.0004),
         ("disk", 1e12),
     ];
     let claims = claims

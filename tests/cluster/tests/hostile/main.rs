@@ -155,7 +155,8 @@ fn a_task_id_cannot_be_used_twice_at_a_time() {
 
 #[test]
 fn quantities_that_are_none_are_refused() {
-    for (at, value) in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300]
+    // The first is nothing once it is rounded, though it says that it is something.
+    for (at, value) in [0.0004, -1.0, f64::NAN, f64::INFINITY, 1e300]
         .into_iter()
         .enumerate()
     {
@@ -170,6 +171,20 @@ fn quantities_that_are_none_are_refused() {
             );
         });
     }
+}
+
+#[test]
+fn nothing_of_a_kind_is_as_good_as_not_naming_it() {
+    with_offer(async |session, offer| {
+        let mut task = task("t", &offer, "cpus:0.1;mem:32");
+        let mut none = task.resources[0].clone();
+        "gpus".clone_into(&mut none.name);
+        none.scalar = Some(v1::value::Scalar { value: 0.0 });
+        task.resources.push(none);
+        let status = answer_to(session, &[&offer.id.value], task).await;
+        assert_ne!(status.state(), v1::TaskState::TaskError, "{status:?}");
+        assert_ne!(status.state(), v1::TaskState::TaskDropped, "{status:?}");
+    });
 }
 
 #[test]
