@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Part, Ran, eventually, free_address, tepui};
+use crate::{Part, Ran, eventually, free_address, ports::PortBlock, tepui};
 
 /// A running cluster; it ends, tasks included, with the value.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Cluster {
     /// Frameworks that were started on it.
     pub frameworks: Vec<Part>,
     folder: TempDir,
+    /// What its agents give to tasks, kept from other clusters.
+    ports: Vec<PortBlock>,
 }
 
 impl Cluster {
@@ -45,6 +47,7 @@ impl Cluster {
             agents: Vec::new(),
             frameworks: Vec::new(),
             folder,
+            ports: Vec::new(),
         };
         for _ in 0..agents {
             cluster.add_agent(&[]);
@@ -63,8 +66,9 @@ impl Cluster {
     /// # Panics
     /// When it does not come up.
     pub fn add_agent(&mut self, flags: &[&str]) {
-        let first = 31_000 + 100 * self.agents.len();
-        let resources = format!("cpus:2;mem:512;disk:1024;ports:[{first}-{}]", first + 99);
+        let ports = PortBlock::take();
+        let resources = format!("cpus:2;mem:512;disk:1024;{}", ports.resources());
+        self.ports.push(ports);
         self.add_agent_of(&resources, flags);
     }
 

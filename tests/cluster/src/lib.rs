@@ -3,6 +3,7 @@
 
 mod cluster;
 mod part;
+mod ports;
 mod program;
 
 pub use cluster::Cluster;
