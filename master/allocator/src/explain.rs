@@ -78,8 +78,8 @@ pub struct Count {
     pub reason: Reason,
     /// That agent.
     pub agent: AgentKey,
-    /// On how many agents a reason of this sort holds.
-    pub agents: usize,
+    /// All agents on which a reason of this sort holds.
+    pub agents: Vec<AgentKey>,
 }
 
 impl Allocator {
@@ -172,7 +172,7 @@ impl Allocator {
             match same {
                 Some(at) => {
                     let count = &mut counts[at];
-                    count.agents += 1;
+                    count.agents.push(key);
                     if reason.is_nearer_than(&count.reason) {
                         (count.reason, count.agent) = (reason, key);
                     }
@@ -180,12 +180,12 @@ impl Allocator {
                 None if counts.len() < MAX_REASONS => counts.push(Count {
                     reason,
                     agent: key,
-                    agents: 1,
+                    agents: vec![key],
                 }),
                 None => {}
             }
         }
-        counts.sort_by_key(|count| core::cmp::Reverse(count.agents));
+        counts.sort_by_key(|count| core::cmp::Reverse(count.agents.len()));
         (counts, looked_at)
     }
 

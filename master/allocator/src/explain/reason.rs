@@ -117,9 +117,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NobodyElse => formatter.write_str("offered when those before it have been asked"),
-            Self::AgentInactive => {
-                formatter.write_str("the agent is away, deactivated or draining")
-            }
+            Self::AgentInactive => formatter.write_str("the agent is inactive"),
             Self::NotListed => formatter.write_str("the whitelist does not name the agent"),
             Self::NothingFree => formatter.write_str("nothing is free"),
             Self::ReservedFor { roles } => {

@@ -1,8 +1,10 @@
 //! Explain: what the allocator says of who waits, with names in place of keys.
 
+mod absence;
+
 use std::collections::BTreeSet;
 
-use tepui_allocator::explain::{Branch, Count, Explanation, Idle, Lead, Query, Reason, Waiting};
+use tepui_allocator::explain::{Branch, Explanation, Idle, Lead, Query, Reason, Waiting};
 use tepui_model::{
     AgentId, FrameworkId, FrameworkKey, Quantity, Resources, Role, Scalars, TaskId, Time,
 };
@@ -11,6 +13,7 @@ use tepui_proto::{
     v1,
 };
 
+use self::absence::Told;
 use super::{OperatorError, OperatorReply};
 use crate::{Master, frameworks::Framework};
 
@@ -98,8 +101,8 @@ impl Master {
         let waiting = &explanation.waiting;
         let roles: BTreeSet<&Role> = waiting.iter().map(|it| &it.role).collect();
         let findings = waiting.iter().flat_map(|waiting| {
-            let counts = waiting.reasons.iter();
-            counts.map(|count| self.finding(waiting, count))
+            let told = self.told_reasons(waiting).into_iter();
+            told.map(|told| self.finding(waiting, told))
         });
         services::Explanation {
             summary: self.summary(explanation),
@@ -110,13 +113,13 @@ impl Master {
         }
     }
 
-    fn finding(&self, waiting: &Waiting, count: &Count) -> services::Finding {
-        let agent = self.agents.get(count.agent).map(|agent| &agent.id);
+    fn finding(&self, waiting: &Waiting, told: Told<'_>) -> services::Finding {
+        let agent = self.agents.get(told.agent).map(|agent| &agent.id);
         services::Finding {
             framework_id: self.framework_id(waiting.framework).map(Into::into),
             role: waiting.role.to_string(),
-            agents: count.agents as u64,
-            text: self.words(&count.reason),
+            agents: told.agents as u64,
+            text: told.text,
             agent_id: agent.map(Into::into),
         }
     }
@@ -231,20 +234,23 @@ impl Master {
         if waiting.is_empty() {
             return "no framework competes here".to_owned();
         }
-        let counts = || waiting.iter().flat_map(|waiting| &waiting.reasons);
-        let free = counts().filter(|count| count.reason == Reason::NobodyElse);
-        let free: usize = free.map(|count| count.agents).sum();
+        let told = waiting
+            .iter()
+            .flat_map(|waiting| self.told_reasons(waiting));
+        let told: Vec<Told<'_>> = told.collect();
+        let free = told.iter().filter(|it| *it.reason == Reason::NobodyElse);
+        let free: usize = free.map(|it| it.agents).sum();
         if free > 0 {
             return format!("nothing is in the way in {free} cases: the next offers are theirs");
         }
-        match counts().max_by_key(|count| count.agents) {
-            Some(count) => {
-                let agents = match count.agents {
+        match told.iter().max_by_key(|it| it.agents) {
+            Some(main) => {
+                let agents = match main.agents {
                     1 => "1 agent".to_owned(),
                     agents => format!("{agents} agents"),
                 };
-                let text = self.words(&count.reason);
-                match count.reason {
+                let text = &main.text;
+                match main.reason {
                     Reason::Filtered { .. } => {
                         format!("mostly, on {agents}: it was refused")
                     }

@@ -7,8 +7,9 @@ use tepui_proto::{
 };
 
 use crate::{
-    OperatorCall, OperatorError, OperatorReply,
-    testing::{Cluster, of_roles},
+    Effects, OperatorCall, OperatorError, OperatorReply,
+    agents::{Deactivation, Drain, DrainState},
+    testing::{Cluster, Node, of_roles},
 };
 
 fn ask(cluster: &mut Cluster, subject: Subject) -> Result<Explanation, OperatorError> {
@@ -148,4 +149,64 @@ fn who_is_behind_in_the_same_role_hears_it_of_the_frameworks() {
         found.contenders[0].why_behind,
         "that framework has a share of 50.00 %, this one of 75.00 %"
     );
+}
+
+#[test]
+fn an_agent_that_is_not_offered_is_told_with_why_and_how_far_its_drain_is() {
+    let mut cluster = Cluster::new();
+    let away = cluster.register("away", "cpus:4;mem:1024");
+    let off = cluster.register("off", "cpus:4;mem:1024");
+    let one = cluster.subscribe(of_roles(&["a"]));
+    cluster.settle();
+    let told = |cluster: &mut Cluster| -> Vec<(u64, String)> {
+        let found = ask(cluster, framework(&one.id)).unwrap();
+        let findings = found.findings.into_iter();
+        findings.map(|it| (it.agents, it.text)).collect()
+    };
+    let said = |agents: u64, text: &str| (agents, text.to_owned());
+    cluster.disconnect_agent(&away);
+    set(&mut cluster, &off, None);
+    assert_eq!(
+        told(&mut cluster),
+        [
+            said(1, "the agent is deactivated"),
+            said(1, "the agent is away")
+        ]
+    );
+    set(&mut cluster, &away, Some(DrainState::Draining));
+    set(&mut cluster, &off, Some(DrainState::Drained));
+    assert_eq!(
+        told(&mut cluster),
+        [
+            said(1, "the agent is drained"),
+            said(1, "the agent is away and draining")
+        ]
+    );
+}
+
+#[test]
+fn a_drain_is_told_with_the_tasks_that_are_left() {
+    let mut cluster = Cluster::new();
+    let node = cluster.register("node", "cpus:4;mem:1024");
+    let one = cluster.subscribe(of_roles(&["a"]));
+    cluster.settle();
+    cluster.launch(&one, "t", "cpus:1");
+    set(&mut cluster, &node, Some(DrainState::Draining));
+    let found = ask(&mut cluster, framework(&one.id)).unwrap();
+    let draining = "the agent is draining: 1 task is left";
+    assert_eq!(found.findings[0].text, draining);
+    assert_eq!(found.summary, format!("mostly, on 1 agent: {draining}"));
+}
+
+/// An agent is deactivated, and drained so far.
+fn set(cluster: &mut Cluster, node: &Node, drain: Option<DrainState>) {
+    let drain = drain.map(|state| Drain {
+        state,
+        max_grace_period: None,
+        mark_gone: false,
+        since: cluster.now,
+    });
+    let effects = &mut Effects::new();
+    let deactivation = Deactivation { drain };
+    cluster.master.deactivate(&node.id, deactivation, effects);
 }
