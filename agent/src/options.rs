@@ -9,7 +9,7 @@ use std::{
 use clap::ArgAction;
 use tepui_containers::{Capabilities, InitProgram, Isolation, Policy};
 use tepui_edge::span;
-use tepui_model::{Attributes, Resources, Role, Traits};
+use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
 
 use crate::{Error, Masters};
@@ -107,6 +107,10 @@ pub struct Options {
         hide_default_value = true
     )]
     pub attributes: String,
+
+    /// The fault domain of this agent, as in `eu-north/a`; the master must have one too
+    #[arg(long, env = "TEPUI_DOMAIN", value_name = "REGION/ZONE")]
+    pub domain: Option<FaultDomain>,
 
     /// What keeps containers apart: `all`, `none`, or a list of names, as in
     /// `cgroups/cpu,namespaces/pid`
@@ -261,6 +265,7 @@ impl Default for Options {
             oversubscribed_resources: String::new(),
             revocable_cpu_low_priority: true,
             attributes: String::new(),
+            domain: None,
             isolation: Isolation::default(),
             cgroup_root: None,
             pids_limit: tepui_containers::limits::DEFAULT_PIDS_LIMIT,
@@ -405,6 +410,7 @@ impl Options {
                 .map(|path| path.display().to_string())
                 .unwrap_or_default()
         };
+        let domain = self.domain.as_ref().map(ToString::to_string);
         let values = [
             ("master", self.master.to_string()),
             ("listen", self.listen.to_string()),
@@ -422,6 +428,7 @@ impl Options {
                 self.revocable_cpu_low_priority.to_string(),
             ),
             ("attributes", self.attributes.clone()),
+            ("domain", domain.unwrap_or_default()),
             ("isolation", self.isolation.to_string()),
             ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
             ("pids-limit", self.pids_limit.to_string()),

@@ -73,6 +73,7 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         port: Some(i32::from(address.port())),
         resources: resources.to_proto(None),
         attributes: options.parse_attributes()?.to_proto(),
+        domain: options.domain.as_ref().map(Into::into),
         ..v1::AgentInfo::default()
     };
     let info = AgentInfo::try_from(wire).map_err(|error| broken("description", &error))?;
