@@ -85,6 +85,13 @@ pub const PREEMPTION_RETRY: Duration = Duration::from_secs(1);
 /// How long beyond the notice room is set aside at most: a task may end as slowly as it likes.
 pub const HOLD_AFTER_NOTICE: Duration = Duration::from_secs(10 * 60);
 
+/// How long nobody ends for a framework that did not use the room that others were killed for.
+/// Doubles each time in a row.
+pub const WASTE_BACKOFF: Duration = Duration::from_secs(60);
+
+/// The longest that it becomes.
+pub const MAX_WASTE_BACKOFF: Duration = Duration::from_secs(60 * 60);
+
 /// How long room is set aside after the last victim has ended.
 pub const HOLD_AFTER_END: Duration = Duration::from_secs(10);
 

@@ -201,6 +201,7 @@ impl Master {
         }
         let id = framework.id.clone();
         self.allocator.remove_framework(key);
+        self.forget_wastes_of(key);
         self.frameworks.slab.remove(key);
         self.frameworks.by_id.remove(&id);
     }

@@ -27,6 +27,7 @@ impl Master {
         if let Some(agent) = self.agents.get_mut(held.agent) {
             agent.offers.remove(&number);
         }
+        self.note_use(number, &held, end);
         effects.publish(Notice::OfferRemoved {
             offer_id: held.offer.id.clone(),
             framework_id: held.offer.framework_id.clone(),

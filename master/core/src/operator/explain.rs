@@ -175,6 +175,14 @@ impl Master {
                 ));
             }
         }
+        let waiting: BTreeSet<_> = explanation.waiting.iter().map(|it| it.framework).collect();
+        for words in waiting
+            .into_iter()
+            .filter_map(|key| self.words_on_waste(key))
+        {
+            text.push_str("; ");
+            text.push_str(&words);
+        }
         text
     }
 

@@ -64,11 +64,13 @@ impl Master {
         waits
     }
 
-    /// Asks that wait too long, and how many copies of each have no plan.
+    /// Asks that wait too long, of those who may preempt, and how many copies of each have no plan.
     fn overdue_asks(&self, settings: Preemption) -> Vec<(Asker, u32)> {
         let now = self.now;
         let waits = self.preemptions.waits.iter();
         let late = waits.filter(|(.., wait)| now.since(wait.since) >= settings.patience);
+        let wastes = &self.preemptions.wastes;
+        let late = late.filter(|(framework, ..)| wastes.barred(*framework, now).is_none());
         let mut late: Vec<_> = late.collect();
         late.sort_by_key(|(_, role, wait)| {
             let priority = (self.allocator.priority(role), wait.ask.priority);
@@ -265,6 +267,7 @@ impl Master {
             phase: Phase::Notice { until },
             hold,
             notices: Vec::new(),
+            has_killed: false,
             why: self.reason_for(asker),
         };
         self.preemptions.plans.insert(key, plan);

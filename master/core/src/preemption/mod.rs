@@ -3,7 +3,8 @@
 //! Off unless configured. When an ask waits longer than the patience, an agent and victims on it
 //! are chosen ([`choose`]), the frameworks of the victims get notice ([`notice`]), and at its end
 //! the victims are killed ([`strike`]). What becomes free is set aside for who asked. If the ask is
-//! withdrawn or served otherwise, the notice is too. Nothing of it is kept across a restart of the
+//! withdrawn or served otherwise, the notice is too. Who does not use the room that others were
+//! killed for waits longer the next time ([`waste`]). Nothing of it is kept across a restart of the
 //! master: notices are forgotten, and tasks whose kill was sent have ended.
 
 mod check;
@@ -12,6 +13,7 @@ mod notice;
 mod settle;
 mod strike;
 mod wait;
+mod waste;
 
 use core::time::Duration;
 use std::{
@@ -22,7 +24,7 @@ use std::{
 use tepui_allocator::{Ask, HoldKey, preempt::Wanted};
 use tepui_model::{AgentKey, FrameworkKey, OfferId, Role, TaskId, Time};
 
-use self::wait::Waits;
+use self::{wait::Waits, waste::Wastes};
 use crate::{Master, effects::Effects, ids::OfferNumber, timers::Timer};
 
 /// How preemption goes, where it is on.
@@ -90,6 +92,8 @@ pub(crate) struct Plan {
     hold: HoldKey,
     /// The inverse offers that tell of it.
     notices: Vec<(FrameworkKey, OfferNumber, OfferId)>,
+    /// Victims were killed for it, and who asked has used no offer since.
+    has_killed: bool,
     /// What those concerned are told.
     why: Arc<str>,
 }
@@ -120,6 +124,7 @@ pub(crate) struct Preemptions {
     by_victim: BTreeMap<(FrameworkKey, TaskId), PlanKey>,
     by_notice: BTreeMap<OfferNumber, FrameworkKey>,
     waits: Waits,
+    wastes: Wastes,
     /// Agents are looked at from another one on each time.
     turn: usize,
     /// Something that plans depend on may have changed since they were looked at.
@@ -171,8 +176,9 @@ impl Master {
             Phase::Killing { .. } => None,
         });
         let overdue = self.preemptions.waits.next_overdue(now, settings.patience);
+        let barred = self.preemptions.wastes.next_end(now);
         let again = retry.then(|| now + crate::limits::PREEMPTION_RETRY);
-        let next = due.chain(overdue).chain(again).min();
+        let next = due.chain(overdue).chain(barred).chain(again).min();
         match next {
             Some(at) => self.timers.set(Timer::Preemption, at.max(now + SOON)),
             None => self.timers.cancel(Timer::Preemption),

@@ -14,6 +14,7 @@ impl Master {
         // The newest go first when fewer are needed.
         for key in keys.into_iter().rev() {
             if self.is_pointless(key) {
+                self.note_outcome(key);
                 self.cancel_plan(key, effects);
             }
         }
@@ -71,7 +72,7 @@ impl Master {
     }
 
     /// Whether its ask is open as often as there are plans for it that are older.
-    fn is_needed(&self, key: PlanKey, plan: &Plan) -> bool {
+    pub(super) fn is_needed(&self, key: PlanKey, plan: &Plan) -> bool {
         let open = self.allocator.open_asks(plan.framework, &plan.role);
         let open = open.unwrap_or_default().into_iter();
         let open: u32 = open
@@ -84,7 +85,7 @@ impl Master {
         older < open as usize
     }
 
-    /// Whether all its victims are still behind who asks, within their budgets.
+    /// Whether who asks may still preempt, and all its victims are behind it, within their budgets.
     pub(super) fn may_go_on(&self, plan: &Plan) -> bool {
         let asker = Asker {
             framework: plan.framework,
@@ -102,7 +103,9 @@ impl Master {
             let budget = self.budget(*owner);
             budget.is_none_or(|budget| self.preemptions.under(*owner) <= budget)
         };
-        behind && tasks.iter().all(within)
+        let wastes = &self.preemptions.wastes;
+        let is_barred = wastes.barred(plan.framework, self.now).is_some();
+        !is_barred && behind && tasks.iter().all(within)
     }
 
     /// Nobody ends for that any longer, and nothing is set aside.

@@ -69,6 +69,7 @@ impl Master {
             return;
         };
         plan.phase = next;
+        plan.has_killed = true;
         let all = core::mem::replace(&mut plan.victims, needed.clone());
         let why = Arc::clone(&plan.why);
         for spared in all.difference(needed) {

@@ -8,6 +8,7 @@ use crate::{
     Action, AgentCommand, Config, FrameworkEvent, InverseOffer, Notice, OperatorCall,
     OperatorReply,
     calls::Ask as Wish,
+    limits::WASTE_BACKOFF,
     testing::{Cluster, Node, Scheduler, config, names, of_roles, resources, seconds, task_info},
 };
 
@@ -407,6 +408,91 @@ fn the_fewest_victims_of_the_lowest_priority_are_taken_over_all_agents() {
     assert_eq!(stage.kills(), [""; 0]);
     let commands = stage.cluster.commands(second.connection);
     assert!(names(&commands).contains(&"kill cheap".to_owned()));
+}
+
+/// The offer that is made once these have been killed for the ask.
+fn offer_after(stage: &mut Stage, victims: &[&str]) -> OfferId {
+    let kills: Vec<String> = victims.iter().map(|it| format!("kill {it}")).collect();
+    assert_eq!(stage.kills(), kills);
+    for victim in victims {
+        stage.end(victim, TaskState::Gone);
+    }
+    stage.cluster.offer(&stage.high.clone()).id.clone()
+}
+
+/// Declines the offer; the low framework fills the room with a task.
+fn waste(stage: &mut Stage, offer: &OfferId, task: &str) {
+    let (high, low) = (stage.high.clone(), stage.low.clone());
+    stage.cluster.events(low.connection);
+    let filters = tepui_model::Filters::refuse(seconds(5));
+    stage.cluster.decline(&high, offer, filters);
+    stage.cluster.settle();
+    stage.cluster.launch(&low, task, "cpus:2;mem:512");
+    stage
+        .cluster
+        .report(&stage.node, &low.id, task, TaskState::Running);
+}
+
+/// Nobody ends for the high framework for so long, though it asks; then somebody does.
+fn expect_backoff(stage: &mut Stage, backoff: Duration) {
+    let little = seconds(5);
+    stage.pass(backoff - little);
+    assert_eq!((stage.notices().0, stage.kills()), (vec![], vec![]));
+    stage.pass(little * 2);
+    assert_eq!(stage.notices().0.len(), 1);
+    stage.pass(NOTICE);
+}
+
+#[test]
+fn who_wastes_the_room_that_tasks_ended_for_preempts_nobody_for_twice_as_long_each_time() {
+    let mut stage = Stage::ranked();
+    stage.ask(vec![wish("cpus:2;mem:512", 0)]);
+    stage.pass(PATIENCE + NOTICE + seconds(1));
+    let offer = offer_after(&mut stage, &["low0", "low1"]);
+    waste(&mut stage, &offer, "low4");
+    let subject = services::explain_request::Subject::FrameworkId((&stage.high.id).into());
+    let subject = Some(subject);
+    let request = OperatorCall::Explain(Box::new(services::ExplainRequest { subject }));
+    let Ok(OperatorReply::Explanation(found)) = stage.cluster.operate(request) else {
+        panic!("it is known");
+    };
+    let words = "nobody ends for it for another";
+    assert!(found.summary.contains(words), "{}", found.summary);
+    expect_backoff(&mut stage, WASTE_BACKOFF);
+    let offer = offer_after(&mut stage, &["low2", "low3"]);
+    waste(&mut stage, &offer, "low5");
+    expect_backoff(&mut stage, WASTE_BACKOFF * 2);
+    let offer = offer_after(&mut stage, &["low4"]);
+    let high = stage.high.clone();
+    let used = task_info("high0", &stage.node.id, "cpus:2;mem:512");
+    stage.cluster.accept(&high, &[&offer], vec![used]);
+    stage.ask(vec![wish("cpus:2;mem:512", 0)]);
+    stage.pass(PATIENCE + NOTICE + seconds(1));
+    let offer = offer_after(&mut stage, &["low5"]);
+    waste(&mut stage, &offer, "low6");
+    expect_backoff(&mut stage, WASTE_BACKOFF);
+}
+
+#[test]
+fn who_asks_for_something_else_after_the_kill_has_wasted_it() {
+    let mut stage = Stage::ranked();
+    stage.ask(vec![wish("cpus:2;mem:512", 0)]);
+    stage.pass(PATIENCE + NOTICE + seconds(1));
+    assert_eq!(stage.kills(), ["kill low0", "kill low1"]);
+    stage.ask(vec![wish("cpus:4;mem:1024", 0)]);
+    stage.notices();
+    stage.end("low0", TaskState::Gone);
+    stage.end("low1", TaskState::Gone);
+    let low = stage.low.clone();
+    let offers = stage.cluster.offers(&low);
+    let ids: Vec<&OfferId> = offers.iter().map(|offer| &offer.id).collect();
+    let task = task_info("low4", &stage.node.id, "cpus:2;mem:512");
+    stage.cluster.accept(&low, &ids, vec![task]);
+    stage
+        .cluster
+        .report(&stage.node, &low.id, "low4", TaskState::Running);
+    expect_backoff(&mut stage, WASTE_BACKOFF);
+    assert_eq!(stage.kills(), ["kill low2", "kill low3", "kill low4"]);
 }
 
 /// Whether the check of the invariants finds what a test did.
