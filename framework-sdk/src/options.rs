@@ -148,6 +148,22 @@ impl Profile {
         self
     }
 
+    /// May be offered what other such frameworks are offered at the same time; whoever accepts
+    /// first has it. For the others the offer ends with a rescind; an accept that comes too late
+    /// drops its tasks, as with any offer that stands no longer. Who does not ask for this is
+    /// offered only what is its alone.
+    ///
+    /// ```
+    /// use tepui_sdk::Profile;
+    ///
+    /// let profile = Profile::new("web").optimistic_offers();
+    /// # let _ = profile;
+    /// ```
+    pub fn optimistic_offers(mut self) -> Self {
+        self.0.tepui_optimistic_offers = Some(true);
+        self
+    }
+
     /// The message as it is; for what has no method here.
     pub fn wire(&mut self) -> &mut v1::FrameworkInfo {
         &mut self.0

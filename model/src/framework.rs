@@ -66,6 +66,8 @@ pub struct FrameworkInfo {
     pub webui_url: Option<String>,
     /// How many of its tasks may be under preemption at a time; no bound when unset.
     pub preemption_budget: Option<u32>,
+    /// Whether it may be shown what other such frameworks are shown too.
+    pub optimistic_offers: bool,
     /// Everything, as it came.
     pub wire: Arc<v1::FrameworkInfo>,
 }
@@ -107,6 +109,7 @@ impl TryFrom<v1::FrameworkInfo> for FrameworkInfo {
             hostname: wire.hostname.clone().unwrap_or_default(),
             webui_url: wire.webui_url.clone(),
             preemption_budget: wire.tepui_preemption_budget,
+            optimistic_offers: wire.tepui_optimistic_offers(),
             wire: Arc::new(wire),
         })
     }

@@ -66,7 +66,7 @@ impl Allocator {
     }
 
     /// Something of an agent became free, or it is offered again: it is to be looked at.
-    fn nominate(&mut self, key: AgentKey) {
+    pub(crate) fn nominate(&mut self, key: AgentKey) {
         if let Some(agent) = self.agents.get(key.0) {
             self.candidates.add(key, agent);
         }

@@ -125,6 +125,10 @@ impl Allocator {
         for (_, agent) in self.agents.iter() {
             for role in agent.total().reservation_roles() {
                 let inside = agent.total().reserved_to(&role).scalars();
+                // Ranges and sets are not counted, and a role need not be known for them.
+                if inside.is_empty() {
+                    continue;
+                }
                 for above in path(&role) {
                     sums.entry(above).or_default().reserved.add(&inside);
                 }

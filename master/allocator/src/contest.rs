@@ -50,6 +50,8 @@ pub(crate) struct Contest {
     /// The clients in play.
     live: Slots,
     live_count: usize,
+    /// Clients in play that may be shown what others are shown too.
+    optimists: u32,
     /// Clients that have terms of their own, and those that have said what they wait for.
     with_terms: u32,
     with_demand: u32,
@@ -95,6 +97,7 @@ impl Contest {
             open: Ranking::default(),
             live: Slots::new(),
             live_count: 0,
+            optimists: 0,
             with_terms: 0,
             with_demand: 0,
             moved: Vec::new(),
@@ -287,6 +290,8 @@ impl Contest {
         let Some(client) = self.clients.get_mut(slot) else {
             return;
         };
+        self.optimists += u32::from(state.is_optimist());
+        self.optimists -= u32::from(client.state.is_optimist());
         let (was, is) = (client.state.in_play(), state.in_play());
         client.state = state;
         if was == is {
@@ -300,6 +305,11 @@ impl Contest {
             self.live_count -= 1;
         }
         self.mark(slot);
+    }
+
+    /// Whether there are several clients that may be shown the same.
+    pub(crate) const fn has_optimists(&self) -> bool {
+        self.optimists > 1
     }
 
     /// Whether any client has terms of its own or has said what it waits for.

@@ -20,6 +20,7 @@ mod holds;
 pub mod limits;
 mod mix;
 mod options;
+mod pool;
 pub mod preempt;
 mod run;
 mod slots;
@@ -35,6 +36,7 @@ pub use self::{
     gang::GangKey,
     holds::{HoldKey, HoldRefused, HoldView},
     options::{Filter, InvalidMinimum, Minimum, Options, Placement, Sorter},
+    pool::View,
     run::Allocation,
     views::RoleShare,
     violation::Violation,

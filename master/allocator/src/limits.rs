@@ -53,6 +53,9 @@ pub const MAX_GANGS_TRIED: usize = 16;
 /// Those of them that are the first of the queue; the others are tried in turn.
 pub const MAX_GANGS_FIRST: usize = 8;
 
+/// Frameworks that are shown the same resources besides the one that they are charged to.
+pub const MAX_VIEWS: usize = 15;
+
 /// Agents that are looked at to explain why a framework waits.
 pub const MAX_AGENTS_EXPLAINED: usize = 10_000;
 

@@ -7,6 +7,7 @@ use crate::{
     allocator::Allocator,
     contest::{Load, Stage},
     gang::GangKey,
+    pool::View,
     slots::Slots,
 };
 
@@ -24,6 +25,8 @@ pub struct Allocation {
     pub resources: Resources,
     /// The gang that it is a part of, if it is of one: the others are made at the same time.
     pub gang: Option<GangKey>,
+    /// Who else is shown it, or a part of it. They hold nothing of it: see [`Allocator::pass_on`].
+    pub views: Vec<View>,
 }
 
 impl Allocator {
@@ -97,9 +100,13 @@ impl Allocator {
             let Some(choice) = agent.choose(court, now) else {
                 return;
             };
-            let Some(allocation) = self.give(key, choice, None) else {
+            let lead = choice.client;
+            let Some(mut allocation) = self.give(key, choice, None) else {
                 return;
             };
+            if stage == Stage::Shares && self.contest.has_optimists() {
+                allocation.views = self.show_to_others(key, lead, &allocation.resources);
+            }
             made.push(allocation);
         }
     }
@@ -134,6 +141,7 @@ impl Allocator {
             agent: key,
             resources,
             gang,
+            views: Vec::new(),
         })
     }
 

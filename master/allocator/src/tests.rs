@@ -8,6 +8,7 @@ mod gangs;
 mod history;
 mod holds;
 mod ledger;
+mod optimistic;
 mod planted;
 mod priorities;
 mod reference;

@@ -78,6 +78,7 @@ impl Master {
             .offers
             .iter()
             .filter_map(|number| self.offers.get(*number))
+            .filter(|held| held.holds())
         {
             add(held.framework, &held.offer.role, &held.offer.resources);
         }
@@ -212,6 +213,16 @@ impl Master {
             let known = agent.is_some_and(|agent| agent.offers.contains(&number))
                 && framework.is_some_and(|framework| framework.offers.contains(&number));
             ensure(known, || format!("offer {} is nobody's", held.offer.id))?;
+            let shown = held.view_of.is_none_or(|holder| {
+                let holder = self.offers.get(holder).filter(|holder| holder.holds());
+                holder.is_some_and(|holder| {
+                    let whole = &holder.offer.resources;
+                    holder.agent == held.agent && whole.contains(&held.offer.resources)
+                })
+            });
+            ensure(shown, || {
+                format!("offer {} shows what no offer holds", held.offer.id)
+            })?;
         }
         Ok(())
     }

@@ -9,7 +9,13 @@ use tepui_proto::v1;
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// A new offer.
-    OfferAdded(Arc<Offer>),
+    OfferAdded {
+        /// What it offers to whom.
+        offer: Arc<Offer>,
+        /// The offer that holds what this one shows, if this one only shows it: the first of them
+        /// that is accepted ends the others.
+        view_of: Option<OfferId>,
+    },
     /// An offer that stands no longer.
     OfferRemoved {
         /// Which.

@@ -106,7 +106,7 @@ impl Drop for Watcher {
 /// Whether a change of offers is about an offer to this framework.
 fn concerns(notice: &Notice, framework: &FrameworkId) -> bool {
     match notice {
-        Notice::OfferAdded(offer) => offer.framework_id == *framework,
+        Notice::OfferAdded { offer, .. } => offer.framework_id == *framework,
         Notice::OfferRemoved { framework_id, .. } => framework_id == framework,
         _ => false,
     }

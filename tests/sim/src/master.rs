@@ -318,7 +318,7 @@ impl MasterNode {
 /// New offers are within what there is, and within what quotas allow.
 fn judge_offers(core: &Master, effects: &Effects, scene: &mut Scene) {
     let offers = effects.iter().filter_map(|effect| match effect {
-        Effect::Publish(Notice::OfferAdded(offer)) => Some(&**offer),
+        Effect::Publish(Notice::OfferAdded { offer, .. }) => Some(&**offer),
         _ => None,
     });
     let offers: Vec<&Offer> = offers.collect();
@@ -401,6 +401,8 @@ fn sort(effects: Effects, may_launch: bool, scene: &mut Scene) -> Batch<Change, 
             deed => batch.deeds.push(deed),
         }
     }
+    let held = scene.checks.offers.settled();
+    scene.hold(held);
     batch
 }
 

@@ -1,9 +1,9 @@
-//! What an agent has for the gang of a client.
+//! What an agent has for the gang of a client, and what an offer of it has for others.
 
 use tepui_model::{Resources, Time};
 
 use super::{
-    Agent, Court, Viewer,
+    Agent, Choice, Court, Viewer,
     prospect::{Prospect, Supply},
 };
 use crate::demand::Ask;
@@ -50,6 +50,20 @@ impl Agent {
         let refusals = self.refusals.of(slot);
         let standing = refusals.filter(|(refused, until)| now < *until && wanted(refused));
         standing.map(|(_, until)| until).max()
+    }
+
+    /// Shows an offer to clients: what each can be offered of it, unless it has seen that.
+    pub(crate) fn showing<'a>(
+        &'a self,
+        court: Court<'a>,
+        offer: &'a Resources,
+    ) -> impl FnMut(u32) -> Option<Choice> + 'a {
+        let supply = Supply {
+            free: offer,
+            ..self.supply(court)
+        };
+        let mut prospect = Prospect::new(supply);
+        move |client| prospect.unseen(supply, client)
     }
 
     fn room_of(&self, court: Court<'_>, slot: u32, free: &Resources) -> Option<Resources> {

@@ -32,6 +32,8 @@ pub struct FrameworkProfile {
     pub minimums: BTreeMap<Role, Minimum>,
     /// Which agents it can use in a role, if not all (Mesos: OFF-14).
     pub constraints: BTreeMap<Role, Arc<Constraints>>,
+    /// Whether it may be shown what is shown to other such frameworks too.
+    pub optimistic: bool,
 }
 
 impl Allocator {
@@ -57,6 +59,7 @@ impl Allocator {
                 subscribed: true,
                 suppressed: profile.suppressed.contains(role),
                 active: profile.active,
+                optimistic: profile.optimistic,
                 class: Class::of(profile.capabilities, role),
             };
             self.set_state(client, state);

@@ -45,6 +45,8 @@ pub(crate) struct ClientState {
     pub(crate) suppressed: bool,
     /// The framework is connected.
     pub(crate) active: bool,
+    /// The framework may be shown what is shown to others too.
+    pub(crate) optimistic: bool,
     /// What it can be offered.
     pub(crate) class: Class,
 }
@@ -76,6 +78,11 @@ impl ClientState {
     /// Whether offers are made to it.
     pub(crate) const fn in_play(self) -> bool {
         self.subscribed && self.active && !self.suppressed
+    }
+
+    /// Whether offers are made to it that others may be shown too.
+    pub(crate) const fn is_optimist(self) -> bool {
+        self.in_play() && self.optimistic
     }
 }
 

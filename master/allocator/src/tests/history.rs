@@ -14,7 +14,7 @@ use super::{
     *,
 };
 use crate::{
-    HoldKey, HoldView,
+    HoldKey, HoldView, View,
     agents::Court,
     contest::{ClientState, Stage},
     explain::Reason,
@@ -62,9 +62,11 @@ impl World {
             | Step::AgentTotal(..) => self.change_agent(step),
             Step::Decline(at, refuse) => {
                 if let Some(offer) = pick(&mut self.offers, at) {
-                    self.decline(&offer, refuse);
+                    self.leave(offer, refuse);
                 }
             }
+            Step::DeclineView(at, refuse) => self.decline_view(at, refuse),
+            Step::TakeView(at) => self.take_view(at),
             Step::Accept(at, refuse) => self.accept(at, refuse),
             Step::EndTask(at) => {
                 if let Some(task) = pick(&mut self.tasks, at) {
@@ -155,6 +157,7 @@ impl World {
             }
             Step::RemoveFramework(key) => {
                 let key = FrameworkKey(*key);
+                self.forget_views(key);
                 self.offers.retain(|offer| offer.framework != key);
                 self.tasks.retain(|task| task.framework != key);
                 self.fast.remove_framework(key);
@@ -197,10 +200,112 @@ impl World {
         self.naive.recover(held, refuse.map(|filter| filter.until));
     }
 
+    /// A framework is shown nothing any longer, and what it holds for others is theirs.
+    fn forget_views(&mut self, key: FrameworkKey) {
+        for at in 0..self.offers.len() {
+            let (agent, views) = (self.offers[at].agent, &mut self.offers[at].views);
+            let gone: Vec<View> = views.extract_if(.., |it| it.framework == key).collect();
+            for view in gone {
+                self.end_view(agent, &view, None);
+            }
+        }
+        let holds = |offer: &mut Allocation| offer.framework == key && !offer.views.is_empty();
+        let held: Vec<Allocation> = self.offers.extract_if(.., holds).collect();
+        for offer in held {
+            self.leave(offer, None);
+        }
+    }
+
+    /// An offer that is over for its holder stays with the first of the others.
+    fn leave(&mut self, offer: Allocation, refuse: Option<u64>) {
+        let Some((first, others)) = offer.views.split_first() else {
+            return self.decline(&offer, refuse);
+        };
+        let lead = View {
+            framework: offer.framework,
+            role: offer.role.clone(),
+            resources: offer.resources.clone(),
+        };
+        self.end_view(offer.agent, &lead, refuse);
+        self.pass_on(&offer, first, others);
+    }
+
+    fn decline_view(&mut self, at: usize, refuse: Option<u64>) {
+        let Some(mut offer) = pick(&mut self.offers, at) else {
+            return;
+        };
+        if let Some(view) = offer.views.pop() {
+            self.end_view(offer.agent, &view, refuse);
+        }
+        self.offers.push(offer);
+    }
+
+    fn take_view(&mut self, at: usize) {
+        let Some(mut offer) = pick(&mut self.offers, at) else {
+            return;
+        };
+        let Some(view) = offer.views.pop() else {
+            return self.offers.push(offer);
+        };
+        let lead = View {
+            framework: offer.framework,
+            role: offer.role.clone(),
+            resources: offer.resources.clone(),
+        };
+        for other in offer.views.iter().chain([&lead]) {
+            self.end_view(offer.agent, other, None);
+        }
+        self.pass_on(&offer, &view, &[]);
+        let at = self.offers.len() - 1;
+        self.accept(at, None);
+    }
+
+    /// What an offer holds is held by one of those who are shown it.
+    fn pass_on(&mut self, offer: &Allocation, to: &View, others: &[View]) {
+        let giver = ((offer.framework, &offer.role), &offer.resources);
+        let taker = ((to.framework, &to.role), &to.resources);
+        self.fast.pass_on(offer.agent, giver, taker);
+        self.naive.pass_on(offer, to);
+        // What is not in what is held now is free, and no longer shown.
+        let (views, gone): (Vec<View>, Vec<View>) = others
+            .iter()
+            .cloned()
+            .partition(|view| to.resources.contains(&view.resources));
+        for view in gone {
+            self.end_view(offer.agent, &view, None);
+        }
+        self.offers.push(Allocation {
+            framework: to.framework,
+            role: to.role.clone(),
+            resources: to.resources.clone(),
+            agent: offer.agent,
+            gang: None,
+            views,
+        });
+    }
+
+    fn end_view(&mut self, agent: AgentKey, view: &View, refuse: Option<u64>) {
+        let refuse = refuse.and_then(|span| until(self.now + span));
+        let View {
+            framework,
+            role,
+            resources,
+        } = view;
+        self.fast.reopen(*framework, role, agent, resources);
+        if let Some(filter) = refuse {
+            self.fast.refuse(*framework, role, agent, resources, filter);
+        }
+        self.naive
+            .end_view(agent, view, refuse.map(|filter| filter.until));
+    }
+
     fn accept(&mut self, at: usize, refuse: Option<u64>) {
         let Some(mut offer) = pick(&mut self.offers, at) else {
             return;
         };
+        for view in std::mem::take(&mut offer.views) {
+            self.end_view(offer.agent, &view, None);
+        }
         self.fast
             .accept(offer.framework, &offer.role, offer.agent, &offer.resources);
         self.naive.accept(&offer);
@@ -222,6 +327,9 @@ impl World {
         let Some(mut offer) = pick(&mut self.offers, at) else {
             return;
         };
+        for view in std::mem::take(&mut offer.views) {
+            self.end_view(offer.agent, &view, None);
+        }
         if let Some(conversion) = conversion(&offer.resources, &offer.role) {
             let (framework, agent) = (offer.framework, offer.agent);
             let conversions = std::slice::from_ref(&conversion);
@@ -272,6 +380,7 @@ impl World {
             agent,
             resources: self.shapes[shape].clone(),
             gang: None,
+            views: Vec::new(),
         };
         self.fast
             .charge(task.framework, &task.role, agent, &task.resources);

@@ -150,3 +150,9 @@ fn an_agent_that_is_added_again_is_another() {
         parse("cpus:9;mem:900")
     );
 }
+
+#[test]
+fn ranges_reserved_to_a_role_that_nobody_is_in_add_up() {
+    let allocator = cluster(&["cpus:4;mem:400;ports(far/away):[1-2]"], &["a"]);
+    allocator.check().unwrap();
+}

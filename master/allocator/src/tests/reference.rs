@@ -16,6 +16,7 @@ use crate::{
     agents::{exclusive, subtract_what_is_there},
     demand::{Ask, Demand},
     limits::MAX_REFUSALS_PER_CLIENT,
+    pool::View,
 };
 
 pub(super) type Name = (FrameworkKey, Role);
@@ -252,6 +253,31 @@ impl Naive {
             note(&mut agent.refused, &name, &offer.resources, until);
         }
         self.tidy();
+    }
+
+    /// What one holds is another's now, who was shown a part of it.
+    pub(super) fn pass_on(&mut self, offer: &Allocation, view: &View) {
+        let agent = self.agents.get_mut(&offer.agent).unwrap();
+        agent.held.swap_remove(agent.place(offer));
+        let name = (view.framework, view.role.clone());
+        agent.held.push((name, view.resources.clone()));
+        self.client(view.framework, &view.role);
+        self.tidy();
+    }
+
+    /// What somebody was shown is over for it.
+    pub(super) fn end_view(&mut self, agent: AgentKey, view: &View, refuse: Option<Time>) {
+        let name = (view.framework, view.role.clone());
+        let Some(client) = self.clients.get_mut(&name) else {
+            return;
+        };
+        if let Some(demand) = &mut client.demand {
+            demand.give_back(agent, &view.resources);
+        }
+        let agent = self.agents.get_mut(&agent).unwrap();
+        if let Some(until) = refuse.filter(|_| client.subscribed) {
+            note(&mut agent.refused, &name, &view.resources, until);
+        }
     }
 
     pub(super) fn charge(&mut self, taken: &Allocation) {

@@ -15,6 +15,7 @@ impl Framework {
             active: self.state == FrameworkState::Connected,
             minimums: self.terms.minimums.clone(),
             constraints: self.terms.constraints.clone(),
+            optimistic: self.info.optimistic_offers,
         }
     }
 }

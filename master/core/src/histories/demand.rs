@@ -31,6 +31,15 @@ pub(super) fn with_budget(info: &FrameworkInfo, budget: u32) -> FrameworkInfo {
     FrameworkInfo::try_from(wire).unwrap()
 }
 
+/// The same framework, that may be shown what others are shown too.
+pub(super) fn optimistic(info: &FrameworkInfo) -> FrameworkInfo {
+    let wire = v1::FrameworkInfo {
+        tepui_optimistic_offers: Some(true),
+        ..v1::FrameworkInfo::clone(&info.wire)
+    };
+    FrameworkInfo::try_from(wire).unwrap()
+}
+
 pub(super) fn task(name: &str, agent: &AgentId, size: &str, priority: usize) -> v1::TaskInfo {
     v1::TaskInfo {
         tepui_priority: i32::try_from(priority).ok(),

@@ -26,10 +26,10 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let frameworks = [
-            demand::with_budget(&aware(), 1),
+            demand::optimistic(&demand::with_budget(&aware(), 1)),
             unaware(),
-            refining(&["a", "b/c"]),
-            with_timeout(0.0),
+            demand::optimistic(&refining(&["a", "b/c"])),
+            demand::optimistic(&with_timeout(0.0)),
         ];
         Self {
             cluster: Cluster::with(demand::config()),

@@ -71,6 +71,12 @@ impl Master {
 
     fn accept_offers(&mut self, numbers: &[OfferNumber], accept: Accept, effects: &mut Effects) {
         let declines = accept.operations.is_empty();
+        if declines {
+            // What others are shown too does not come back together with what is held alone.
+            let shared = numbers.iter().copied();
+            let shared: Vec<_> = shared.filter(|number| self.is_shared(*number)).collect();
+            self.decline_offers(&shared, accept.filters, effects);
+        }
         let (end, filter) = if declines {
             (OfferEnd::Declined, Some(self.declined(accept.filters)))
         } else {

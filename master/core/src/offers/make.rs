@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tepui_allocator::Allocation;
-use tepui_model::{FrameworkKey, Offer};
+use tepui_allocator::{Allocation, GangKey, View};
+use tepui_model::{AgentKey, FrameworkKey, Offer};
 
 use super::{
     Held,
@@ -12,8 +12,17 @@ use super::{
 use crate::{
     Master,
     effects::{Effects, FrameworkEvent},
+    ids::OfferNumber,
     notices::Notice,
 };
+
+/// What an offer is of, and what it belongs to.
+#[derive(Clone, Copy)]
+struct Place {
+    agent: AgentKey,
+    gang: Option<GangKey>,
+    view_of: Option<OfferNumber>,
+}
 
 impl Master {
     /// Gives out what changed since the last time. Each framework hears of all its new offers at
@@ -21,9 +30,8 @@ impl Master {
     pub(crate) fn allocate(&mut self, effects: &mut Effects) {
         let mut offers: BTreeMap<FrameworkKey, Vec<Made>> = BTreeMap::new();
         for allocation in self.allocator.allocate(self.now) {
-            let (framework, gang) = (allocation.framework, allocation.gang);
-            if let Some(offer) = self.make_offer(allocation) {
-                effects.publish(Notice::OfferAdded(Arc::clone(&offer)));
+            let gang = allocation.gang;
+            for (framework, offer) in self.make_offers(allocation, effects) {
                 offers.entry(framework).or_default().push((gang, offer));
             }
         }
@@ -40,14 +48,62 @@ impl Master {
         }
     }
 
-    fn make_offer(&mut self, allocation: Allocation) -> Option<Arc<Offer>> {
+    /// The offer that holds what was given, and a view of it for each who is shown it too.
+    fn make_offers(
+        &mut self,
+        allocation: Allocation,
+        effects: &mut Effects,
+    ) -> Vec<(FrameworkKey, Arc<Offer>)> {
         let Allocation {
-            framework: framework_key,
+            framework,
             role,
-            agent: agent_key,
+            agent,
             resources,
             gang,
+            views,
         } = allocation;
+        let holder = View {
+            framework,
+            role,
+            resources,
+        };
+        let place = Place {
+            agent,
+            gang,
+            view_of: None,
+        };
+        let Some((number, offer)) = self.make_offer(place, holder, effects) else {
+            return Vec::new();
+        };
+        let mut made = vec![(framework, offer)];
+        for view in views {
+            let framework = view.framework;
+            let place = Place {
+                view_of: Some(number),
+                ..place
+            };
+            let offer = self.make_offer(place, view, effects);
+            made.extend(offer.map(|(_, offer)| (framework, offer)));
+        }
+        made
+    }
+
+    fn make_offer(
+        &mut self,
+        place: Place,
+        shown: View,
+        effects: &mut Effects,
+    ) -> Option<(OfferNumber, Arc<Offer>)> {
+        let View {
+            framework: framework_key,
+            role,
+            resources,
+        } = shown;
+        let Place {
+            agent: agent_key,
+            gang,
+            view_of,
+        } = place;
         let framework = self.frameworks.get_mut(framework_key)?;
         let agent = self.agents.get_mut(agent_key)?;
         let (number, id) = self.ids.next_offer();
@@ -73,8 +129,14 @@ impl Master {
             agent: agent_key,
             made: self.now,
             gang,
+            view_of,
         };
+        let view_of = view_of.and_then(|number| self.offers.get(number));
+        effects.publish(Notice::OfferAdded {
+            offer: Arc::clone(&offer),
+            view_of: view_of.map(|holder| holder.offer.id.clone()),
+        });
         self.offers.insert(number, held);
-        Some(offer)
+        Some((number, offer))
     }
 }

@@ -6,6 +6,7 @@ mod group;
 mod launch;
 mod make;
 mod release;
+mod shared;
 mod together;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -25,6 +26,8 @@ pub(crate) struct Held {
     pub(crate) made: Time,
     /// The gang that it is a part of, while none of its offers is accepted or over.
     pub(crate) gang: Option<GangKey>,
+    /// The offer that holds the resources of this one, if this is a view of another.
+    pub(crate) view_of: Option<OfferNumber>,
 }
 
 /// All outstanding offers in the order they were made, so that the first is the first to expire.

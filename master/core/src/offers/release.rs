@@ -7,14 +7,27 @@ use super::Held;
 use crate::{
     Master,
     calls::Decline,
-    effects::{Effects, FrameworkEvent},
+    effects::Effects,
     ids::OfferNumber,
     notices::{Notice, OfferEnd},
 };
 
 impl Master {
-    /// Takes an offer out of every table; its resources stay allocated for the caller to settle.
-    pub(crate) fn end_offer(
+    /// Ends an offer; what it holds stays allocated for the caller to settle. It holds nothing if
+    /// it was a view, or if a view of it holds that now.
+    pub(super) fn end_offer(
+        &mut self,
+        number: OfferNumber,
+        end: OfferEnd,
+        effects: &mut Effects,
+    ) -> Option<Held> {
+        let mut held = self.remove_offer(number, end, effects)?;
+        self.part(number, &mut held, end, effects);
+        Some(held)
+    }
+
+    /// Takes an offer out of every table.
+    pub(super) fn remove_offer(
         &mut self,
         number: OfferNumber,
         end: OfferEnd,
@@ -46,6 +59,10 @@ impl Master {
         effects: &mut Effects,
     ) -> Option<Held> {
         let held = self.end_offer(number, end, effects)?;
+        if !held.holds() {
+            self.return_view(&held, filter);
+            return Some(held);
+        }
         let offer = &held.offer;
         self.allocator.return_offer(
             held.framework,
@@ -80,10 +97,7 @@ impl Master {
         // Who let an offer go by comes after those who have not seen it.
         let filter = (end == OfferEnd::TimedOut).then(|| self.declined(Filters::NONE));
         let held = self.release_offer(number, end, filter, effects)?;
-        let framework = self.frameworks.get(held.framework);
-        if let Some(connection) = framework.and_then(|framework| framework.connection) {
-            effects.tell_framework(connection, FrameworkEvent::Rescind(held.offer.id.clone()));
-        }
+        self.tell_rescinded(&held, effects);
         Some(held)
     }
 

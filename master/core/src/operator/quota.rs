@@ -145,7 +145,7 @@ impl Master {
     /// tasks hold. Offers can be taken back, and do not count (Mesos: QUO-03).
     fn consumed(&self, role: &Role) -> Scalars {
         let mut consumed = self.allocator.consumption(role);
-        for (_, held) in self.offers.iter() {
+        for (_, held) in self.offers.iter().filter(|(_, held)| held.holds()) {
             let offer = &held.offer;
             if offer.role == *role || offer.role.is_below(role) {
                 let counted = offer.resources.unreserved();
@@ -190,8 +190,14 @@ impl Master {
             let offered = &held.offer.role;
             offered == role || offered.is_below(role)
         });
-        let inside: Vec<_> = inside.map(|(number, _)| number).collect();
-        for number in inside.into_iter().rev() {
+        // What a view shows is not counted, and so could be more than the role may have.
+        let (held, views): (Vec<_>, Vec<_>) = inside
+            .map(|(number, held)| (number, held.holds()))
+            .partition(|(_, holds)| *holds);
+        for (view, _) in views {
+            self.rescind_offer(view, OfferEnd::Rescinded, effects);
+        }
+        for (number, _) in held.into_iter().rev() {
             if quota.limits.contains(&self.allocator.consumption(role)) {
                 return;
             }

@@ -13,7 +13,7 @@ use tepui_proto::v1::{
 };
 
 use super::{OperatorError, OperatorReply};
-use crate::{Master, effects::Effects, ids::OfferNumber, notices::OfferEnd};
+use crate::{Master, effects::Effects, ids::OfferNumber};
 
 /// An operation and the agent it is for.
 #[derive(Debug)]
@@ -114,18 +114,19 @@ impl Master {
             let without = free.checked_sub(&offer.resources).ok();
             match without.filter(|without| enough(without).is_ok()) {
                 Some(without) => free = without,
-                None => self.rescind_offer(number, OfferEnd::Rescinded, effects),
+                None => self.reclaim_offer(number, effects),
             }
         }
         Ok(())
     }
 
-    /// The offers of an agent, the oldest first.
+    /// The offers that hold something of an agent, the oldest first.
     fn offers_of(&self, key: AgentKey) -> Vec<(OfferNumber, Arc<Offer>)> {
         let numbers = self.agents.get(key).into_iter();
         let numbers = numbers.flat_map(|agent| agent.offers.iter().copied());
         let held = numbers.filter_map(|number| Some((number, self.offers.get(number)?)));
-        held.map(|(number, held)| (number, Arc::clone(&held.offer)))
+        held.filter(|(_, held)| held.holds())
+            .map(|(number, held)| (number, Arc::clone(&held.offer)))
             .collect()
     }
 }

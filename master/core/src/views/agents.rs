@@ -69,6 +69,7 @@ impl Master {
             .offers
             .iter()
             .filter_map(|number| self.offers.get(*number))
+            .filter(|held| held.holds())
         {
             offered.add(&held.offer.role, &held.offer.resources);
         }

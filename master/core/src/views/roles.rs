@@ -63,7 +63,7 @@ impl Master {
                 known.allocated += &task.resources;
             }
         }
-        for (_, held) in self.offers.iter() {
+        for (_, held) in self.offers.iter().filter(|(_, held)| held.holds()) {
             let known = roles.entry(held.offer.role.clone()).or_default();
             known.allocated += &held.offer.resources;
         }

@@ -16,7 +16,7 @@ impl Notice {
     #[must_use]
     pub fn to_event(&self) -> Option<Event> {
         Some(match self {
-            Self::OfferAdded(_) | Self::OfferRemoved { .. } => return None,
+            Self::OfferAdded { .. } | Self::OfferRemoved { .. } => return None,
             Self::TaskAdded {
                 framework_id,
                 task,
@@ -83,7 +83,9 @@ impl Notice {
     #[must_use]
     pub fn to_offer_change(&self) -> Option<OfferChange> {
         let change = match self {
-            Self::OfferAdded(offer) => offer_change::Change::Added(v1::Offer::from(&**offer)),
+            Self::OfferAdded { offer, .. } => {
+                offer_change::Change::Added(v1::Offer::from(&**offer))
+            }
             Self::OfferRemoved {
                 offer_id,
                 framework_id,

@@ -1,8 +1,9 @@
-//! No resource is in two live offers, and an offer that stands no longer launches nothing.
+//! No resource is in two live offers, unless all are views of one, of which the first accept
+//! leaves none; and an offer that stands no longer launches nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_master_core::Notice;
+use tepui_master_core::{Notice, OfferEnd};
 use tepui_model::{AgentId, FrameworkId, Offer, OfferId, Resources};
 use tepui_proto::v1::master::response::get_agents;
 
@@ -13,6 +14,10 @@ use super::{Held, Violation, ensure};
 pub(crate) struct OfferBook {
     totals: BTreeMap<AgentId, Resources>,
     offers: BTreeMap<OfferId, Offer>,
+    /// For each view the offer that it was made as a view of, whether or not that one still stands.
+    pools: BTreeMap<OfferId, OfferId>,
+    /// What was accepted of such a pool: no offer of it may stand when anything else happens.
+    won: BTreeSet<OfferId>,
 }
 
 impl OfferBook {
@@ -38,13 +43,53 @@ impl OfferBook {
                     format!("agent {id} is removed and still offered")
                 })
             }
-            Notice::OfferAdded(offer) => self.add(offer),
-            Notice::OfferRemoved { offer_id, .. } => {
+            Notice::OfferAdded { offer, view_of } => {
+                self.settled()?;
+                if let Some(holder) = view_of {
+                    self.pools.insert(offer.id.clone(), holder.clone());
+                }
+                self.add(offer)
+            }
+            Notice::OfferRemoved { offer_id, end, .. } => {
+                if *end == OfferEnd::Accepted {
+                    self.won.insert(self.pool_of(offer_id).clone());
+                }
+                self.pools.remove(offer_id);
                 let removed = self.offers.remove(offer_id);
                 ensure(removed.is_some(), || format!("offer {offer_id} ends twice"))
             }
             _ => Ok(()),
         }
+    }
+
+    fn pool_of<'a>(&'a self, offer: &'a OfferId) -> &'a OfferId {
+        self.pools.get(offer).unwrap_or(offer)
+    }
+
+    /// After the first accept of what several were shown nobody else has it to accept.
+    pub(crate) fn settled(&mut self) -> Held {
+        let won = core::mem::take(&mut self.won);
+        let left = self.offers.keys().find(|id| won.contains(self.pool_of(id)));
+        ensure(left.is_none(), || {
+            let left = left.map_or("", |id| id.as_str());
+            format!("offer {left} stands and what it shows was accepted")
+        })
+    }
+
+    /// Of the offers of an agent one for each pool: the one that all others are a part of.
+    fn holders(&self, agent: &AgentId) -> Result<Vec<&Offer>, Violation> {
+        let mut holders: BTreeMap<&OfferId, &Offer> = BTreeMap::new();
+        let offers = self.offers.values();
+        for offer in offers.filter(|offer| offer.agent_id == *agent) {
+            let holder = holders.entry(self.pool_of(&offer.id)).or_insert(offer);
+            if offer.resources.contains(&holder.resources) {
+                *holder = offer;
+            }
+            ensure(holder.resources.contains(&offer.resources), || {
+                format!("offers {} and {} are not of one", holder.id, offer.id)
+            })?;
+        }
+        Ok(holders.into_values().collect())
     }
 
     fn add(&mut self, offer: &Offer) -> Held {
@@ -57,11 +102,7 @@ impl OfferBook {
         let mut left = total
             .cloned()
             .ok_or_else(|| Violation(format!("agent {agent} is not there")))?;
-        for other in self
-            .offers
-            .values()
-            .filter(|other| other.agent_id == *agent)
-        {
+        for other in self.holders(agent)? {
             left.subtract(&other.resources).map_err(|lack| {
                 Violation(format!(
                     "agent {agent} is offered twice: {}: {lack}",
@@ -92,7 +133,6 @@ impl OfferBook {
 mod tests {
     use std::sync::Arc;
 
-    use tepui_master_core::OfferEnd;
     use tepui_model::Attributes;
     use tepui_proto::v1;
 
@@ -116,7 +156,11 @@ mod tests {
     }
 
     fn offer(id: &str, resources: &str) -> Notice {
-        Notice::OfferAdded(Arc::new(Offer {
+        view(id, resources, None)
+    }
+
+    fn view(id: &str, resources: &str, of: Option<&str>) -> Notice {
+        let offer = Arc::new(Offer {
             id: OfferId::new(id).unwrap(),
             framework_id: FrameworkId::new("f").unwrap(),
             agent_id: AgentId::new("a").unwrap(),
@@ -128,15 +172,21 @@ mod tests {
             executor_ids: Vec::new(),
             domain: None,
             unavailability: None,
-        }))
+        });
+        let view_of = of.map(|id| OfferId::new(id).unwrap());
+        Notice::OfferAdded { offer, view_of }
     }
 
     fn end(id: &str) -> Notice {
+        ended(id, OfferEnd::Declined)
+    }
+
+    fn ended(id: &str, end: OfferEnd) -> Notice {
         Notice::OfferRemoved {
             offer_id: OfferId::new(id).unwrap(),
             framework_id: FrameworkId::new("f").unwrap(),
             agent_id: AgentId::new("a").unwrap(),
-            end: OfferEnd::Declined,
+            end,
         }
     }
 
@@ -167,6 +217,42 @@ mod tests {
             ])
             .is_ok()
         );
+    }
+
+    #[test]
+    fn views_of_one_offer_may_show_the_same_and_nothing_beyond() {
+        let shown = [
+            agent(),
+            offer("1", "cpus:2"),
+            view("2", "cpus:1", Some("1")),
+        ];
+        let and = |more: &[Notice]| note(&[&shown[..], more].concat());
+        assert!(and(&[view("3", "cpus:2", Some("1"))]).is_ok());
+        assert!(and(&[view("3", "ports:[1-2]", Some("1"))]).is_err());
+        assert!(and(&[offer("3", "cpus:1")]).is_err());
+        let left = [
+            end("1"),
+            offer("3", "cpus:1"),
+            view("4", "cpus:1", Some("2")),
+        ];
+        assert!(and(&left[..2]).is_ok(), "the view holds its part");
+        assert!(and(&left).is_err(), "and is a pool of the first");
+    }
+
+    #[test]
+    fn a_view_that_outlives_the_first_accept_is_noticed() {
+        let accepted = |id: &str| ended(id, OfferEnd::Accepted);
+        let shown = [
+            agent(),
+            offer("1", "cpus:2"),
+            view("2", "cpus:2", Some("1")),
+        ];
+        let and = |more: &[Notice]| note(&[&shown[..], more].concat())?.settled();
+        assert!(and(&[accepted("2"), end("1")]).is_ok());
+        assert!(and(&[accepted("1"), end("2")]).is_ok());
+        assert!(and(&[accepted("1")]).is_err());
+        assert!(and(&[accepted("2")]).is_err());
+        assert!(and(&[end("2")]).is_ok(), "a decline leaves the others");
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Measures {
 
     pub(super) fn hear(&mut self, notice: &Notice) {
         match notice {
-            Notice::OfferAdded(_) => self.offers.made += 1,
+            Notice::OfferAdded { .. } => self.offers.made += 1,
             Notice::OfferRemoved { end, .. } => {
                 *match end {
                     OfferEnd::Accepted => &mut self.offers.accepted,

@@ -31,6 +31,11 @@ pub(super) enum Step {
     Decline(usize, Option<u64>),
     /// Half of an offer is used; the rest is refused for so many seconds, if for any.
     Accept(usize, Option<u64>),
+    /// Somebody whom an offer is shown to besides, and who is not charged for it, refuses it for so
+    /// many seconds, if for any.
+    DeclineView(usize, Option<u64>),
+    /// Such a one accepts it.
+    TakeView(usize),
     EndTask(usize),
     /// Tasks are learnt of.
     Charge(u32, u32, usize),
@@ -171,9 +176,9 @@ fn profiles() -> impl Strategy<Value = FrameworkProfile> {
     let capabilities = proptest::sample::subsequence(known.to_vec(), 0..=5);
     let minimum = select(vec![None, None, None, Some("cpus:2"), Some("")]);
     let rack = select(vec![None, None, None, Some("r0"), Some("r1")]);
-    let active = prop::bool::weighted(0.9);
-    (roles(), roles(), capabilities, minimum, rack, active).prop_map(
-        |(roles, suppressed, capabilities, minimum, rack, active)| {
+    let flags = (prop::bool::weighted(0.9), prop::bool::weighted(0.4));
+    (roles(), roles(), capabilities, minimum, rack, flags).prop_map(
+        |(roles, suppressed, capabilities, minimum, rack, (active, optimistic))| {
             let minimum = minimum.map(|text| text.parse::<Minimum>().unwrap());
             let rack = rack.map(|rack| {
                 let wire = wire_groups(vec![vec![rack_is(rack)]]);
@@ -196,6 +201,7 @@ fn profiles() -> impl Strategy<Value = FrameworkProfile> {
                 roles,
                 capabilities: capabilities.into_iter().collect(),
                 active,
+                optimistic,
             }
         },
     )
@@ -218,6 +224,8 @@ pub(super) fn steps() -> impl Strategy<Value = Step> {
         2 => (framework(), roles()).prop_map(|(key, roles)| Step::Revive(key, roles)),
         20 => (any::<usize>(), refuse()).prop_map(|(at, refuse)| Step::Decline(at, refuse)),
         5 => (any::<usize>(), refuse()).prop_map(|(at, refuse)| Step::Accept(at, refuse)),
+        3 => (any::<usize>(), refuse()).prop_map(|(at, refuse)| Step::DeclineView(at, refuse)),
+        3 => any::<usize>().prop_map(Step::TakeView),
         4 => any::<usize>().prop_map(Step::EndTask),
         1 => (framework(), agent(), shape()).prop_map(|(key, agent, shape)| Step::Charge(key, agent, shape)),
         1 => (0..ROLES.len(), 1..5000_i64).prop_map(|(role, weight)| Step::Weight(role, weight)),

@@ -12,6 +12,8 @@ use crate::{
     agents::{cut, subtract_what_is_there},
     candidates::rotate,
     demand::Demand,
+    limits::MAX_VIEWS,
+    pool::View,
 };
 
 /// Where one member stands among the others of its role.
@@ -29,7 +31,11 @@ impl Naive {
         for guarantees in [true, false] {
             for key in &keys {
                 while let Some((name, resources)) = self.choose(*key, guarantees, now) {
-                    made.push(self.give(*key, &name, resources));
+                    let mut offer = self.give(*key, &name, resources);
+                    if !guarantees {
+                        offer.views = self.show_to_others(*key, &name, &offer.resources);
+                    }
+                    made.push(offer);
                 }
             }
         }
@@ -64,7 +70,65 @@ impl Naive {
             agent: key,
             resources,
             gang: None,
+            views: Vec::new(),
         }
+    }
+
+    /// Whoever is optimistic is shown what another such framework is offered.
+    fn show_to_others(&mut self, key: AgentKey, lead: &Name, offer: &Resources) -> Vec<View> {
+        let promised = self
+            .roles
+            .values()
+            .any(|it| !it.quota.guarantees.is_empty());
+        let shared = offer.bundles().any(|(traits, ..)| traits.shared);
+        if !self.frameworks[&lead.0].optimistic || promised || shared {
+            return Vec::new();
+        }
+        let may_look = |name: &Name| {
+            let mut path = self
+                .roles
+                .iter()
+                .filter(|(role, _)| is_within(&name.1, role));
+            name.0 != lead.0
+                && self.frameworks.get(&name.0).is_some_and(|it| it.optimistic)
+                && path.all(|(_, node)| node.quota.limits.is_empty())
+        };
+        let mut names: Vec<Name> = self
+            .clients
+            .keys()
+            .filter(|it| may_look(it))
+            .cloned()
+            .collect();
+        names.sort_by_cached_key(|name| self.standing(name));
+        let mut views = Vec::new();
+        for name in names {
+            if views.iter().any(|view: &View| view.framework == name.0) {
+                continue;
+            }
+            // No quota is about it: `may_look`.
+            let Some(view) = self.offer_of(key, &name, None, offer) else {
+                continue;
+            };
+            if views.len() == MAX_VIEWS || self.has_seen(key, &name, &view) {
+                continue;
+            }
+            if let Some(demand) = &mut self.clients.get_mut(&name).unwrap().demand {
+                let (_, parts) = demand.fit(key, &view).unwrap();
+                demand.show(key, &view, parts);
+            }
+            let (framework, role) = name;
+            views.push(View {
+                framework,
+                role,
+                resources: view,
+            });
+        }
+        views
+    }
+
+    fn has_seen(&self, key: AgentKey, name: &Name, offer: &Resources) -> bool {
+        let mut refused = self.agents[&key].refused.iter();
+        refused.any(|(client, what, _)| client == name && what.contains(offer))
     }
 
     /// First those who have not seen what they would be offered; then, in a new round, those
@@ -85,24 +149,29 @@ impl Naive {
     }
 
     fn first_unseen(&self, key: AgentKey, guarantees: bool) -> Option<(Name, Resources)> {
-        let agent = &self.agents[&key];
         let offers = self
             .clients
             .keys()
             .filter_map(|name| Some((name, self.offer(key, name, guarantees)?)));
-        let seen = |name: &Name, offer: &Resources| {
-            agent
-                .refused
-                .iter()
-                .any(|(client, what, _)| client == name && what.contains(offer))
-        };
-        let unseen = offers.filter(|(name, offer)| !seen(name, offer));
+        let unseen = offers.filter(|(name, offer)| !self.has_seen(key, name, offer));
         let first = unseen.min_by_key(|(name, _)| self.standing(name));
         first.map(|(name, offer)| (name.clone(), offer))
     }
 
     /// What a client can be offered of an agent, if it is enough for an offer.
     fn offer(&self, key: AgentKey, name: &Name, guarantees: bool) -> Option<Resources> {
+        let free = self.left_by_holds(key, name);
+        self.offer_of(key, name, Some(guarantees), &free)
+    }
+
+    /// The same of a part of it, within quota if that is asked about.
+    fn offer_of(
+        &self,
+        key: AgentKey,
+        name: &Name,
+        guarantees: Option<bool>,
+        part: &Resources,
+    ) -> Option<Resources> {
         let agent = &self.agents[&key];
         self.clients.get(name).filter(|client| client.in_play())?;
         let profile = &self.frameworks[&name.0];
@@ -114,16 +183,15 @@ impl Naive {
         {
             return None;
         }
-        let usable = self
-            .left_by_holds(key, name)
-            .allocatable_to(&name.1)
-            .filter(|traits| {
-                (knows(Capability::RevocableResources) || !traits.revocable)
-                    && (knows(Capability::SharedResources) || !traits.shared)
-                    && (knows(Capability::ReservationRefinement) || traits.reservations.len() < 2)
-            });
-        let allowed = self.allowed(&name.1, guarantees, &open(&usable))?;
-        let offer = cut(&usable, &allowed);
+        let usable = part.allocatable_to(&name.1).filter(|traits| {
+            (knows(Capability::RevocableResources) || !traits.revocable)
+                && (knows(Capability::SharedResources) || !traits.shared)
+                && (knows(Capability::ReservationRefinement) || traits.reservations.len() < 2)
+        });
+        let offer = match guarantees {
+            Some(stage) => cut(&usable, &self.allowed(&name.1, stage, &open(&usable))?),
+            None => usable,
+        };
         let minimum = profile.minimums.get(&name.1);
         let minimum = minimum.unwrap_or(&self.options.min_allocatable);
         let exclusive = offer.filter(|traits| !traits.shared);
