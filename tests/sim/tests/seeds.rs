@@ -142,7 +142,13 @@ fn without_faults_no_task_is_lost_and_no_work_is_done_twice() {
         TaskState::Finished,
         TaskState::Failed,
         TaskState::Killed,
+        // An optimistic framework accepted what another had accepted just before: nothing started.
+        TaskState::Dropped,
+        TaskState::Lost,
     ];
+    let late = [TaskState::Dropped, TaskState::Lost].map(|state| figures.told.get(&state));
+    let late: u64 = late.into_iter().flatten().map(|count| *count as u64).sum();
+    assert!(late < figures.started as u64 / 50, "{figures:?}");
     let others = figures
         .told
         .keys()

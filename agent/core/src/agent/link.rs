@@ -6,7 +6,7 @@ use tepui_model::{AgentId, Time};
 
 use super::{Agent, Link, Standing};
 use crate::{
-    AgentReport, Effect, Effects, KnownOperation, KnownTask, LinkId, MasterCommand, Note,
+    AgentReport, Change, Effect, Effects, KnownOperation, KnownTask, LinkId, MasterCommand, Note,
     OperationUuid, Registration, TaskKey, limits, operation::Operation, record::Identity,
     task::KillCause, timers::Timer,
 };
@@ -296,7 +296,11 @@ impl Agent {
         self.drop_link();
         self.identity = None;
         self.timers.cancel(&Timer::Leave);
-        fx.push(Effect::Persist(Identity::delete()));
+        // Who dies right after it left must not come back with the id that the master gave up.
+        fx.push(Effect::Persist(Change {
+            urgent: true,
+            ..Identity::delete()
+        }));
         fx.push(Effect::Left);
         self.standing = Standing::Left;
     }
