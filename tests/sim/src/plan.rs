@@ -203,7 +203,6 @@ pub(crate) fn framework_info(name: &str, dice: &mut Dice) -> (v1::FrameworkInfo,
             .into_iter()
             .collect::<Capabilities>()
             .to_proto(),
-        tepui_optimistic_offers: Some(dice.chance(0.4)),
         ..v1::FrameworkInfo::default()
     };
     match has_many {

@@ -1,6 +1,6 @@
 //! Many seeds, each a cluster of its own under faults of its own.
 //!
-//! `TEPUI_SIM_SEEDS` says how many (10,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
+//! `TEPUI_SIM_SEEDS` says how many (3,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
 //! fail are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all
 //! that happens in it.
 
@@ -19,7 +19,7 @@ use std::{
 use tepui_model::TaskState;
 use tepui_sim::{Figures, Outcome, Weather, run};
 
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 3_000;
 
 /// One seed in so many is played a second time, to see that it is the same run.
 const PLAYED_AGAIN: u64 = 100;
@@ -142,13 +142,7 @@ fn without_faults_no_task_is_lost_and_no_work_is_done_twice() {
         TaskState::Finished,
         TaskState::Failed,
         TaskState::Killed,
-        // An optimistic framework accepted what another had accepted just before: nothing started.
-        TaskState::Dropped,
-        TaskState::Lost,
     ];
-    let late = [TaskState::Dropped, TaskState::Lost].map(|state| figures.told.get(&state));
-    let late: u64 = late.into_iter().flatten().map(|count| *count as u64).sum();
-    assert!(late < figures.started as u64 / 50, "{figures:?}");
     let others = figures
         .told
         .keys()
