@@ -12,6 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{driver::Work, limits};
 
+#[cfg(test)]
+thread_local! {
+    /// Of tests that drop a server without stopping it.
+    static JOINED: tepui_edge::Joined = const { tepui_edge::Joined::new() };
+}
+
 /// Starts the thread. It ends, and says how, when the last sender of works is gone and all is done,
 /// or when a change cannot be made durable.
 pub(crate) fn spawn(
@@ -20,7 +26,7 @@ pub(crate) fn spawn(
     act: impl FnMut(Effect) + Send + 'static,
 ) -> io::Result<oneshot::Receiver<Result<(), StoreError>>> {
     let (ended, end) = oneshot::channel();
-    thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("tepui-commit".to_owned())
         .spawn(move || {
             let result = run(&*store, works, act);
@@ -28,6 +34,10 @@ pub(crate) fn spawn(
             drop(store);
             let _ = ended.send(result);
         })?;
+    #[cfg(test)]
+    JOINED.with(|joined| joined.add(thread));
+    #[cfg(not(test))]
+    drop(thread);
     Ok(end)
 }
 

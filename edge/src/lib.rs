@@ -2,6 +2,7 @@
 //! listening socket, the routes that each serves beside its own, and durations as text.
 
 mod clock;
+mod joined;
 pub mod limits;
 mod listener;
 mod routes;
@@ -10,6 +11,7 @@ pub mod span;
 pub mod verbosity;
 
 pub use clock::Clock;
+pub use joined::Joined;
 pub use listener::{ListenError, Listener};
 pub use routes::Site;
 pub use serving::Serving;
