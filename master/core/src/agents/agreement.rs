@@ -12,7 +12,7 @@ use crate::{
     Master,
     effects::{AgentCommand, Effects},
     events::KnownTask,
-    frameworks::FrameworkState,
+    frameworks::{Framework, FrameworkState},
     tasks::{Verdict, from_master},
 };
 
@@ -51,7 +51,7 @@ impl Master {
                 "Reconciliation: task unknown to the agent",
             );
             self.conclude_unreachable(framework, &id, why, effects);
-            self.settle_removed(framework, &id, effects);
+            self.settle_removed(framework, key, effects);
         }
     }
 
@@ -141,22 +141,21 @@ impl Master {
     }
 
     /// The tasks of removed frameworks are ended.
-    fn settle_removed(&mut self, key: FrameworkKey, agent: &AgentId, effects: &mut Effects) {
-        let Some(framework) = self.frameworks.get(key) else {
-            return;
-        };
-        if framework.state != FrameworkState::Ending {
+    fn settle_removed(&mut self, key: FrameworkKey, agent: AgentKey, effects: &mut Effects) {
+        let is_removed = |framework: &Framework| framework.state == FrameworkState::Ending;
+        if !self.frameworks.get(key).is_some_and(is_removed) {
             return;
         }
-        let here = framework
-            .tasks
-            .values()
-            .filter(|task| task.agent_id() == agent);
-        let ids: Vec<TaskId> = here.map(|task| task.id().clone()).collect();
+        let Some(here) = self.agents.get(agent) else {
+            return;
+        };
+        let agent = here.id.clone();
+        let own = here.tasks.iter().filter(|(owner, _)| *owner == key);
+        let ids: Vec<TaskId> = own.map(|(_, id)| id.clone()).collect();
         for id in &ids {
             self.end_task(key, id, effects);
         }
-        self.forget_framework_on(key, agent, effects);
+        self.forget_framework_on(key, &agent, effects);
         self.finish_removal(key);
     }
 }

@@ -21,7 +21,7 @@ use tepui_sdk::{
     model::{Filters, Offer, OfferId, Resources, Role, TaskState},
     v1,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     fleet::Fleet,
@@ -93,7 +93,8 @@ fn restart(report: &mut Report, agents: usize, tasks: usize) -> Result<(), Strin
         let fleet = start(&cluster, agents).await?;
         let mut framework = Framework::connect(cluster.master.address())?;
         fill(&mut framework, agents, tasks).await?;
-        let listening = tokio::spawn(first_offer_after_break(framework));
+        let (offered, first_offer) = oneshot::channel();
+        let listening = tokio::spawn(listen(framework, offered));
         cluster.master.kill_hard();
         fleet.await_none().await?;
         let began = Instant::now();
@@ -101,10 +102,9 @@ fn restart(report: &mut Report, agents: usize, tasks: usize) -> Result<(), Strin
         let started = began.elapsed();
         fleet.await_all().await?;
         let back = began.elapsed();
-        let offered = tokio::time::timeout(PATIENCE, listening)
-            .await
-            .map_err(text)?;
-        let offered = offered.map_err(text)?? - began;
+        let offered = tokio::time::timeout(PATIENCE, first_offer).await;
+        let offered = offered.map_err(text)?.map_err(text)? - began;
+        listening.abort();
         let seconds = |span: Duration| format!("{:.3}", span.as_secs_f64());
         report
             .part("restart")
@@ -193,13 +193,16 @@ async fn launch(driver: Driver, launches: Vec<Launch>, room: Arc<Semaphore>) {
     }
 }
 
-/// When the first offer comes after the connection broke.
-async fn first_offer_after_break(framework: Framework) -> Result<Instant, String> {
-    let Framework { driver, mut events } = framework;
-    until(&mut events, |event| matches!(event, Event::Disconnected(_))).await?;
+/// Tells when the first offer comes after the connection broke, and stays: all tasks of a framework
+/// that leaves are ended.
+async fn listen(mut framework: Framework, offered: oneshot::Sender<Instant>) -> Result<(), String> {
+    let Framework { driver, events } = &mut framework;
+    until(events, |event| matches!(event, Event::Disconnected(_))).await?;
     driver.revive(&[]).await;
-    until(&mut events, |event| matches!(event, Event::Offers(_))).await?;
-    Ok(Instant::now())
+    until(events, |event| matches!(event, Event::Offers(_))).await?;
+    // Who asked may have given up.
+    let _ = offered.send(Instant::now());
+    until(events, |_| false).await
 }
 
 async fn until(events: &mut Events, wanted: impl Fn(&Event) -> bool) -> Result<(), String> {
