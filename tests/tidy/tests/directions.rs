@@ -31,12 +31,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tepui-agent-core", &["tepui-model", "tepui-proto"]),
     ("tepui-sys", &[]),
     ("tepui-containers", &["tepui-model", "tepui-sys"]),
+    ("tepui-images", &["tepui-model"]),
     (
         "tepui-agent",
         &[
             "tepui-agent-core",
             "tepui-containers",
             "tepui-edge",
+            "tepui-images",
             "tepui-model",
             "tepui-proto",
             "tepui-store",
