@@ -32,5 +32,5 @@ mod work_dir;
 
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
-pub use options::Options;
+pub use options::{NetworkOptions, Options};
 pub use server::{Server, run};

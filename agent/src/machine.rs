@@ -5,8 +5,8 @@ mod spec;
 use std::{fmt, future::Future, sync::Arc};
 
 use tepui_agent_core::{
-    ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, Limitation, Limited,
-    VolumePlace,
+    ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, JoinedNetwork,
+    Limitation, Limited, VolumePlace,
 };
 use tepui_containers as containers;
 use tepui_containers::{Runtime, Spec, Usage};
@@ -26,6 +26,8 @@ pub(crate) use spec::Users;
 pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     /// Starts a container; returns the process id of its init.
     fn launch(&self, spec: Spec) -> impl Future<Output = Result<u32, String>> + Send;
+    /// The networks that a container is attached to.
+    fn networks(&self, id: &ContainerId) -> Vec<JoinedNetwork>;
     /// Waits until a container has ended.
     fn wait(&self, id: &ContainerId) -> impl Future<Output = Exit> + Send;
     /// The containers that an earlier agent left.
@@ -46,6 +48,18 @@ impl Containers for Runtime {
             .await
             .map_err(|error| error.to_string())?;
         Ok(started.pid)
+    }
+
+    fn networks(&self, id: &ContainerId) -> Vec<JoinedNetwork> {
+        let joined = |attached: containers::Attached| JoinedNetwork {
+            name: attached.network,
+            addresses: attached
+                .addresses
+                .iter()
+                .map(|address| address.ip)
+                .collect(),
+        };
+        Self::attached(self, id).into_iter().map(joined).collect()
     }
 
     async fn wait(&self, id: &ContainerId) -> Exit {
@@ -76,6 +90,7 @@ impl Containers for Runtime {
             .await
             .into_iter()
             .map(|found| FoundContainer {
+                networks: Containers::networks(self, &found.id),
                 id: found.id,
                 pid: match found.state {
                     containers::RecoveredState::Running(started) => Some(started.pid),
@@ -136,7 +151,9 @@ impl<C: Containers> Machine<C> {
         };
         match launched {
             Ok(pid) => {
-                self.tell(&container, ContainerEvent::Started { pid }).await;
+                let networks = self.containers.networks(&container);
+                let started = ContainerEvent::Started { pid, networks };
+                self.tell(&container, started).await;
                 self.watch(container).await;
             }
             Err(message) => {

@@ -1,5 +1,7 @@
 //! What can be set on an agent: one struct for flags, environment, configuration file and manual.
 
+mod networks;
+
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -11,6 +13,8 @@ use tepui_containers::{Capabilities, InitProgram, Isolation, Policy};
 use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
+
+pub use networks::NetworkOptions;
 
 use crate::{Error, Masters};
 
@@ -205,6 +209,13 @@ pub struct Options {
     )]
     pub allowed_host_paths: Vec<PathBuf>,
 
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a comment would become the manual of the flags' group"
+    )]
+    pub networks: NetworkOptions,
+
     /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
     /// does
     #[arg(
@@ -277,6 +288,7 @@ impl Default for Options {
             seccomp_profile_name: None,
             allow_unconfined: false,
             allowed_host_paths: Vec::new(),
+            networks: NetworkOptions::default(),
             switch_user: true,
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
@@ -323,6 +335,9 @@ impl Options {
             .any(|path| !path.is_absolute())
         {
             return Err(refuse("allowed-host-paths", "must be absolute paths"));
+        }
+        if let Some((flag, problem)) = self.networks.problem() {
+            return Err(refuse(flag, problem));
         }
         if self.container_disk_watch_interval < Duration::from_millis(10) {
             return Err(refuse(
@@ -467,7 +482,11 @@ impl Options {
             name: name.to_owned(),
             value: Some(value),
         };
-        values.map(flag).into()
+        values
+            .into_iter()
+            .chain(self.networks.flags())
+            .map(flag)
+            .collect()
     }
 }
 
@@ -484,114 +503,4 @@ fn refuse(flag: &'static str, problem: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::{Args as _, CommandFactory, Parser};
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        options: Options,
-    }
-
-    fn parse(arguments: &[&str]) -> Options {
-        Program::parse_from(std::iter::once(&"agent").chain(arguments)).options
-    }
-
-    #[test]
-    fn no_flag_means_the_defaults() {
-        assert_eq!(parse(&[]), Options::default());
-        Options::default().validate().unwrap();
-    }
-
-    #[test]
-    fn every_flag_is_an_environment_variable_and_has_a_manual() {
-        let shown = Options::default().flags();
-        for argument in Options::augment_args(Program::command()).get_arguments() {
-            let Some(flag) = argument.get_long() else {
-                continue;
-            };
-            if ["help", "version"].contains(&flag) {
-                continue;
-            }
-            let name = format!("TEPUI_{}", flag.replace('-', "_").to_uppercase());
-            assert_eq!(argument.get_env().unwrap().to_string_lossy(), name);
-            assert!(argument.get_help().is_some(), "{flag}");
-            assert!(shown.iter().any(|shown| shown.name == flag), "{flag}");
-        }
-    }
-
-    #[test]
-    fn values_are_read_as_written() {
-        let options = parse(&[
-            "--master",
-            "a:1,b:2",
-            "--isolation",
-            "none",
-            "--gc-delay",
-            "2h",
-        ]);
-        assert_eq!(options.master.to_string(), "a:1,b:2");
-        assert_eq!(options.isolation, Isolation::NONE);
-        assert_eq!(options.gc_delay, Duration::from_secs(7200));
-    }
-
-    #[test]
-    fn values_that_make_no_sense_are_refused_by_name() {
-        type Spoil = fn(&mut Options);
-        let cases: [(&str, Spoil); 12] = [
-            ("--container-disk-watch-interval", |o| {
-                o.container_disk_watch_interval = Duration::ZERO;
-            }),
-            ("--allowed-host-paths", |o| {
-                o.allowed_host_paths.push("relative".into());
-            }),
-            ("--default-role", |o| o.default_role = "a//b".to_owned()),
-            ("--oversubscribed-resources 'cpus:-1'", |o| {
-                o.oversubscribed_resources = "cpus:-1".to_owned();
-            }),
-            (
-                "--oversubscribed-resources 'cpus(a):1' must name no role",
-                |o| {
-                    o.oversubscribed_resources = "cpus(a):1".to_owned();
-                },
-            ),
-            ("--seccomp-profile-name", |o| {
-                o.seccomp_profile_name = Some("p".to_owned());
-            }),
-            ("--attributes", |o| o.attributes = "rack".to_owned()),
-            ("--hostname", |o| o.hostname = Some(" ".to_owned())),
-            ("--cgroup-root", |o| {
-                o.cgroup_root = Some("a/../..".to_owned())
-            }),
-            ("--pids-limit", |o| o.pids_limit = 1),
-            ("--gc-disk-headroom", |o| o.gc_disk_headroom = 1.5),
-            ("--registration-backoff-factor", |o| {
-                o.registration_backoff_factor = Duration::ZERO;
-            }),
-        ];
-        for (flag, spoil) in cases {
-            let mut options = Options::default();
-            spoil(&mut options);
-            let text = options.validate().unwrap_err().to_string();
-            assert!(text.starts_with(flag), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_agent_is_reached_by_its_name_or_its_address() {
-        let at = |text: &str| text.parse().unwrap();
-        assert_eq!(Options::default().name(at("10.0.0.1:5051")), "10.0.0.1");
-        assert!(
-            !Options::default()
-                .name(at("0.0.0.0:5051"))
-                .contains("0.0.0.0")
-        );
-        let named = Options {
-            hostname: Some("node".to_owned()),
-            ..Options::default()
-        };
-        assert_eq!(named.name(at("0.0.0.0:5051")), "node");
-    }
-}
+mod tests;

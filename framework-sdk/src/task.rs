@@ -45,7 +45,7 @@ pub struct TaskBuilder {
     id: String,
     info: v1::TaskInfo,
     needs: Vec<(Kind, f64)>,
-    ports: Vec<Option<String>>,
+    ports: Vec<Port>,
     constraints: Vec<Constraint>,
 }
 
@@ -100,14 +100,45 @@ impl TaskBuilder {
 
     /// `count` more ports, whichever the offer has: `PORT0`, `PORT1` ... in the environment.
     pub fn ports(mut self, count: usize) -> Self {
-        self.ports.extend(std::iter::repeat_n(None, count));
+        let ports = std::iter::repeat_with(Port::default).take(count);
+        self.ports.extend(ports);
         self
     }
 
     /// One more port with a name: also `PORT_<NAME>` in the environment, and in the task's
     /// discovery information.
     pub fn port(mut self, name: impl Into<String>) -> Self {
-        self.ports.push(Some(name.into()));
+        self.ports.push(Port {
+            name: Some(name.into()),
+            inside: None,
+        });
+        self
+    }
+
+    /// Gives the task a network of its own, attached to the one of this name, instead of the
+    /// host's; to several when called again. `none` is one with nothing in it.
+    pub fn network(mut self, name: impl Into<String>) -> Self {
+        let container = self
+            .info
+            .container
+            .get_or_insert_with(|| v1::ContainerInfo {
+                r#type: v1::container_info::Type::Mesos.into(),
+                ..Default::default()
+            });
+        container.network_infos.push(v1::NetworkInfo {
+            name: Some(name.into()),
+            ..Default::default()
+        });
+        self
+    }
+
+    /// One more port, whichever the offer has, that leads to this one of the task on its first
+    /// network.
+    pub fn publish(mut self, port: u16) -> Self {
+        self.ports.push(Port {
+            name: None,
+            inside: Some(port),
+        });
         self
     }
 
@@ -223,13 +254,21 @@ impl TaskBuilder {
     }
 }
 
+/// A port that a task asks for.
+#[derive(Debug, Clone, Default)]
+struct Port {
+    name: Option<String>,
+    /// The port of the task's own network that it leads to.
+    inside: Option<u16>,
+}
+
 /// A task that may be launched wherever there is room for it.
 #[derive(Debug, Clone)]
 pub struct Task {
     id: TaskId,
     info: v1::TaskInfo,
     needs: Scalars,
-    ports: Vec<Option<String>>,
+    ports: Vec<Port>,
     constraints: Vec<Constraint>,
 }
 
@@ -326,8 +365,11 @@ impl Task {
 
     /// Tells the task, and whoever looks for it, the numbers of its named ports.
     fn announce(&self, info: &mut v1::TaskInfo, numbers: &[u16]) {
-        for (name, number) in self.ports.iter().zip(numbers) {
-            let Some(name) = name else { continue };
+        for (port, number) in self.ports.iter().zip(numbers) {
+            if let Some(inside) = port.inside {
+                map(info, *number, inside);
+            }
+            let Some(name) = &port.name else { continue };
             let variable = variable(
                 format!("PORT_{}", environment_name(name)),
                 number.to_string(),
@@ -379,6 +421,19 @@ fn environment_name(name: &str) -> String {
     name.chars().map(upper).collect()
 }
 
+/// Lets a port of the host lead to one on the task's first network.
+fn map(info: &mut v1::TaskInfo, host: u16, inside: u16) {
+    let container = info.container.as_mut();
+    let network = container.and_then(|container| container.network_infos.first_mut());
+    if let Some(network) = network {
+        network.port_mappings.push(v1::network_info::PortMapping {
+            host_port: host.into(),
+            container_port: inside.into(),
+            protocol: Some("tcp".to_owned()),
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,6 +483,22 @@ mod tests {
         assert_eq!(
             (discovered[1].number, discovered[1].name.as_deref()),
             (31006, Some("admin-2"))
+        );
+    }
+
+    #[test]
+    fn a_published_port_leads_to_the_task_s_first_network() {
+        let task = small().network("web").network("db").port("x").publish(80);
+        let placed = place(task, "cpus:1;mem:64;ports:[31001-31002]").unwrap();
+        let networks = placed.info.container.unwrap().network_infos;
+        assert_eq!((networks[0].name(), networks[1].name()), ("web", "db"));
+        let mapping = &networks[0].port_mappings[0];
+        assert_eq!((mapping.host_port, mapping.container_port), (31002, 80));
+        assert!(networks[1].port_mappings.is_empty());
+        let lost = place(small().publish(80), "cpus:1;mem:64;ports:[31001-31001]").unwrap();
+        assert!(
+            lost.info.container.is_none(),
+            "the host's network needs no mapping"
         );
     }
 

@@ -48,6 +48,9 @@ pub enum LaunchError {
     /// The system calls that it asks for cannot be had.
     #[error(transparent)]
     Seccomp(#[from] crate::SeccompError),
+    /// It could not be attached to its networks.
+    #[error(transparent)]
+    Network(#[from] crate::NetworkError),
     /// A step of the launch failed.
     #[error("cannot {step}: {source}")]
     Step {
@@ -87,6 +90,9 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// It could not be detached from its networks.
+    #[error(transparent)]
+    Network(#[from] crate::NetworkError),
     /// A cgroup could not be read or removed.
     #[error(transparent)]
     Cgroup(#[from] crate::cgroups::Error),

@@ -36,11 +36,13 @@ pub enum Isolator {
     ResourceLimits,
     /// `disk/du`: the sandbox is measured, and a task that fills it beyond its limit is ended.
     Disk,
+    /// `network/cni`: a network of its own, attached to those it asks for.
+    Network,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -55,6 +57,7 @@ impl Isolator {
         Self::SystemCalls,
         Self::ResourceLimits,
         Self::Disk,
+        Self::Network,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -75,16 +78,19 @@ impl Isolator {
             Self::SystemCalls => "linux/seccomp",
             Self::ResourceLimits => "posix/rlimits",
             Self::Disk => "disk/du",
+            Self::Network => "network/cni",
         }
     }
 
     /// The one that it cannot be without.
     pub(crate) const fn base(self) -> Option<Self> {
         match self {
-            // They mount file systems of their own.
-            Self::PidNamespace | Self::IpcNamespace | Self::CgroupNamespace | Self::Files => {
-                Some(Self::MountNamespace)
-            }
+            // They mount file systems or files of their own.
+            Self::PidNamespace
+            | Self::IpcNamespace
+            | Self::CgroupNamespace
+            | Self::Files
+            | Self::Network => Some(Self::MountNamespace),
             // The kernel takes filters from nobody else, but from root.
             Self::SystemCalls => Some(Self::NoNewPrivileges),
             _ => None,
@@ -109,6 +115,7 @@ impl Isolator {
             Self::SystemCalls => "only the system calls that a task needs",
             Self::ResourceLimits => "limits on single processes, as asked for",
             Self::Disk => "a task that fills its sandbox beyond its limit is ended",
+            Self::Network => "a network of its own, or those of CNI plugins, as asked for",
         }
     }
 

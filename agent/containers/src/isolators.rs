@@ -6,12 +6,13 @@ mod files;
 mod machine;
 mod memory;
 mod namespaces;
+mod network;
 mod pids;
 mod rights;
 
 use crate::{
-    Isolator, LaunchError, Policy, Spec, cgroups::Group, init::wire::Plan, records::Folder,
-    seccomp::Filters,
+    Isolator, LaunchError, Networks, Policy, Spec, cgroups::Group, init::wire::Plan,
+    records::Folder, seccomp::Filters,
 };
 
 pub(crate) use files::SANDBOX_IN_ROOT;
@@ -34,6 +35,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) default_pids: u64,
     /// What tasks get and may ask for.
     pub(crate) policy: &'a Policy,
+    /// The networks that the operator has configured.
+    pub(crate) networks: &'a Networks,
     /// Filters of system calls, compiled.
     pub(crate) filters: &'a Filters,
     /// Its cgroup, which exists. `None` without any cgroup isolator.
@@ -69,6 +72,7 @@ impl Isolator {
             Self::SystemCalls => &rights::SystemCalls,
             Self::ResourceLimits => &rights::ResourceLimits,
             Self::Disk => &disk::Disk,
+            Self::Network => &network::Network,
         }
     }
 }

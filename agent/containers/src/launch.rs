@@ -12,10 +12,11 @@ use tokio::{sync::watch, time::timeout};
 
 use self::{newborn::make_init, prepare::prepare_blocking};
 use crate::{
-    Isolator, LaunchError, Spec, Started,
+    Isolator, LaunchError, NetworkSpec, Spec, Started,
     container::{Container, remove_group},
     isolators::hard_limit,
     limits::LAUNCH_TIMEOUT,
+    networks,
     records::{Folder, Record},
     runtime::{Inner, Slot},
     seat::{Seat, prepare_seat},
@@ -61,12 +62,14 @@ async fn launch_reserved(
     folder: &Folder,
     seat: Option<Seat>,
 ) -> Result<(Started, Container), LaunchError> {
+    let spec = named(inner, spec);
     let (id, program) = (spec.id.clone(), spec.program.clone());
     let memory_limit = hard_limit(&spec.limits);
     let watched = inner.options.isolation.has(Isolator::Disk);
     let disk = spec.disk.filter(|_| watched);
     let disk = disk.map(|limit| (spec.sandbox.clone(), limit));
     let mut prepared = prepare_blocking(inner, spec, folder, seat).await?;
+    networks::attach(&inner.options.networks, folder).await?;
     let newborn = make_init(inner, &mut prepared).await?;
     let started = newborn.identify()?;
     let (identity, own_processes) = ((started.pid, started.start_time), prepared.own_processes);
@@ -83,6 +86,15 @@ async fn launch_reserved(
     Ok((started, container))
 }
 
+/// Who has a network of its own has a name there: its id, unless it asks for another.
+fn named(inner: &Inner, mut spec: Spec) -> Spec {
+    let own = matches!(spec.network, NetworkSpec::Alone | NetworkSpec::Attached(_));
+    if own && inner.options.isolation.has(Isolator::UtsNamespace) {
+        spec.hostname.get_or_insert_with(|| spec.id.to_string());
+    }
+    spec
+}
+
 fn step(step: &str, source: io::Error) -> LaunchError {
     LaunchError::Step {
         step: step.to_owned(),
@@ -93,6 +105,10 @@ fn step(step: &str, source: io::Error) -> LaunchError {
 /// Leaves nothing of a container that did not start.
 async fn undo(inner: &Inner, id: &ContainerId, folder: &Folder) {
     remove_leftover(inner, id.as_str()).await;
+    if let Err(error) = networks::detach(&inner.options.networks, folder).await {
+        // Its record stays: the next start of the agent tries again.
+        return tracing::error!(container = %id, %error, "cannot clean up after a failed launch");
+    }
     if let Err(error) = folder.remove() {
         tracing::warn!(container = %id, %error, "cannot remove the record of a failed launch");
     }

@@ -18,6 +18,7 @@ mod isolators;
 mod launch;
 mod launcher;
 pub mod limits;
+mod networks;
 mod options;
 mod probe;
 mod records;
@@ -35,6 +36,10 @@ pub use error::{Error, LaunchError};
 pub use exit::{DiskReport, Exit, ExitStatus, OomReport};
 pub use init::init_main;
 pub use isolation::{InvalidIsolation, Isolation, Isolator};
+pub use networks::{
+    Attached, Attachment, InterfaceAddress, NetworkError, NetworkSpec, Networks, PortMapping,
+    Protocol,
+};
 pub use options::{InitProgram, Options};
 pub use probe::{Offer, offers};
 pub use refusal::{CannotIsolate, Missing, Refusal};

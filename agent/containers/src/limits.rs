@@ -85,3 +85,42 @@ pub const MAX_FILTERS: usize = 64;
 
 /// Removed containers whose page cache is let go of at the same time.
 pub const MAX_RECLAIMS: usize = 32;
+
+/// How long one CNI plugin may take: two of them fit into the time of a launch.
+pub const PLUGIN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How often it is looked whether a plugin that an earlier agent started has ended.
+pub const PLUGIN_LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a killed plugin has to vanish before nobody waits for it any more.
+pub const PLUGIN_REAP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most that a plugin may write, in bytes.
+pub const MAX_PLUGIN_OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// The most of what a failed plugin said that is passed on, in bytes.
+pub const MAX_PLUGIN_WORDS: usize = 4096;
+
+/// The longest configuration of a network, in bytes.
+pub const MAX_NETWORK_CONFIG_BYTES: u64 = 256 * 1024;
+
+/// The configurations that are looked through for a network.
+pub const MAX_NETWORK_CONFIGS: usize = 1024;
+
+/// The plugins of one network.
+pub const MAX_PLUGINS: usize = 16;
+
+/// The networks of one container.
+pub const MAX_ATTACHMENTS: usize = 8;
+
+/// The ports of the host that lead to one container.
+pub const MAX_PORT_MAPPINGS: usize = 256;
+
+/// The addresses that one network may give a container.
+pub const MAX_ADDRESSES: usize = 64;
+
+/// The name servers, and the words of each kind beside them, that one network may name.
+pub const MAX_RESOLVERS: usize = 8;
+
+/// The longest record of a container's networks, in bytes.
+pub const MAX_NETWORK_RECORD_BYTES: u64 = 64 * 1024 * 1024;

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Isolation, Policy,
+    Isolation, Networks, Policy,
     limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
@@ -24,6 +24,8 @@ pub struct Options {
     pub disk_interval: Duration,
     /// What tasks get and may ask for.
     pub policy: Policy,
+    /// The networks that tasks may ask for.
+    pub networks: Networks,
     /// The program that becomes launcher and init of containers.
     pub init: InitProgram,
 }
@@ -39,6 +41,7 @@ impl Options {
             pids_limit: DEFAULT_PIDS_LIMIT,
             disk_interval: DISK_WATCH_INTERVAL,
             policy: Policy::default(),
+            networks: Networks::default(),
             init: InitProgram::CurrentExecutable,
         }
     }

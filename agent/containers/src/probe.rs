@@ -242,7 +242,7 @@ mod tests {
     use crate::Capabilities;
 
     fn able() -> Machine {
-        let namespaces = ["mnt", "pid", "ipc", "uts", "cgroup"]
+        let namespaces = ["mnt", "pid", "ipc", "uts", "cgroup", "net"]
             .map(str::to_owned)
             .into();
         Machine {
@@ -276,7 +276,8 @@ mod tests {
              namespaces/cgroup: the kernel is built without it\n\
              to run tasks with less isolation all the same: --isolation \
              cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
-             filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits,disk/du"
+             filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits,disk/du,\
+             network/cni"
         );
     }
 
@@ -288,7 +289,7 @@ mod tests {
         };
         try_controllers(&mut machine, None, Controller::ALL.into());
         let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
-        assert_eq!(refused.missing.len(), 10);
+        assert_eq!(refused.missing.len(), 11);
         let possible = "linux/nnp,linux/seccomp,posix/rlimits,disk/du";
         assert_eq!(refused.possible().to_string(), possible);
         let text = refused.to_string();

@@ -100,6 +100,11 @@ impl Folder {
         &self.0
     }
 
+    /// The folder of another container.
+    pub(crate) fn of(&self, id: &ContainerId) -> Self {
+        Self(self.0.with_file_name(id.as_str()))
+    }
+
     /// The file for the exit status.
     pub(crate) fn status_path(&self) -> PathBuf {
         self.0.join("status")

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,9 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Error, Exit, LaunchError, Options, Refusal, Spec, cgroups::Hierarchies, container::Container,
-    isolators::Machine, launch, launcher::Launcher, probe, records::Records, recover, seat::Seats,
-    seccomp::Filters,
+    Attached, Error, Exit, LaunchError, NetworkError, Options, Refusal, Spec, cgroups::Hierarchies,
+    container::Container, isolators::Machine, launch, launcher::Launcher, networks, probe,
+    records::Records, recover, seat::Seats, seccomp::Filters,
 };
 
 /// Launches containers, watches them, and finds them again after a restart of the agent.
@@ -207,9 +208,28 @@ impl Runtime {
         if !container.has_ended() {
             return Err(Error::Running(id.clone()));
         }
+        networks::detach(&self.inner.options.networks, &container.folder).await?;
         container.remove().await?;
         self.inner.table().remove(id);
         Ok(())
+    }
+
+    /// The networks that a container is attached to. None, if it has the host's.
+    #[must_use]
+    pub fn attached(&self, id: &ContainerId) -> Vec<Attached> {
+        networks::attached(&self.inner.records.folder(id))
+    }
+
+    /// Where the network namespace is mounted that a container is in. `None` for the host's.
+    #[must_use]
+    pub fn network(&self, id: &ContainerId) -> Option<PathBuf> {
+        networks::namespace_of(&self.inner.records.folder(id))
+    }
+
+    /// Asks the plugins of its networks whether a container is attached as it should be.
+    pub async fn check_networks(&self, id: &ContainerId) -> Result<(), NetworkError> {
+        let folder = self.inner.records.folder(id);
+        networks::check(&self.inner.options.networks, &folder).await
     }
 
     /// What a container uses now. Zeroes for what no isolator counts.

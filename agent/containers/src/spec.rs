@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tepui_model::{ContainerId, Quantity};
 
-use crate::Security;
+use crate::{NetworkSpec, Security};
 
 /// What one container is to be.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Spec {
     pub volumes: Vec<VolumeSpec>,
     /// How it is walled in.
     pub security: Security,
+    /// The network that it has.
+    pub network: NetworkSpec,
     /// The most that its sandbox may hold. What is beyond is found a while later.
     pub disk: Option<Bytes>,
     /// A root of its own. Without one, it is the host's.
@@ -79,6 +81,7 @@ impl Spec {
             limits,
             volumes: Vec::new(),
             security: Security::default(),
+            network: NetworkSpec::default(),
             disk: None,
             root: None,
             working_dir: None,

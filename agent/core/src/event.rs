@@ -1,5 +1,7 @@
 //! What can happen to an agent.
 
+use core::net::IpAddr;
+
 use tepui_model::ContainerId;
 
 use crate::MasterCommand;
@@ -53,6 +55,8 @@ pub enum ContainerEvent {
     Started {
         /// The process id of its init, on the host.
         pid: u32,
+        /// The networks that it is attached to; none if it has the host's.
+        networks: Vec<JoinedNetwork>,
     },
     /// It could not be started, and nothing of it runs.
     LaunchFailed {
@@ -61,6 +65,15 @@ pub enum ContainerEvent {
     },
     /// It ended, with every process in it.
     Exited(Exit),
+}
+
+/// A network that a container is attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedNetwork {
+    /// The network's name.
+    pub name: String,
+    /// The container's addresses there.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// How a container ended.

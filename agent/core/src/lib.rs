@@ -24,6 +24,7 @@ mod event;
 mod history;
 pub mod limits;
 mod names;
+mod networks;
 mod operation;
 mod outcome;
 mod plan;
@@ -41,9 +42,14 @@ pub use check::Violation;
 pub use command::{InvalidCommand, MasterCommand};
 pub use config::Config;
 pub use effect::{Effect, Effects, Note};
-pub use event::{ContainerEvent, Event, Exit, ExitStatus, Limitation, Limited, LinkId};
+pub use event::{
+    ContainerEvent, Event, Exit, ExitStatus, JoinedNetwork, Limitation, Limited, LinkId,
+};
 pub use operation::{InvalidOperationUuid, OperationUuid};
-pub use plan::{Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights};
+pub use plan::{
+    Calls, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping, Program, Protocol,
+    ResourceLimit, Rights,
+};
 pub use record::{Change, FoundContainer, Kind, Recovered};
 pub use report::{AgentReport, KnownOperation, KnownTask, Registration};
 pub use task::{KillCause, Phase, TaskKey};

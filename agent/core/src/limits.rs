@@ -47,3 +47,9 @@ pub const MAX_PORT_VARIABLES: usize = 100;
 
 /// Bytes of a message inside a status update; the rest is cut.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// The networks of one container.
+pub const MAX_NETWORKS: usize = 8;
+
+/// Ports of the host that lead to one container.
+pub const MAX_PORT_MAPPINGS: usize = 256;

@@ -1,6 +1,7 @@
 //! What a task's container is to be, made from what the framework asked for.
 
 mod environment;
+mod networks;
 mod program;
 mod rights;
 mod volumes;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, TaskInfo};
 use tepui_proto::v1;
 
+pub use self::networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol};
 pub use self::rights::{Calls, ResourceLimit, Rights};
 use crate::{Config, TaskKey, VolumeMount, volumes as persistent};
 
@@ -30,6 +32,8 @@ pub struct ContainerPlan {
     pub user: String,
     /// The host name inside, if it has its own.
     pub hostname: Option<String>,
+    /// The network that it has.
+    pub network: NetworkPlan,
     /// How much it may use.
     pub limits: Limits,
     /// The volumes it sees.
@@ -114,6 +118,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
             .as_ref()
             .and_then(|container| container.hostname.clone()),
         rights: rights::rights(task.wire.container.as_ref())?,
+        network: networks::network(task)?,
         limits: limits(place.config, task)?,
         volumes: volumes(place.config, task)?,
         sandbox,
@@ -174,14 +179,12 @@ fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
         .mesos
         .as_ref()
         .is_some_and(|mesos| mesos.image.is_some());
-    let joins = |network: &v1::NetworkInfo| network.name.is_some();
     let asks = [
         (
             container.r#type() == v1::container_info::Type::Docker,
             "the docker containerizer",
         ),
         (image, "images"),
-        (container.network_infos.iter().any(joins), "networks"),
         (container.tty_info.is_some(), "terminals"),
     ];
     match asks.into_iter().find(|(asked, _)| *asked) {

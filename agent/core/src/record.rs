@@ -12,7 +12,7 @@ use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, TaskInfo, Ta
 use tepui_proto::v1;
 
 use crate::{
-    TaskKey,
+    JoinedNetwork, TaskKey,
     task::{KillCause, KillOrder, Phase, Task},
 };
 
@@ -127,6 +127,8 @@ pub struct FoundContainer {
     pub id: ContainerId,
     /// Its init, if it runs. If not, it has ended, and the shell will say how.
     pub pid: Option<u32>,
+    /// The networks that it is attached to; none if it has the host's.
+    pub networks: Vec<JoinedNetwork>,
 }
 
 mod operations;

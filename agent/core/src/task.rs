@@ -5,7 +5,7 @@ use std::fmt;
 
 use tepui_model::{ContainerId, FrameworkId, TaskId, TaskInfo, TaskState, TaskStatus, Time};
 
-use crate::{ContainerEvent, updates::Updates};
+use crate::{ContainerEvent, JoinedNetwork, updates::Updates};
 
 /// Names a task: frameworks choose task ids without knowing of each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +129,8 @@ pub(crate) struct Task {
     pub(crate) phase: Phase,
     /// The container's init, while the shell that started it lives.
     pub(crate) pid: Option<u32>,
+    /// The networks that its container is attached to, once it runs.
+    pub(crate) networks: Vec<JoinedNetwork>,
     /// When its container was first seen running.
     pub(crate) started: Option<Time>,
     pub(crate) kill: Option<KillOrder>,
@@ -151,6 +153,7 @@ impl Task {
             container,
             phase: Phase::Launching,
             pid: None,
+            networks: Vec::new(),
             started: None,
             kill: None,
             preempted: None,
@@ -173,7 +176,10 @@ mod tests {
 
     #[test]
     fn the_phases_follow_the_table_in_the_docs() {
-        let started = ContainerEvent::Started { pid: 1 };
+        let started = ContainerEvent::Started {
+            pid: 1,
+            networks: Vec::new(),
+        };
         let failed = ContainerEvent::LaunchFailed {
             message: String::new(),
         };

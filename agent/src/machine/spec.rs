@@ -2,11 +2,13 @@
 
 use nix::unistd::{User, geteuid};
 use tepui_agent_core::{
-    Calls, ContainerPlan, Limits, Program, ResourceLimit, Rights, VolumeMount, VolumeOrigin,
+    Calls, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping, Program, Protocol,
+    ResourceLimit, Rights, VolumeMount, VolumeOrigin,
 };
 use tepui_containers as containers;
 use tepui_containers::{
-    Bytes, Capabilities, Resource, Seccomp, Security, Spec, VolumeKind, VolumeSpec,
+    Attachment, Bytes, Capabilities, NetworkSpec, Resource, Seccomp, Security, Spec, VolumeKind,
+    VolumeSpec,
 };
 use tepui_proto::v1::r_limit_info::r_limit::Type;
 
@@ -58,6 +60,7 @@ pub(super) fn spec(plan: ContainerPlan, users: &Users) -> Result<Spec, String> {
     spec.user = users.for_task(plan.user)?;
     spec.hostname = plan.hostname;
     spec.volumes = plan.volumes.into_iter().map(volume).collect();
+    spec.network = network(plan.network);
     spec.disk = plan.limits.disk.map(Bytes::from_megabytes);
     spec.security = security(plan.rights)?;
     Ok(spec)
@@ -126,6 +129,30 @@ fn volume(volume: VolumeMount) -> VolumeSpec {
         target: volume.container_path,
         read_only: volume.read_only,
         shared: volume.shared,
+    }
+}
+
+fn network(plan: NetworkPlan) -> NetworkSpec {
+    let port = |port: &PortMapping| containers::PortMapping {
+        host_port: port.host_port,
+        container_port: port.container_port,
+        protocol: match port.protocol {
+            Protocol::Tcp => containers::Protocol::Tcp,
+            Protocol::Udp => containers::Protocol::Udp,
+            Protocol::Sctp => containers::Protocol::Sctp,
+        },
+    };
+    let attachment = |one: NetworkAttachment| Attachment {
+        ports: one.ports.iter().map(port).collect(),
+        network: one.network,
+    };
+    match plan {
+        NetworkPlan::Host => NetworkSpec::Host,
+        NetworkPlan::Alone => NetworkSpec::Alone,
+        NetworkPlan::Attached(all) => {
+            NetworkSpec::Attached(all.into_iter().map(attachment).collect())
+        }
+        NetworkPlan::Of(other) => NetworkSpec::Of(other),
     }
 }
 

@@ -54,6 +54,7 @@ impl Ground {
             pids_limit: options.pids_limit,
             disk_interval: options.container_disk_watch_interval,
             policy: options.policy(),
+            networks: options.networks.networks(),
             init: options.init.clone(),
             ..containers::Options::new(
                 runtime_dir.unwrap_or_else(|| work_dir.runtime()),

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use tepui_agent_core::{Exit, FoundContainer};
+use tepui_agent_core::{Exit, FoundContainer, JoinedNetwork};
 use tepui_containers::{Spec, Usage};
 use tepui_model::ContainerId;
 use tokio::sync::watch;
@@ -72,6 +72,10 @@ impl Containers for Fake {
         Ok(7)
     }
 
+    fn networks(&self, _: &ContainerId) -> Vec<JoinedNetwork> {
+        Vec::new()
+    }
+
     async fn wait(&self, id: &ContainerId) -> Exit {
         let exit = self
             .state()
@@ -93,6 +97,7 @@ impl Containers for Fake {
         let found = state.containers.iter().map(|(id, exit)| FoundContainer {
             id: id.clone(),
             pid: exit.borrow().is_none().then_some(7),
+            networks: Vec::new(),
         });
         found.collect()
     }

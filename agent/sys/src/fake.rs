@@ -89,6 +89,10 @@ impl Kernel for Recorder {
         self.record(format!("write {text} to {}", path.display()))
     }
 
+    fn join_network(&self, path: &Path) -> io::Result<()> {
+        self.record(format!("join network {}", path.display()))
+    }
+
     fn detach_mounts(&self) -> io::Result<()> {
         self.record("detach mounts".to_owned())
     }

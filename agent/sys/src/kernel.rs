@@ -18,6 +18,8 @@ pub trait Kernel {
     fn unshare_cgroups(&self) -> io::Result<()>;
     /// Writes a short text into a file of the kernel's, in one call.
     fn write(&self, path: &Path, text: &str) -> io::Result<()>;
+    /// Enters a network namespace that is mounted on a file.
+    fn join_network(&self, path: &Path) -> io::Result<()>;
     /// Stops mounts made here from showing anywhere else.
     fn detach_mounts(&self) -> io::Result<()>;
     /// Lays layers of folders over each other, at a folder of the host.

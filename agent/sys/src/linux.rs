@@ -26,7 +26,7 @@ use nix::{
 
 use crate::{
     Device, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User, files,
-    identity::descendants, mounts, rights, spawn,
+    identity::descendants, mounts, network, rights, spawn,
 };
 
 /// The real kernel.
@@ -42,6 +42,10 @@ impl Kernel for Linux {
         let file = open(path, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         nix::unistd::write(file, text.as_bytes())?;
         Ok(())
+    }
+
+    fn join_network(&self, path: &Path) -> io::Result<()> {
+        network::join_network(path)
     }
 
     fn detach_mounts(&self) -> io::Result<()> {

@@ -41,6 +41,14 @@ pub(crate) struct Options {
     /// The user that the command runs as [default: the one who runs the framework]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// A network of the task's own instead of the agent's, by its name, or none; may be given
+    /// several times
+    #[arg(long, value_name = "NAME")]
+    network: Vec<String>,
+    /// A port of the task on its first network that a port of the agent leads to, which the task is
+    /// told as PORT0, PORT1 ...; may be given several times
+    #[arg(long, value_name = "PORT", requires = "network")]
+    publish: Vec<u16>,
     /// The role whose share the task takes
     #[arg(long, value_name = "ROLE", default_value = "*")]
     role: String,
@@ -124,6 +132,12 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     }
     for (key, value) in &options.env {
         task = task.env(key, value);
+    }
+    for name in &options.network {
+        task = task.network(name);
+    }
+    for port in &options.publish {
+        task = task.publish(*port);
     }
     task.build()
         .map_err(|error| Failure::Usage(error.to_string()))

@@ -128,8 +128,13 @@ pub(super) fn join(kernel: &impl Kernel, files: &[PathBuf]) -> Result<(), Failur
     Ok(())
 }
 
-/// Gives the container its own file system and host name.
+/// Gives the container its own network, file system and host name.
 fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    // Before `/sys` is mounted, which shows the network of whoever mounts it.
+    if let Some(network) = &plan.network {
+        let step = Failure::step("enter the container's network");
+        kernel.join_network(network).map_err(step)?;
+    }
     if plan.own_mounts {
         mounts::build(kernel, plan)?;
     }

@@ -78,6 +78,8 @@ pub(crate) struct Plan {
     pub(crate) cgroups: Option<CgroupView>,
     /// Folders of the machine to bind, once the mounts are there.
     pub(crate) volumes: Vec<VolumePlan>,
+    /// The network namespace to enter, if not the agent's.
+    pub(crate) network: Option<PathBuf>,
     /// The host name to set.
     pub(crate) hostname: Option<String>,
     /// What the task's processes may do.

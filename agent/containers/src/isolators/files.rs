@@ -8,6 +8,7 @@ use crate::{
     LaunchError, RootSpec,
     init::wire::{DevicePlan, MountPlan, RootBase, RootPlan, VolumePlan},
     limits::MAX_LAYERS,
+    networks,
 };
 
 /// Where a task in a root of its own finds its sandbox (Mesos' default).
@@ -144,9 +145,10 @@ fn own_root(container: &mut Preparation<'_>, root: &RootSpec) -> Result<(), Laun
         })
     };
     record(&at, std::fs::create_dir(&at))?;
-    for (name, text) in network_files(container.spec.hostname.as_deref()) {
+    let hostname = container.spec.hostname.as_deref();
+    networks::write_files(folder, hostname, &[], &networks::Resolvers::default())?;
+    for name in networks::FILES {
         let source = folder.path().join(name);
-        record(&source, std::fs::write(&source, text))?;
         let target = Path::new("/etc").join(name);
         container.plan.volumes.insert(
             0,
@@ -195,21 +197,4 @@ fn base(root: &RootSpec) -> Result<RootBase, LaunchError> {
             })
         }
     }
-}
-
-/// The files that say who this is and who others are. Names are looked up as the host does it.
-fn network_files(hostname: Option<&str>) -> [(&'static str, String); 3] {
-    let host = nix::unistd::gethostname().ok();
-    let host = host.and_then(|name| name.into_string().ok());
-    let name = hostname.map(str::to_owned).or(host);
-    let name = name.unwrap_or_else(|| "localhost".to_owned());
-    let hosts = format!(
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{name}\n"
-    );
-    let resolvers = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    [
-        ("resolv.conf", resolvers),
-        ("hosts", hosts),
-        ("hostname", format!("{name}\n")),
-    ]
 }

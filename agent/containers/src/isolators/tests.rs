@@ -120,12 +120,14 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
     let folder = records.folder(&spec.id);
     folder.create().unwrap();
     let (policy, filters) = (Policy::default(), Filters::default());
+    let networks = Networks::default();
     for isolator in isolation.iter() {
         let mut container = Preparation {
             spec,
             machine: &machine,
             default_pids: 10,
             policy: &policy,
+            networks: &networks,
             filters: &filters,
             group: Some(&group),
             plan: &mut plan,

@@ -6,7 +6,7 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::{step, volumes};
 use crate::{
-    Isolator, LaunchError, Program, Spec,
+    Isolator, LaunchError, NetworkSpec, Program, Spec,
     cgroups::Group,
     init::wire::{Command, Plan, UserPlan},
     isolators::Preparation,
@@ -82,6 +82,7 @@ fn prepare(
         machine: &inner.machine,
         default_pids: inner.options.pids_limit,
         policy: &inner.options.policy,
+        networks: &inner.options.networks,
         filters: &inner.filters,
         group: group.as_deref(),
         plan: &mut plan,
@@ -139,6 +140,9 @@ fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
     }
     if spec.hostname.is_some() && !inner.options.isolation.has(Isolator::UtsNamespace) {
         return invalid("a host name of its own needs namespaces/uts in --isolation");
+    }
+    if spec.network != NetworkSpec::Host && !inner.options.isolation.has(Isolator::Network) {
+        return invalid("a network of its own needs network/cni in --isolation");
     }
     if spec.root.is_some() && !inner.options.isolation.has(Isolator::Files) {
         return invalid("a root of its own needs filesystem/linux in --isolation");

@@ -10,6 +10,7 @@ mod launching;
 mod less;
 mod limits;
 mod machine;
+mod networks;
 mod offers;
 mod recovery;
 mod remains;

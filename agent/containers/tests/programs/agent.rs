@@ -1,11 +1,14 @@
 //! An agent of a few lines, for tests: a program that can be launcher and init, and can be killed.
 //!
-//! `tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND ISOLATION wait|stay` launches one
-//! container, says `started`, and then waits for the container, or stays until it is killed.
+//! `tepui-test-agent RUNTIME_DIR CGROUP_ROOT SANDBOX ID COMMAND ISOLATION wait|stay [NETWORK DIR]`
+//! launches one container, says `started`, and then waits for the container, or stays until it is
+//! killed. The network's configuration and its plugins are in the folder.
 
 use std::{process::ExitCode, time::Duration};
 
-use tepui_containers::{Bytes, Limits, Options, Program, Runtime, Spec};
+use tepui_containers::{
+    Attachment, Bytes, Limits, NetworkSpec, Networks, Options, Program, Runtime, Spec,
+};
 use tepui_model::{ContainerId, Quantity};
 
 fn main() -> ExitCode {
@@ -31,12 +34,20 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
         command,
         isolation,
         then,
+        network @ ..,
     ] = &arguments[..]
     else {
         return Err("usage: see the first lines of this program's source".into());
     };
     let mut options = Options::new(runtime_dir, cgroup_root);
     options.isolation = isolation.parse()?;
+    if let [_, folder] = network {
+        options.networks = Networks {
+            config_dir: Some(folder.into()),
+            plugin_dirs: vec![folder.into()],
+            ..Networks::default()
+        };
+    }
     let runtime = Runtime::probe(options)?;
     let id = ContainerId::new(id)?;
     let limits = Limits {
@@ -47,7 +58,13 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
         memory_limit: None,
         pids: None,
     };
-    let spec = Spec::new(id.clone(), sandbox, Program::Shell(command.clone()), limits);
+    let mut spec = Spec::new(id.clone(), sandbox, Program::Shell(command.clone()), limits);
+    if let [network, _] = network {
+        spec.network = NetworkSpec::Attached(vec![Attachment {
+            network: network.clone(),
+            ports: Vec::new(),
+        }]);
+    }
     runtime.launch(spec).await?;
     println!("started");
     if then == "stay" {

@@ -6,7 +6,8 @@ use tepui_model::{ContainerId, FrameworkInfo, Reason, TaskInfo, TaskState, Time}
 
 use super::Agent;
 use crate::{
-    ContainerEvent, ContainerPlan, Effect, Effects, ExitStatus, Note, Phase, TaskKey, limits,
+    ContainerEvent, ContainerPlan, Effect, Effects, ExitStatus, JoinedNetwork, Note, Phase,
+    TaskKey, limits,
     outcome::{self, Outcome},
     plan::{self, Place},
     task::{KillCause, Task},
@@ -120,7 +121,10 @@ impl Agent {
             return;
         }
         let outcome = match &event {
-            ContainerEvent::Started { pid } => return self.started(now, &key, *pid, fx),
+            ContainerEvent::Started { pid, networks } => {
+                self.joined(&key, networks.clone());
+                return self.started(now, &key, *pid, fx);
+            }
             ContainerEvent::LaunchFailed { message } => outcome::of_launch_failure(task, message),
             ContainerEvent::Exited(exit) => {
                 let unseen = task.rebooted && exit.status == ExitStatus::Unknown;
@@ -132,6 +136,13 @@ impl Agent {
             }
         };
         self.ended(now, &key, outcome, fx);
+    }
+
+    /// Notes the networks of a task's container.
+    pub(super) fn joined(&mut self, key: &TaskKey, networks: Vec<JoinedNetwork>) {
+        if let Some(task) = self.tasks.get_mut(key) {
+            task.networks = networks;
+        }
     }
 
     /// A container runs: its framework hears of it, unless the task was killed before.

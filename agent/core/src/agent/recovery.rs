@@ -293,16 +293,18 @@ impl Agent {
         rebooted: bool,
         fx: &mut Effects,
     ) {
-        let mut found: BTreeMap<ContainerId, Option<u32>> = found
-            .into_iter()
-            .map(|container| (container.id, container.pid))
+        let found = found.into_iter();
+        let mut found: BTreeMap<ContainerId, FoundContainer> = found
+            .map(|container| (container.id.clone(), container))
             .collect();
         for key in self.keys() {
             let container = self.tasks[&key].container.clone();
             let trace = container.as_ref().and_then(|id| found.remove(id));
+            let (there, pid) = (trace.is_some(), trace.as_ref().and_then(|found| found.pid));
+            self.joined(&key, trace.map(|found| found.networks).unwrap_or_default());
             let trace = Trace {
-                there: trace.is_some(),
-                pid: trace.flatten(),
+                there,
+                pid,
                 progress_known: progressed.contains(&key),
                 rebooted,
             };
@@ -410,10 +412,10 @@ impl Agent {
     fn adopt_orphans(
         &mut self,
         now: Time,
-        found: BTreeMap<ContainerId, Option<u32>>,
+        found: BTreeMap<ContainerId, FoundContainer>,
         fx: &mut Effects,
     ) {
-        for (container, pid) in found {
+        for (container, FoundContainer { pid, .. }) in found {
             fx.note(Note::Orphan(container.clone()));
             if pid.is_some() {
                 self.orphans.insert(container.clone());

@@ -5,7 +5,7 @@ use tepui_proto::v1;
 
 use super::Agent;
 use crate::{
-    AgentReport, Change, Effect, Effects, Kind, Note, Phase, TaskKey, history::Completed,
+    AgentReport, Change, Effect, Effects, Kind, Note, Phase, TaskKey, history::Completed, networks,
     outcome::Outcome, task::Task, timers::Timer,
 };
 
@@ -52,17 +52,9 @@ impl Agent {
     /// What Mesos tells about the container of a task: its id, its address, its process.
     pub(crate) fn container_status(&self, task: &Task) -> Option<v1::ContainerStatus> {
         let container_id = task.container.as_ref()?;
-        let address = |ip: &String| v1::network_info::IpAddress {
-            protocol: None,
-            ip_address: Some(ip.clone()),
-        };
-        let network = v1::NetworkInfo {
-            ip_addresses: self.config.ip.iter().map(address).collect(),
-            ..v1::NetworkInfo::default()
-        };
         Some(v1::ContainerStatus {
             container_id: Some(container_id.into()),
-            network_infos: vec![network],
+            network_infos: networks::infos(task, self.config.ip.as_deref()),
             cgroup_info: None,
             executor_pid: task.pid,
         })

@@ -105,6 +105,7 @@ impl Machine {
         let found = |(id, container): (&ContainerId, &Container)| FoundContainer {
             id: id.clone(),
             pid: (container.state == State::Runs).then_some(container.launch as u32),
+            networks: Vec::new(),
         };
         self.containers.iter().map(found).collect()
     }
@@ -183,7 +184,10 @@ impl Machine {
         }
         self.run(id, scene);
         let launch = self.containers[id].launch;
-        ContainerEvent::Started { pid: launch as u32 }
+        ContainerEvent::Started {
+            pid: launch as u32,
+            networks: Vec::new(),
+        }
     }
 
     fn run(&mut self, id: &ContainerId, scene: &mut Scene) {

@@ -74,6 +74,7 @@ fn plan() -> Plan {
         }),
         sandbox: "/sandbox".into(),
         status: "/run/status".into(),
+        network: Some("/run/net".into()),
         own_mounts: true,
         own_processes: true,
         mounts: vec![
@@ -182,7 +183,7 @@ const OUTPUT: [&str; 5] = [
 /// All that is done before the task is forked, on the host's root.
 fn preparation() -> Vec<&'static str> {
     let folders = ["open folder /sandbox", "open folder /sandbox"];
-    let root = ["detach mounts", "open root /"];
+    let root = ["join network /run/net", "detach mounts", "open root /"];
     let parts: [&[&str]; 5] = [&ARRIVAL, &folders, &root, &FILES, &OUTPUT];
     parts.concat()
 }
@@ -240,8 +241,9 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
     let _ = run_over(&kernel, &request(), Some(plan));
     let calls = kernel.calls();
     assert_eq!(
-        calls[ARRIVAL.len()..ARRIVAL.len() + 7],
+        calls[ARRIVAL.len()..ARRIVAL.len() + 8],
         [
+            "join network /run/net",
             "detach mounts",
             r#"mount layers ["/layers/a", "/layers/b"] under "/upper" and "/work" at /run/root"#,
             "open root /run/root",

@@ -203,7 +203,13 @@ impl Node {
     pub(super) fn start(&mut self) -> ContainerId {
         let container = self.launches.pop_front().expect("a launch").container;
         self.containers.insert(container.clone(), Machine::Runs);
-        self.container(&container, ContainerEvent::Started { pid: 42 });
+        self.container(
+            &container,
+            ContainerEvent::Started {
+                pid: 42,
+                networks: Vec::new(),
+            },
+        );
         container
     }
 
@@ -235,6 +241,7 @@ impl Node {
         let found = self.containers.iter().map(|(id, state)| FoundContainer {
             id: id.clone(),
             pid: (*state == Machine::Runs).then_some(42),
+            networks: Vec::new(),
         });
         let recovered = Recovered {
             records: records.collect(),

@@ -249,6 +249,7 @@ fn an_estimate_of_revocable_resources_may_shrink_under_the_tasks_that_use_them()
     let containers = vec![FoundContainer {
         id: container,
         pid: Some(42),
+        networks: Vec::new(),
     }];
     let records = node.disk.iter();
     let records = records.map(|((kind, key), value)| (*kind, key.clone(), value.clone()));
@@ -270,6 +271,7 @@ fn fewer_resources_than_the_tasks_hold_are_refused() {
     let containers = vec![FoundContainer {
         id: container,
         pid: Some(42),
+        networks: Vec::new(),
     }];
     let recovered = Recovered {
         records: records.collect(),
