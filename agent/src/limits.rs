@@ -61,6 +61,18 @@ pub const CHUNKS_IN_LINE: usize = 4;
 /// How often a file that is followed is looked at.
 pub const FOLLOW_EVERY: Duration = Duration::from_millis(10);
 
+/// How long a client of a session may take to say what is to run.
+pub const SESSION_START_WITHIN: Duration = Duration::from_secs(10);
+
+/// Pieces of a program's output that wait for the client; then the program waits.
+pub const SESSION_PIECES_IN_LINE: usize = 8;
+
+/// Pieces of input that wait for a program; then its client waits.
+pub const SESSION_INPUTS_IN_LINE: usize = 8;
+
+/// How long the output of a program may lag behind its end. Somebody else may still hold it open.
+pub const SESSION_OUTPUT_WITHIN: Duration = Duration::from_secs(5);
+
 /// The most bytes of one READ_FILE (Mesos: SBX-03).
 pub const READ_FILE_BYTES: u64 = 64 << 10;
 

@@ -9,7 +9,7 @@ use tepui_agent_core::{
     Limitation, Limited, VolumePlace,
 };
 use tepui_containers as containers;
-use tepui_containers::{Runtime, Spec, Usage};
+use tepui_containers::{LaunchError, Runtime, Session, SessionSpec, Spec, Usage};
 use tepui_model::ContainerId;
 use tokio::{
     runtime::Handle,
@@ -40,6 +40,11 @@ pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
     /// What a container uses now, if that can be said.
     fn usage(&self, id: &ContainerId) -> impl Future<Output = Option<Usage>> + Send;
+    /// Starts a further program in a container that runs.
+    fn open_session(
+        &self,
+        spec: SessionSpec,
+    ) -> impl Future<Output = Result<Session, LaunchError>> + Send;
 }
 
 impl Containers for Runtime {
@@ -119,6 +124,10 @@ impl Containers for Runtime {
 
     async fn usage(&self, id: &ContainerId) -> Option<Usage> {
         Self::usage(self, id).await.ok()
+    }
+
+    async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
+        Self::open_session(self, spec).await
     }
 }
 
@@ -209,6 +218,11 @@ impl<C: Containers> Machine<C> {
     /// What a container uses now.
     pub(crate) async fn usage(&self, container: &ContainerId) -> Option<Usage> {
         self.containers.usage(container).await
+    }
+
+    /// Starts a further program in a container that runs.
+    pub(crate) async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
+        self.containers.open_session(spec).await
     }
 
     /// Makes the folder of a volume. A task that wants it hears if that failed.

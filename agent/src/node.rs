@@ -4,6 +4,7 @@ mod call;
 mod files;
 mod http;
 mod read;
+mod sessions;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,14 +13,14 @@ use tepui_model::{FrameworkId, InvalidId, TaskId};
 use tepui_proto::{
     DESCRIPTORS,
     services::{
-        ReadSandboxRequest, SandboxChunk,
+        ReadSandboxRequest, SandboxChunk, SessionInput, SessionOutput,
         node_server::{Node as NodeService, NodeServer},
     },
     v1::{self, agent},
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Request, Response, Status, Streaming, service::Routes};
 
 use crate::{
     Error,
@@ -94,6 +95,16 @@ impl<C: Containers> NodeService for Node<C> {
         let reader = self.open(request.into_inner()).await?;
         let (chunks, stream) = mpsc::channel(limits::CHUNKS_IN_LINE);
         tokio::spawn(reader.run(chunks));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    type ExecStream = ReceiverStream<Result<SessionOutput, Status>>;
+
+    async fn exec(
+        &self,
+        request: Request<Streaming<SessionInput>>,
+    ) -> Result<Response<Self::ExecStream>, Status> {
+        let stream = self.exec_session(request.into_inner()).await?;
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Events(Read),
     /// Print what a task wrote
     Logs(commands::logs::Options),
+    /// Run a program in the container of a running task, with its rights: `-it` for a shell
+    Exec(commands::exec::Options),
     /// End a task
     Kill(commands::kill::Options),
     /// What roles are promised, and what they may have

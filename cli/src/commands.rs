@@ -6,6 +6,7 @@ pub(crate) mod components;
 pub(crate) mod dev;
 pub(crate) mod drain;
 pub(crate) mod events;
+pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod file;
 pub(crate) mod frameworks;
@@ -52,6 +53,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Offers(options) => components::block_on(offers::run(options)),
         Command::Explain(options) => components::block_on(explain::run(options)),
         Command::Events(read) => components::block_on(events::run(read)),
+        Command::Exec(options) => components::block_on(exec::run(options)),
         Command::Logs(options) => components::block_on(logs::run(options)),
         Command::Kill(options) => components::block_on(kill::run(options)),
         Command::Quota(quota) => components::block_on(quota::run(quota)),

@@ -34,6 +34,9 @@ pub enum Error {
     /// A callback of the framework failed; what it was handling is not acknowledged.
     #[error("the framework stopped: {0}")]
     Framework(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A program in a task's container is over, and takes nothing more.
+    #[error("the program is over and takes nothing more")]
+    Closed,
     /// An answer lacks what it must have.
     #[error("{address} answered without {what}")]
     Incomplete {

@@ -43,7 +43,7 @@ pub use events::{Events, connect};
 pub use framework::{Framework, Outcome, run};
 pub use masters::{Masters, dial};
 pub use matcher::{Launch, Matches, OfferMatcher};
-pub use node::{Node, Reading, SandboxFile};
+pub use node::{Exec, ExecEvent, ExecInput, ExecOutput, ExecRequest, Node, Reading, SandboxFile};
 pub use operations::{KnownOperation, Operations};
 pub use operator::Operator;
 pub use options::{KnownTask, Options, Profile};

@@ -15,6 +15,11 @@ pub const REMEMBERED_UPDATES: usize = 16_384;
 /// Tasks asked for in one RECONCILE call.
 pub const TASKS_PER_RECONCILE: usize = 1_000;
 
+/// Messages to a program in a task's container that wait for the connection to take them.
+pub const EXEC_MESSAGES: usize = 16;
+/// The most bytes of input in one message to such a program.
+pub const EXEC_PIECE_BYTES: usize = 32 * 1024;
+
 /// How long one attempt to reach a master may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a master may take to answer SUBSCRIBE, or to take a call.

@@ -1,5 +1,7 @@
 //! An agent's own API: what it has, and the files in the sandboxes of its tasks.
 
+mod exec;
+
 use tepui_model::{FrameworkId, TaskId};
 use tepui_proto::{
     services::{ReadSandboxRequest, SandboxChunk, node_client::NodeClient},
@@ -7,6 +9,7 @@ use tepui_proto::{
 };
 use tonic::{Streaming, transport::Channel};
 
+pub use self::exec::{Exec, ExecEvent, ExecInput, ExecOutput, ExecRequest};
 use crate::{Error, limits, masters::dial};
 
 /// A connection to an agent. A cheap clone.

@@ -110,6 +110,8 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn create(&self) -> Result<(), Error>;
     /// How a process gets in.
     fn entrance(&self) -> Entrance;
+    /// The names of the groups below this one: sessions, and containers inside.
+    fn below(&self) -> BTreeSet<String>;
     /// How the container sees it.
     fn view(&self) -> CgroupView;
     /// Sets share and quota.
@@ -122,7 +124,7 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error>;
     /// Sets the most processes and threads.
     fn set_pids(&self, most: u64) -> Result<(), Error>;
-    /// The processes inside.
+    /// The processes inside, and in the groups below.
     fn processes(&self) -> Result<BTreeSet<u32>, Error>;
     /// Kills all processes inside, at once where the kernel can.
     fn kill(&self) -> Result<(), Error>;
@@ -215,6 +217,21 @@ fn read_keyed(path: &Path, key: &str) -> Option<u64> {
 fn is_clean_cache(statistics: &Path, cached: &str, unwritten: [&str; 2]) -> bool {
     let bytes = |key| read_keyed(statistics, key).unwrap_or(0);
     bytes(cached) > 0 && unwritten.into_iter().all(|key| bytes(key) == 0)
+}
+
+/// The processes in a group and in those below it.
+fn read_tree(group: &Path) -> Result<BTreeSet<u32>, Error> {
+    let mut all = read_processes(&group.join("cgroup.procs"))?;
+    for below in folders(group) {
+        all.append(&mut read_tree(&below)?);
+    }
+    Ok(all)
+}
+
+/// Kills the processes in a group and in those below it.
+fn kill_tree(group: &Path) -> Result<(), Error> {
+    kill_listed(&group.join("cgroup.procs"))?;
+    folders(group).iter().try_for_each(|below| kill_tree(below))
 }
 
 fn read_processes(path: &Path) -> Result<BTreeSet<u32>, Error> {

@@ -19,7 +19,7 @@ use crate::{
     cgroups::Group,
     disk,
     init::KILL_SIGNAL,
-    limits::{KILL_TIMEOUT, MAX_RECLAIMS, REMOVE_TIMEOUT},
+    limits::{KILL_TIMEOUT, MAX_CONTAINER_SESSIONS, MAX_RECLAIMS, REMOVE_TIMEOUT},
     records::{Folder, Record},
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Container {
     pub(crate) init: Option<Watched<PidFd>>,
     /// Its cgroup. `None` without any cgroup isolator.
     pub(crate) group: Option<Arc<dyn Group>>,
+    /// One permit per session in it.
+    pub(crate) sessions: Arc<Semaphore>,
     exit: watch::Sender<Option<Exit>>,
     oom: Mutex<Option<OomReport>>,
     disk: Mutex<Option<DiskReport>>,
@@ -55,6 +57,7 @@ impl Container {
             record,
             init,
             group,
+            sessions: Arc::new(Semaphore::new(MAX_CONTAINER_SESSIONS)),
             exit,
             oom,
             disk,
@@ -201,6 +204,11 @@ impl Container {
             // The sender lives in `self`.
             _ => Exit::UNSEEN,
         }
+    }
+
+    /// What its group is called, beneath that of all containers.
+    pub(crate) fn group_name(&self) -> &str {
+        self.id.as_str()
     }
 
     /// Whether it has ended.

@@ -62,6 +62,17 @@ pub enum LaunchError {
     /// The launcher or the container's init ended before the program ran.
     #[error("the container's init ended before the program ran{0}")]
     InitDied(String),
+    /// A session was asked for in a container that does not run.
+    #[error("there is no container {0} that runs")]
+    NotRunning(ContainerId),
+    /// There are too many sessions.
+    #[error("{most} sessions are open {of}, and there cannot be more: end one first")]
+    TooManySessions {
+        /// How many there can be.
+        most: usize,
+        /// Where they are counted.
+        of: &'static str,
+    },
     /// The launch took too long.
     #[error("the launch took longer than {LAUNCH_TIMEOUT:?}")]
     Timeout,

@@ -15,6 +15,7 @@ mod launcher;
 mod mounts;
 mod reaper;
 mod rights;
+pub(crate) mod session;
 mod start;
 pub(crate) mod wire;
 

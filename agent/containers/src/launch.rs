@@ -11,6 +11,10 @@ use tepui_sys::Watched;
 use tokio::{sync::watch, time::timeout};
 
 use self::{newborn::make_init, prepare::prepare_blocking};
+pub(crate) use self::{
+    newborn::understand,
+    prepare::{command, encode},
+};
 use crate::{
     Isolator, LaunchError, NetworkSpec, Spec, Started,
     container::{Container, remove_group},
@@ -77,7 +81,8 @@ async fn launch_reserved(
     record.disk = disk;
     let path = folder.path().to_owned();
     folder
-        .write(&record)
+        .keep_plan(&prepared.plan)
+        .and_then(|()| folder.write(&record))
         .map_err(|source| LaunchError::Record { path, source })?;
     // From here on a restarted agent finds the container, so the program may run.
     let init = newborn.start(&prepared.plan, &program).await?;
@@ -95,7 +100,7 @@ fn named(inner: &Inner, mut spec: Spec) -> Spec {
     spec
 }
 
-fn step(step: &str, source: io::Error) -> LaunchError {
+pub(crate) fn step(step: &str, source: io::Error) -> LaunchError {
     LaunchError::Step {
         step: step.to_owned(),
         source,

@@ -21,6 +21,7 @@ use tepui_sys::{Watched, receive, send};
 use crate::{
     init::{
         LAUNCHER_NAME,
+        session::wire::SessionRequest,
         wire::{HELLO, InitRequest, Request},
     },
     limits::{LAUNCHER_START_TIMEOUT, MAX_MESSAGE_BYTES},
@@ -55,6 +56,13 @@ impl Launcher {
     pub(crate) async fn ask_init(&self, request: InitRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
         self.ask(&Request::Init(request), far.as_fd()).await?;
+        Ok(near)
+    }
+
+    /// Asks for the helper of a session, and returns the socket to it.
+    pub(crate) async fn ask_session(&self, request: SessionRequest) -> io::Result<UnixStream> {
+        let (near, far) = UnixStream::pair()?;
+        self.ask(&Request::Session(request), far.as_fd()).await?;
         Ok(near)
     }
 

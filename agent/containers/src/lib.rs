@@ -28,6 +28,7 @@ mod runtime;
 mod seat;
 mod seccomp;
 mod security;
+mod session;
 mod spec;
 
 pub use capabilities::{Capabilities, UnknownCapability};
@@ -46,4 +47,10 @@ pub use refusal::{CannotIsolate, Missing, Refusal};
 pub use runtime::{Recovered, RecoveredState, Runtime, Started, Usage};
 pub use seccomp::SeccompError;
 pub use security::{Policy, Resource, ResourceLimit, Seccomp, Security};
+pub use session::{
+    Session, SessionControl, SessionInput, SessionOutput, SessionSpec, SessionStream,
+};
 pub use spec::{Bytes, Limits, Program, RootSpec, Spec, VolumeKind, VolumeSpec};
+
+/// Signals and terminals, as they cross this crate's border.
+pub use tepui_sys::{RawTerminal, Signal, WindowSize, window_size};

@@ -124,3 +124,24 @@ pub const MAX_RESOLVERS: usize = 8;
 
 /// The longest record of a container's networks, in bytes.
 pub const MAX_NETWORK_RECORD_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Sessions in all containers at the same time.
+pub const MAX_SESSIONS: usize = 256;
+
+/// Sessions in one container at the same time.
+pub const MAX_CONTAINER_SESSIONS: usize = 32;
+
+/// How long a session has from the request to its running program.
+pub const SESSION_START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most bytes that are read at once of what a session's program writes.
+pub const SESSION_CHUNK_BYTES: usize = 32 * 1024;
+
+/// The most bytes of a list of a session's processes.
+pub const MAX_LISTED_BYTES: u64 = 64 * 1024;
+
+/// How often a session's helper kills what its program has left; then it is the agent's to end.
+pub const SWEEPS: u32 = 1000;
+
+/// The pause before it looks again.
+pub const SWEEP_PAUSE: Duration = Duration::from_millis(1);

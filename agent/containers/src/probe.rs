@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Component, Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -20,7 +20,7 @@ use crate::{
     },
     isolators::Machine,
     launcher::Launcher,
-    limits::{LAUNCHER_START_TIMEOUT, MAX_LAUNCHES, MIN_KERNEL},
+    limits::{LAUNCHER_START_TIMEOUT, MAX_LAUNCHES, MAX_SESSIONS, MIN_KERNEL},
     records::Records,
     refusal::CannotIsolate,
     runtime::Inner,
@@ -68,6 +68,8 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         launcher: Arc::new(launcher),
         seats: Arc::default(),
         launches: Semaphore::new(MAX_LAUNCHES),
+        sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
+        session_count: AtomicU64::new(0),
         containers: Mutex::default(),
         _locks: locks,
         options,

@@ -2,6 +2,7 @@
 //!
 //! `RUNTIME_DIR/containers/ID/record` is written before the container's program runs, and says
 //! which process its init is. `status` beside it is made empty by the agent and filled by the init.
+//! `plan` is what the container's programs are started by.
 //! Nothing needs to be flushed to a disk: what a crash of the machine loses is what a crash of the
 //! machine ends.
 
@@ -15,7 +16,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tepui_model::ContainerId;
 
-use crate::{Bytes, ExitStatus, init::wire::parse_status, limits::MAX_RECORD_BYTES};
+use crate::{
+    Bytes, ExitStatus,
+    init::wire::{Plan, parse_status},
+    limits::{MAX_PLAN_BYTES, MAX_RECORD_BYTES},
+};
 
 /// The form of records. Another agent's are not read.
 const VERSION: u32 = 1;
@@ -131,6 +136,21 @@ impl Folder {
         let unfinished = self.0.join("record.new");
         fs::write(&unfinished, serde_json::to_vec(record)?)?;
         fs::rename(unfinished, self.0.join("record"))
+    }
+
+    /// Keeps the plan, which later programs in the container are started by. It holds the task's
+    /// environment, so it is for the agent's user alone, as the whole folder is.
+    pub(crate) fn keep_plan(&self, plan: &[u8]) -> io::Result<()> {
+        fs::write(self.0.join("plan"), plan)
+    }
+
+    /// Reads the plan again. `None` if there is none, or none that can be read.
+    pub(crate) fn plan(&self) -> Option<Plan> {
+        let mut bytes = Vec::new();
+        let file = fs::File::open(self.0.join("plan")).ok()?;
+        let mut file = file.take(MAX_PLAN_BYTES as u64);
+        file.read_to_end(&mut bytes).ok()?;
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Reads the record. `None` if there is none, or none that can be read.

@@ -11,6 +11,7 @@ use crate::{
     records::Record,
     runtime::Inner,
     seat::{self, prepare_seat},
+    session,
 };
 
 /// Finds all containers that there are records of, and removes cgroups that nothing is written
@@ -54,12 +55,30 @@ async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {
         _ => RecoveredState::Exited,
     };
     let container = Container::new(id.clone(), folder, record, init, group);
+    end_sessions(inner, &container).await;
     if state == RecoveredState::Exited {
         // Whoever is left of it has no init to end it: its launch was cut off, or its record lost.
         container.kill_leftovers().await;
     }
     inner.watch(container);
     Recovered { id, state }
+}
+
+/// Nobody has hold of the sessions of an earlier agent any more: whatever is left of them ends.
+async fn end_sessions(inner: &Inner, container: &Container) {
+    let (Some(hierarchies), Some(group)) = (&inner.all_hierarchies, &container.group) else {
+        return;
+    };
+    let below = group.below();
+    for name in below
+        .iter()
+        .filter(|name| name.starts_with(session::PREFIX))
+    {
+        let group = hierarchies.group(&format!("{}/{name}", container.group_name()));
+        if let Err(error) = remove_group(&*group).await {
+            tracing::error!(container = %container.id, %error, "cannot end a session in it");
+        }
+    }
 }
 
 /// Takes hold of the init, if it is the same process that was written down.

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
 };
 
 use nix::fcntl::Flock;
@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Attached, Error, Exit, LaunchError, NetworkError, Options, Refusal, Spec, cgroups::Hierarchies,
-    container::Container, isolators::Machine, launch, launcher::Launcher, networks, probe,
-    records::Records, recover, seat::Seats, seccomp::Filters,
+    Attached, Error, Exit, LaunchError, NetworkError, Options, Refusal, Session, SessionSpec, Spec,
+    cgroups::Hierarchies, container::Container, isolators::Machine, launch, launcher::Launcher,
+    networks, probe, records::Records, recover, seat::Seats, seccomp::Filters, session,
 };
 
 /// Launches containers, watches them, and finds them again after a restart of the agent.
@@ -83,6 +83,9 @@ pub(crate) struct Inner {
     pub(crate) seats: Arc<Seats>,
     /// One permit per launch at the same time.
     pub(crate) launches: Semaphore,
+    /// One permit per session.
+    pub(crate) sessions: Arc<Semaphore>,
+    pub(crate) session_count: AtomicU64,
     pub(crate) containers: Mutex<BTreeMap<ContainerId, Slot>>,
     /// Held for as long as the runtime lives: one agent per runtime folder and cgroup root.
     pub(crate) _locks: Vec<Flock<File>>,
@@ -114,7 +117,7 @@ impl Inner {
             .insert(container.id.clone(), Slot::Known(container, supervisor));
     }
 
-    fn known(&self, id: &ContainerId) -> Option<Arc<Container>> {
+    pub(crate) fn known(&self, id: &ContainerId) -> Option<Arc<Container>> {
         match self.table().get(id) {
             Some(Slot::Known(container, _)) => Some(Arc::clone(container)),
             _ => None,
@@ -161,6 +164,17 @@ impl Runtime {
         // In a task of its own: a caller that goes away must not leave half a container behind.
         match tokio::spawn(async move { launch::launch(&inner, spec).await }).await {
             Ok(launched) => launched,
+            Err(ended) => Err(LaunchError::InitDied(format!(": {ended}"))),
+        }
+    }
+
+    /// Starts a further program in a container that runs, and returns when it does. It ends with
+    /// the container, and when nobody holds its [`SessionControl`](crate::SessionControl).
+    pub async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
+        let inner = Arc::clone(&self.inner);
+        // As above. A session that nobody takes is dropped, and so ended.
+        match tokio::spawn(async move { session::open(&inner, spec).await }).await {
+            Ok(opened) => opened,
             Err(ended) => Err(LaunchError::InitDied(format!(": {ended}"))),
         }
     }

@@ -17,6 +17,14 @@ impl Agent {
         self.tasks.get(key).is_some_and(Task::is_live)
     }
 
+    /// The container of a task that runs.
+    #[must_use]
+    pub fn running_container(&self, key: &TaskKey) -> Option<&ContainerId> {
+        let task = self.tasks.get(key)?;
+        let runs = task.phase == Phase::Running;
+        task.container.as_ref().filter(|_| runs)
+    }
+
     /// The containers of tasks that may still run, with their tasks.
     pub fn live_containers(&self) -> impl Iterator<Item = (&ContainerId, &TaskKey)> {
         self.containers.iter()

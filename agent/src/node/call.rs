@@ -75,7 +75,7 @@ impl<C: Containers> Node<C> {
         Ok(response)
     }
 
-    async fn look<T: Send + 'static>(
+    pub(super) async fn look<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Agent) -> T + Send + 'static,
     ) -> Result<T, Status> {

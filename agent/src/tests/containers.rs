@@ -7,7 +7,7 @@ use std::{
 };
 
 use tepui_agent_core::{Exit, FoundContainer, JoinedNetwork};
-use tepui_containers::{Spec, Usage};
+use tepui_containers::{LaunchError, Session, SessionSpec, Spec, Usage};
 use tepui_model::ContainerId;
 use tokio::sync::watch;
 
@@ -129,5 +129,8 @@ impl Containers for Fake {
             memory_bytes: 1 << 20,
             pids: 3,
         })
+    }
+    async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
+        Err(LaunchError::NotRunning(spec.container))
     }
 }

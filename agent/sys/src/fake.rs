@@ -10,7 +10,10 @@ use std::{
     path::Path,
 };
 
-use crate::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User};
+use crate::{
+    Device, Entered, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User,
+    WindowSize,
+};
 
 /// A kernel that does nothing but write down what it was asked, one line per call.
 #[derive(Debug)]
@@ -205,6 +208,33 @@ impl Kernel for Recorder {
 
     fn close_on_exec(&self) -> io::Result<()> {
         self.record("close on exec".to_owned())
+    }
+
+    fn hide(&self) -> io::Result<()> {
+        self.record("hide".to_owned())
+    }
+
+    fn enter_namespaces(&self, _process: BorrowedFd<'_>, entered: Entered) -> io::Result<()> {
+        let Entered { mount, pid, .. } = entered;
+        self.record(format!("enter namespaces, mount {mount}, pid {pid}"))
+    }
+
+    fn open_terminal(&self, size: WindowSize) -> io::Result<(OwnedFd, OwnedFd)> {
+        let WindowSize { rows, columns } = size;
+        let master = self.open(format!("open terminal of {rows} by {columns}"))?;
+        Ok((master, File::open("/dev/null")?.into()))
+    }
+
+    fn control_by(&self, _terminal: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("control by terminal".to_owned())
+    }
+
+    fn set_streams(&self, _streams: [BorrowedFd<'_>; 3]) -> io::Result<()> {
+        self.record("set streams".to_owned())
+    }
+
+    fn keep_only(&self, _file: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("keep only one file".to_owned())
     }
 
     fn block_signals(&self) -> io::Result<()> {

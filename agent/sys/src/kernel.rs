@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::{ResourceLimit, Signal};
+use crate::{Entered, ResourceLimit, Signal, WindowSize};
 
 /// What a container's init asks of the kernel, one method per step, so that the order of the steps
 /// can be tested without a kernel.
@@ -68,6 +68,19 @@ pub trait Kernel {
     fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()>;
     /// Lets every file but standard input, output and error be closed when a program is run.
     fn close_on_exec(&self) -> io::Result<()>;
+
+    /// Lets nobody look into this process until it runs a program, but who may trace everybody.
+    fn hide(&self) -> io::Result<()>;
+    /// Enters namespaces of the process that this descriptor holds, all of them or none.
+    fn enter_namespaces(&self, process: BorrowedFd<'_>, entered: Entered) -> io::Result<()>;
+    /// Makes a terminal, where this process finds terminals; gives its master and itself.
+    fn open_terminal(&self, size: WindowSize) -> io::Result<(OwnedFd, OwnedFd)>;
+    /// Makes a terminal the one that this process, the first of its session, is controlled by.
+    fn control_by(&self, terminal: BorrowedFd<'_>) -> io::Result<()>;
+    /// Connects standard input, output and error.
+    fn set_streams(&self, streams: [BorrowedFd<'_>; 3]) -> io::Result<()>;
+    /// Closes every file but standard input, output, error and this one.
+    fn keep_only(&self, file: BorrowedFd<'_>) -> io::Result<()>;
 
     /// Blocks all signals.
     fn block_signals(&self) -> io::Result<()>;

@@ -4,6 +4,7 @@
 //! `fake::Recorder` (feature `fake`) writes the calls down. The rest is what the agent itself needs
 //! beside tokio: process descriptors, sealed programs, file descriptors sent through sockets.
 
+mod enter;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod files;
@@ -18,8 +19,10 @@ mod rights;
 mod seal;
 mod socket;
 mod spawn;
+mod terminal;
 mod watched;
 
+pub use enter::Entered;
 pub use files::{open_beneath, open_folder, open_output};
 pub use identity::{boot_id, start_time};
 pub use kernel::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, User};
@@ -32,6 +35,7 @@ pub use rights::ResourceLimit;
 pub use seal::seal_program;
 pub use socket::{Received, receive, send};
 pub use spawn::{Namespaces, spawn};
+pub use terminal::{RawTerminal, WindowSize, resize, window_size};
 pub use watched::Watched;
 
 /// The signals that cross this crate's border.

@@ -25,8 +25,9 @@ use nix::{
 };
 
 use crate::{
-    Device, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User, files,
-    identity::descendants, mounts, network, rights, spawn,
+    Device, Entered, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User,
+    WindowSize, enter, files, identity::descendants, launcher, mounts, network, rights, spawn,
+    terminal,
 };
 
 /// The real kernel.
@@ -157,6 +158,30 @@ impl Kernel for Linux {
         // SAFETY: the flag closes nothing now; it only marks files for the time of an exec.
         let result = unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32) };
         Ok(Errno::result(result).map(drop)?)
+    }
+
+    fn hide(&self) -> io::Result<()> {
+        enter::hide()
+    }
+
+    fn enter_namespaces(&self, process: BorrowedFd<'_>, entered: Entered) -> io::Result<()> {
+        enter::enter(process, entered)
+    }
+
+    fn open_terminal(&self, size: WindowSize) -> io::Result<(OwnedFd, OwnedFd)> {
+        terminal::open_terminal(size)
+    }
+
+    fn control_by(&self, controlling: BorrowedFd<'_>) -> io::Result<()> {
+        terminal::control_by(controlling)
+    }
+
+    fn set_streams(&self, streams: [BorrowedFd<'_>; 3]) -> io::Result<()> {
+        enter::set_streams(streams)
+    }
+
+    fn keep_only(&self, file: BorrowedFd<'_>) -> io::Result<()> {
+        launcher::keep_only(file)
     }
 
     fn block_signals(&self) -> io::Result<()> {

@@ -54,6 +54,18 @@ impl PidFd {
         Ok(poll(&mut look, PollTimeout::ZERO)? > 0)
     }
 
+    /// Waits until it has ended.
+    pub fn wait(&self) -> io::Result<()> {
+        let mut look = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut look, PollTimeout::NONE) {
+                Ok(_) => return Ok(()),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// The number of the process. `None` when it has been reaped.
     pub fn pid(&self) -> io::Result<Option<u32>> {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd()))?;

@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    os::{
-        fd::{AsRawFd, BorrowedFd},
-        unix::fs::MetadataExt,
-    },
+    os::fd::{AsRawFd, BorrowedFd},
 };
 
 use crate::Forked;
@@ -76,14 +73,13 @@ pub(crate) fn fork() -> io::Result<Forked> {
     }
 }
 
-/// The folder has one entry per thread, and counts them in its links: two more than there are.
 fn require_single_thread() -> io::Result<()> {
-    match std::fs::metadata("/proc/self/task")?.nlink() {
-        3 => Ok(()),
-        _ => Err(io::Error::other(
-            "only a program with a single thread may fork",
-        )),
+    if crate::enter::has_single_thread()? {
+        return Ok(());
     }
+    Err(io::Error::other(
+        "only a program with a single thread may fork",
+    ))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::{
     Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names,
-    is_clean_cache, kill_listed, mounts::Hierarchy, read, read_keyed, read_number, read_processes,
+    is_clean_cache, kill_tree, mounts::Hierarchy, read, read_keyed, read_number, read_tree,
     remove_tree, report_statistics, write,
 };
 use crate::{
@@ -208,6 +208,13 @@ impl Group for V1Group {
         }
     }
 
+    fn below(&self) -> BTreeSet<String> {
+        let groups = self.controllers().into_iter();
+        groups
+            .flat_map(|group| folder_names(group.path()))
+            .collect()
+    }
+
     fn view(&self) -> CgroupView {
         let folder = self.mounted.first().and_then(|root| root.parent());
         let groups = self
@@ -286,16 +293,14 @@ impl Group for V1Group {
     }
 
     fn processes(&self) -> Result<BTreeSet<u32>, Error> {
-        let lists = self.entrance().join;
-        let read: Result<Vec<_>, _> = lists.iter().map(|list| read_processes(list)).collect();
+        let groups = self.controllers().into_iter();
+        let read: Result<Vec<_>, _> = groups.map(|group| read_tree(group.path())).collect();
         Ok(read?.into_iter().flatten().collect())
     }
 
     fn kill(&self) -> Result<(), Error> {
-        self.entrance()
-            .join
-            .iter()
-            .try_for_each(|list| kill_listed(list))
+        let mut groups = self.controllers().into_iter();
+        groups.try_for_each(|group| kill_tree(group.path()))
     }
 
     fn usage(&self) -> Usage {

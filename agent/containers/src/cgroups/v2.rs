@@ -16,8 +16,8 @@ use cgroups_rs::fs::{
 
 use super::{
     Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names,
-    is_clean_cache, is_gone, kill_listed, read, read_keyed, read_number, read_processes,
-    remove_tree, report_statistics, write,
+    is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number, read_tree, remove_tree,
+    report_statistics, write,
 };
 use crate::{
     Bytes, Usage,
@@ -160,6 +160,10 @@ impl Group for V2Group {
         }
     }
 
+    fn below(&self) -> BTreeSet<String> {
+        folder_names(&self.path).collect()
+    }
+
     fn view(&self) -> CgroupView {
         let folder = self.mounted.clone();
         CgroupView {
@@ -220,7 +224,7 @@ impl Group for V2Group {
     }
 
     fn processes(&self) -> Result<BTreeSet<u32>, Error> {
-        read_processes(&self.file("cgroup.procs"))
+        read_tree(&self.path)
     }
 
     fn kill(&self) -> Result<(), Error> {
@@ -228,7 +232,7 @@ impl Group for V2Group {
             Ok(()) => Ok(()),
             // Kernels before 5.14 have no such file; and the group may be gone.
             Err(error) if is_gone(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
-                kill_listed(&self.file("cgroup.procs"))
+                kill_tree(&self.path)
             }
             Err(error) => Err(Error::new("kill", &self.path, error)),
         }

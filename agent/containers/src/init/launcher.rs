@@ -12,6 +12,7 @@ use std::{
 use tepui_sys::{Forked, Kernel, Linux, Namespaces, PidFd, open_folder, receive, send, spawn};
 
 use super::{
+    session::{self, Caller as _, Line, wire::SessionRequest},
     start::{self, Agent},
     wire::{FAILED, Failure, HELLO, InitRequest, Plan, Request, UP},
 };
@@ -33,6 +34,7 @@ fn serve() -> io::Result<u8> {
     while let Some((request, far)) = next_request(&socket)? {
         match request {
             Request::Init(request) => make_init(&request, far),
+            Request::Session(request) => make_session(&request, far),
             Request::Seat(files) => match Linux.fork() {
                 Ok(Forked::Parent(_)) => {}
                 Ok(Forked::Child) => tepui_sys::leave(take_seat(&files, &far).unwrap_or(1)),
@@ -80,6 +82,24 @@ fn make_init(request: &InitRequest, far: OwnedFd) {
             Err(_) => tepui_sys::leave(1),
         },
         Err(error) => agent.report(&Failure::step("make the container's namespaces")(error)),
+    }
+}
+
+/// Forks the helper of a session, which does not come back from here.
+fn make_session(request: &SessionRequest, far: OwnedFd) {
+    let line = Line(far.into());
+    let born_in = request.born_in.as_deref().map(open_folder).transpose();
+    let forked = born_in.and_then(|group| {
+        let group = group.as_ref().map(AsFd::as_fd);
+        spawn(Namespaces::default(), group)
+    });
+    match forked {
+        Ok(Forked::Parent(_)) => {}
+        Ok(Forked::Child) => match tepui_sys::keep_only(line.0.as_fd()) {
+            Ok(()) => tepui_sys::leave(session::run(&Linux, request, &line)),
+            Err(_) => tepui_sys::leave(1),
+        },
+        Err(error) => line.report(&Failure::step("fork")(error)),
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Exit code of a process that was to run a program and could not, as shells have it.
-const CANNOT_RUN: u8 = 127;
+pub(super) const CANNOT_RUN: u8 = 127;
 
 /// The agent, as its inits see it.
 pub(super) trait Agent {

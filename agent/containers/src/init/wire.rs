@@ -9,6 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tepui_sys::{Device, Layers, Mount, Reaped, User};
 
+use super::session::wire::SessionRequest;
 use crate::{ExitStatus, Isolation};
 
 /// The launcher's first words.
@@ -30,6 +31,8 @@ pub(crate) enum Request {
     /// Take a seat in these v1 cgroups, given as files to write to, and wait there for one request
     /// for an init through the socket. See [`Seat`](crate::seat::Seat).
     Seat(Vec<PathBuf>),
+    /// Make a process that starts a program in a container that runs. The socket is its own.
+    Session(SessionRequest),
 }
 
 /// A process for a container.

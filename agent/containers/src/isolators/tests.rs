@@ -32,6 +32,10 @@ impl Group for FakeGroup {
         Entrance::default()
     }
 
+    fn below(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
     fn view(&self) -> CgroupView {
         CgroupView {
             binds: Vec::new(),

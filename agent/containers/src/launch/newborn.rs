@@ -164,7 +164,7 @@ fn identify(init: &PidFd) -> io::Result<Started> {
     Ok(Started { pid, start_time })
 }
 
-fn understand(failure: &[u8], program: Option<&Program>) -> LaunchError {
+pub(crate) fn understand(failure: &[u8], program: Option<&Program>) -> LaunchError {
     let Ok(failure) = serde_json::from_slice::<Failure>(failure) else {
         return LaunchError::InitDied(": it said what nobody understands".to_owned());
     };

@@ -99,7 +99,7 @@ fn prepare(
     })
 }
 
-fn encode(plan: &Plan) -> Result<Vec<u8>, LaunchError> {
+pub(crate) fn encode(plan: &impl serde::Serialize) -> Result<Vec<u8>, LaunchError> {
     let bytes =
         serde_json::to_vec(plan).map_err(|error| LaunchError::Invalid(error.to_string()))?;
     if bytes.len() > MAX_PLAN_BYTES {
@@ -150,7 +150,7 @@ fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
     Ok(())
 }
 
-fn command(program: &Program) -> Command {
+pub(crate) fn command(program: &Program) -> Command {
     match program {
         Program::Shell(line) => Command {
             path: "/bin/sh".to_owned(),

@@ -194,20 +194,26 @@ fn groups(options: &Options) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Kills what is in a group, and removes it, with those below.
+fn end(group: &Path) {
+    let below = fs::read_dir(group).into_iter().flatten().flatten();
+    let below = below.map(|entry| entry.path());
+    below
+        .filter(|path| path.is_dir())
+        .for_each(|path| end(&path));
+    let listed = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    for pid in listed.lines() {
+        let pid = nix::unistd::Pid::from_raw(pid.parse().unwrap());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    }
+    let _ = fs::remove_dir(group);
+}
+
 impl Drop for Remains {
     fn drop(&mut self) {
         let Self(options) = self;
         soon("all groups are removed", || {
-            for group in groups(options) {
-                for pid in fs::read_to_string(group.join("cgroup.procs"))
-                    .unwrap_or_default()
-                    .lines()
-                {
-                    let pid = nix::unistd::Pid::from_raw(pid.parse().unwrap());
-                    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-                }
-                let _ = fs::remove_dir(group);
-            }
+            groups(options).iter().for_each(|group| end(group));
             groups(options).is_empty()
         });
         for root in roots(options) {

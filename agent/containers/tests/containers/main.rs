@@ -17,4 +17,5 @@ mod remains;
 mod rights;
 mod roots;
 mod seats;
+mod sessions;
 mod volumes;

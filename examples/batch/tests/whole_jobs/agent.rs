@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 use tepui_sdk::{
     services::{
-        ReadSandboxRequest, SandboxChunk,
+        ReadSandboxRequest, SandboxChunk, SessionInput, SessionOutput,
         node_server::{Node, NodeServer},
     },
     v1,
@@ -23,7 +23,7 @@ use tokio::{
 };
 use tokio_stream::Iter;
 use tonic::{
-    Request, Response, Status,
+    Request, Response, Status, Streaming,
     transport::{Server, server::TcpIncoming},
 };
 
@@ -121,5 +121,13 @@ impl Node for Files {
         };
         let chunks: Chunks = rest.chunks(1000).map(chunk).collect();
         Ok(Response::new(tokio_stream::iter(chunks)))
+    }
+    type ExecStream = Iter<std::vec::IntoIter<Result<SessionOutput, Status>>>;
+
+    async fn exec(
+        &self,
+        _request: Request<Streaming<SessionInput>>,
+    ) -> Result<Response<Self::ExecStream>, Status> {
+        Err(Status::unimplemented("this agent is played"))
     }
 }
