@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tepui_edge::verbosity;
 
-use tepui_master_core::{OperatorCall, OperatorError, OperatorReply};
+use tepui_master_core::{OperatorCall, OperatorError, OperatorReply, Snapshot};
 use tepui_proto::v1::{
     self,
     master::{Call, Event, Response, call, event, response},
@@ -106,6 +106,7 @@ impl Desk {
                 let reply = self.front.ask(OperatorCall::V1(Box::new(call))).await?;
                 return Ok(match reply {
                     OperatorReply::V1(answer) => Some(answer),
+                    OperatorReply::Snapshot(snapshot) => Some(develop(snapshot, kind).await?),
                     _ => None,
                 });
             }
@@ -144,6 +145,13 @@ impl Desk {
         self.front.watch(call, Watcher::Events { outbox }).await?;
         Ok(outgoing)
     }
+}
+
+/// Makes an answer with much in it, which other tasks need not feel.
+async fn develop(snapshot: Box<Snapshot>, kind: call::Type) -> Result<Box<Response>, Unanswered> {
+    let develop = move || Box::new(snapshot.answer(kind));
+    let developed = tokio::task::spawn_blocking(develop).await;
+    developed.map_err(|_| Unanswered::Stopping)
 }
 
 /// Logs more for a while, as with Mesos.

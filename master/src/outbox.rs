@@ -38,6 +38,8 @@ struct Shared<T> {
 }
 
 struct Queue<T> {
+    /// The first message, made when it is read.
+    beginning: Option<Box<dyn FnOnce() -> T + Send>>,
     /// Boxed, since a queue keeps the room that it once needed: with a thousand bytes for each
     /// message, ten thousand agents would hold half a gigabyte of nothing.
     messages: VecDeque<(Box<T>, usize)>,
@@ -61,6 +63,7 @@ struct Heartbeat<T> {
 /// A queue, and the two ends of it.
 pub(crate) fn outbox<T>() -> (Outbox<T>, Outgoing<T>) {
     let queue = Queue {
+        beginning: None,
         messages: VecDeque::new(),
         bytes: 0,
         end: None,
@@ -109,6 +112,16 @@ impl<T: prost::Message> Outbox<T> {
 }
 
 impl<T> Outbox<T> {
+    /// Lets the stream begin with a message that its reader makes, since that takes a while.
+    pub(crate) fn begin_with(&self, make: impl FnOnce() -> T + Send + 'static) {
+        let mut queue = self.shared.lock();
+        if queue.end.is_none() {
+            queue.beginning = Some(Box::new(make));
+        }
+        drop(queue);
+        self.shared.waker.wake();
+    }
+
     /// Ends the stream after what waits has been read: well, or with a status.
     pub(crate) fn end(&self, status: Option<Status>) {
         let mut queue = self.shared.lock();
@@ -159,6 +172,10 @@ impl<T> Outgoing<T> {
     /// The next message or the end, if there is one.
     fn take(&mut self) -> Option<Option<Result<T, Status>>> {
         let mut queue = self.shared.lock();
+        if let Some(make) = queue.beginning.take() {
+            drop(queue);
+            return Some(Some(Ok(make())));
+        }
         if let Some((message, bytes)) = queue.messages.pop_front() {
             queue.bytes -= bytes;
             return Some(Some(Ok(*message)));
@@ -218,6 +235,7 @@ impl<T> Shared<T> {
 
 impl<T> Queue<T> {
     fn clear(&mut self) {
+        self.beginning = None;
         self.messages = VecDeque::new();
         self.bytes = 0;
     }
@@ -268,6 +286,19 @@ mod tests {
             .collect()
             .await;
         assert_eq!(seen, [Ok(0), Ok(1), Ok(2), Err(Code::Unavailable)]);
+    }
+
+    #[tokio::test]
+    async fn what_its_reader_makes_comes_first() {
+        let (outbox, mut outgoing) = outbox::<u32>();
+        outbox.push(2);
+        outbox.begin_with(|| 1);
+        outbox.end(None);
+        let mut seen = Vec::new();
+        while let Some(item) = outgoing.next().await {
+            seen.push(item.unwrap());
+        }
+        assert_eq!(seen, [1, 2]);
     }
 
     #[tokio::test]

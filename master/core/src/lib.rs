@@ -55,5 +55,5 @@ pub use self::{
     operator::{OperatorCall, OperatorError, OperatorReply},
     preemption::Preemption,
     record::{Change, Record, RecordKind, Recovered},
-    views::{Amounts, Figures},
+    views::{Amounts, Figures, Snapshot},
 };

@@ -74,7 +74,7 @@ impl Master {
         } else {
             (Verdict::Unknown, None)
         };
-        let lost = framework.unreachable.get(id).map(|lost| &lost.task);
+        let lost = framework.unreachable.get(id).map(|lost| &*lost.task);
         let mut status = self.verdict(framework, id, lost, verdict, since);
         status.agent_id = status.agent_id.or_else(|| agent.cloned());
         Some(status)

@@ -281,6 +281,11 @@ impl Cluster {
         node.connection = self.try_register(registration);
     }
 
+    /// What operators see now.
+    pub(crate) fn snapshot(&self) -> crate::Snapshot {
+        self.master.snapshot()
+    }
+
     /// What a stream of a framework heard since it was last asked.
     pub(crate) fn events(&mut self, connection: ConnectionId) -> Vec<FrameworkEvent> {
         self.to_frameworks.remove(&connection).unwrap_or_default()
@@ -460,7 +465,7 @@ impl Cluster {
 
     /// The state of a task as operators see it, wherever it is listed.
     pub(crate) fn state_of(&self, task: &str) -> Vec<&'static str> {
-        let view = self.master.get_tasks();
+        let view = self.master.snapshot().get_tasks();
         let all = [view.tasks, view.unreachable_tasks, view.completed_tasks].concat();
         let named = all.iter().filter(|seen| seen.task_id.value == task);
         named.map(|seen| seen.state().as_str_name()).collect()

@@ -1,6 +1,6 @@
 //! Operators who watch offers or events. A stream begins with what stands, then has every change.
 
-use tepui_master_core::{Notice, OperatorError, OperatorReply, wire};
+use tepui_master_core::{Notice, OperatorError, OperatorReply, Snapshot, wire};
 use tepui_model::FrameworkId;
 use tepui_proto::{
     services::OfferChange,
@@ -44,8 +44,8 @@ impl Watchers {
                 wire::offer_snapshot(offers.iter().map(|offer| &**offer))
                     .for_each(|change| outbox.push(change));
             }
-            (Watcher::Events { outbox }, Ok(OperatorReply::V1(response))) => {
-                outbox.push(subscribed(*response));
+            (Watcher::Events { outbox }, Ok(OperatorReply::Snapshot(snapshot))) => {
+                outbox.begin_with(move || subscribed(&snapshot));
             }
             _ => return watcher.end(Status::internal("the core answered another question")),
         }
@@ -112,11 +112,11 @@ fn concerns(notice: &Notice, framework: &FrameworkId) -> bool {
     }
 }
 
-fn subscribed(state: master::Response) -> master::Event {
+fn subscribed(snapshot: &Snapshot) -> master::Event {
     master::Event {
         r#type: Some(event::Type::Subscribed.into()),
         subscribed: Some(event::Subscribed {
-            get_state: state.get_state,
+            get_state: Some(snapshot.get_state()),
             heartbeat_interval_seconds: Some(limits::HEARTBEAT.as_secs_f64()),
         }),
         ..master::Event::default()
@@ -133,7 +133,7 @@ mod tests {
         let mut watchers = Watchers::default();
         let mut watch = |_| {
             let (outbox, outgoing) = outbox();
-            let reply = OperatorReply::V1(Box::default());
+            let reply = OperatorReply::Snapshot(Box::default());
             let watcher = Watcher::Events {
                 outbox: outbox.clone(),
             };

@@ -6,4 +6,5 @@ mod framework;
 pub(crate) mod latency;
 pub(crate) mod many;
 pub(crate) mod scale;
+mod state;
 pub(crate) mod tasks;

@@ -325,7 +325,7 @@ fn judge_offers(core: &Master, effects: &Effects, scene: &mut Scene) {
     if offers.is_empty() {
         return;
     }
-    let agents = core.get_agents().agents;
+    let agents = core.snapshot().get_agents().agents;
     let book = &mut scene.checks.offers;
     let held = agents.iter().try_for_each(|agent| book.learn(agent));
     scene.hold(held);

@@ -47,16 +47,21 @@ pub(crate) struct Framework {
     /// When it is removed unless it comes back before.
     pub(crate) deadline: Option<Time>,
     pub(crate) offers: BTreeSet<OfferNumber>,
-    /// Boxed: the nodes of the map are half empty when ids come in order.
-    pub(crate) tasks: BTreeMap<TaskId, Box<Task>>,
+    /// By themselves, since the nodes of the map are half empty when ids come in order; and
+    /// shared with the snapshots of those who look.
+    pub(crate) tasks: BTreeMap<TaskId, Arc<Task>>,
     /// Where the operations are that it has named.
     pub(crate) operations: BTreeMap<OperationId, (AgentKey, OperationUuid)>,
     pub(crate) unreachable: UnreachableTasks,
     /// Tasks that have ended, the oldest first.
-    pub(crate) completed: VecDeque<Task>,
+    pub(crate) completed: VecDeque<Arc<Task>>,
 }
 
 impl Framework {
+    pub(crate) fn task_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
+        self.tasks.get_mut(id).map(Arc::make_mut)
+    }
+
     pub(crate) fn is_partition_aware(&self) -> bool {
         self.info.has(Capability::PartitionAware)
     }
@@ -100,7 +105,7 @@ impl Subscriber {
 }
 
 /// A framework that is removed, kept for the operator to see.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CompletedFramework {
     pub(crate) id: FrameworkId,
     pub(crate) info: Arc<v1::FrameworkInfo>,
@@ -108,7 +113,7 @@ pub(crate) struct CompletedFramework {
     pub(crate) registered: Time,
     pub(crate) reregistered: Time,
     pub(crate) unregistered: Time,
-    pub(crate) tasks: VecDeque<Task>,
+    pub(crate) tasks: VecDeque<Arc<Task>>,
 }
 
 /// All frameworks.

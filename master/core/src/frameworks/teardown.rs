@@ -137,7 +137,7 @@ impl Master {
             return;
         };
         let framework_id = framework.id.clone();
-        let Some(task) = framework.tasks.get_mut(id) else {
+        let Some(task) = framework.task_mut(id) else {
             return;
         };
         let agent_id = task.agent_id().clone();

@@ -250,7 +250,7 @@ impl World {
     pub(super) fn agree(&self) {
         self.agree_on_operations();
         let seed = self.random;
-        let view = self.cluster.master.get_tasks();
+        let view = self.cluster.snapshot().get_tasks();
         assert!(
             view.unreachable_tasks.is_empty(),
             "{seed}: all agents are there"

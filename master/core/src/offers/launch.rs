@@ -112,7 +112,7 @@ impl Master {
         let task = Arc::new(task);
         agent.tasks.insert((key, task.id.clone()));
         let state = Task::staging(&framework.id, &agent.id, &task);
-        framework.tasks.insert(task.id.clone(), Box::new(state));
+        framework.tasks.insert(task.id.clone(), Arc::new(state));
         if let Some(connection) = agent.connection {
             let command = AgentCommand::RunTask {
                 framework: Arc::clone(&framework.info.wire),

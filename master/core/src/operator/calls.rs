@@ -15,6 +15,7 @@ use crate::{
     effects::{Effect, Effects},
     events::RequestId,
     frameworks::FrameworkState,
+    views::Snapshot,
 };
 
 /// The calls that UPDATE_QUOTA took the place of (Mesos: QUO-04).
@@ -122,6 +123,9 @@ impl Master {
                 let reactivate = reactivate.ok_or_else(|| unset("reactivate_agent"))?;
                 self.reactivate_agent(&reactivate.agent_id, effects)
             }
+            kind if Snapshot::answers(kind) => {
+                Ok(OperatorReply::Snapshot(Box::new(self.snapshot())))
+            }
             _ => self
                 .query(call)
                 .map(|response| OperatorReply::V1(Box::new(response))),
@@ -160,6 +164,9 @@ impl Master {
             r#type: Some(kind.into()),
             ..Response::default()
         };
+        if Snapshot::answers(call.r#type()) {
+            return Ok(self.snapshot().answer(call.r#type()));
+        }
         Ok(match call.r#type() {
             call::Type::GetHealth => Response {
                 get_health: Some(response::GetHealth { healthy: true }),
@@ -170,22 +177,6 @@ impl Master {
                     version_info: self.version(),
                 }),
                 ..kind(Type::GetVersion)
-            },
-            call::Type::GetState => Response {
-                get_state: Some(self.get_state()),
-                ..kind(Type::GetState)
-            },
-            call::Type::GetAgents => Response {
-                get_agents: Some(self.get_agents()),
-                ..kind(Type::GetAgents)
-            },
-            call::Type::GetFrameworks => Response {
-                get_frameworks: Some(self.get_frameworks()),
-                ..kind(Type::GetFrameworks)
-            },
-            call::Type::GetTasks => Response {
-                get_tasks: Some(self.get_tasks()),
-                ..kind(Type::GetTasks)
             },
             call::Type::GetExecutors => Response {
                 get_executors: Some(response::GetExecutors::default()),

@@ -76,7 +76,7 @@ impl Master {
     fn words_on_task(&self, owner: &Framework, id: &TaskId) -> Option<String> {
         let unreachable = owner.unreachable.get(id);
         let task = owner.tasks.get(id).map(|task| &**task);
-        let task = task.or(unreachable.map(|lost| &lost.task))?;
+        let task = task.or(unreachable.map(|lost| &*lost.task))?;
         let agent = self.agents.find(task.agent_id());
         let host = agent.map_or("an agent that is away", |agent| &agent.info.hostname);
         let (name, role, state) = (&owner.info.name, &task.role, task.state);

@@ -16,7 +16,10 @@ use std::sync::Arc;
 use tepui_model::{FrameworkId, Offer, TaskId};
 use tepui_proto::{services, v1};
 
-use crate::{calls::Subscribe, views::Figures};
+use crate::{
+    calls::Subscribe,
+    views::{Figures, Snapshot},
+};
 
 /// One call of an operator.
 #[derive(Clone, Debug)]
@@ -62,6 +65,8 @@ pub enum OperatorCall {
 pub enum OperatorReply {
     /// The answer of the v1 operator API.
     V1(Box<v1::master::Response>),
+    /// What the answer to a call that asks for much is made of, by whoever waits for it.
+    Snapshot(Box<Snapshot>),
     /// It is done, or under way.
     Done,
     /// The outstanding offers.

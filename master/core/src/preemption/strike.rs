@@ -91,7 +91,7 @@ impl Master {
             return;
         };
         let framework_id = framework.id.clone();
-        let Some(task) = framework.tasks.get_mut(id) else {
+        let Some(task) = framework.task_mut(id) else {
             return;
         };
         let preempted = Some(Arc::clone(why));

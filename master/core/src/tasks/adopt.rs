@@ -56,7 +56,7 @@ impl Master {
         }
         let (state, update) = (task.state, back(self.now, &task, shown));
         agent.tasks.insert((key, info.id.clone()));
-        framework.tasks.insert(info.id.clone(), Box::new(task));
+        framework.tasks.insert(info.id.clone(), Arc::new(task));
         let framework_id = framework.id.clone();
         effects.publish(Notice::TaskAdded {
             framework_id,

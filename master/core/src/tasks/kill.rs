@@ -28,7 +28,7 @@ impl Master {
             // It is ended when its agent comes back.
             task.kill = Some(wish.clone());
         }
-        let Some(task) = framework.tasks.get_mut(task_id) else {
+        let Some(task) = framework.task_mut(task_id) else {
             let query = TaskQuery {
                 task_id: task_id.clone(),
                 agent_id: agent_id.clone(),

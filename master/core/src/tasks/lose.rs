@@ -1,5 +1,7 @@
 //! Tasks that end, or go out of reach, because the master says so.
 
+use std::sync::Arc;
+
 use tepui_model::{AgentId, FrameworkKey, Reason, TaskId, TaskStatus};
 
 use super::{Verdict, from_master};
@@ -53,14 +55,15 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(key) else {
             return;
         };
-        let Some(mut task) = framework.tasks.remove(&status.task_id) else {
+        let Some(mut shared) = framework.tasks.remove(&status.task_id) else {
             return;
         };
+        let task = Arc::make_mut(&mut shared);
         task.state = status.state;
         task.keep(status.clone());
         let (role, resources) = (task.role.clone(), task.resources.clone());
         let agent = task.agent_id().clone();
-        framework.unreachable.insert(*task, self.now, limit);
+        framework.unreachable.insert(shared, self.now, limit);
         if let Some(agent) = self.agents.by_id.get(&agent).copied() {
             self.allocator.recover(key, &role, agent, &resources, None);
         }
@@ -107,13 +110,14 @@ impl Master {
             let Some(framework) = self.frameworks.get_mut(key) else {
                 return;
             };
-            let Some(mut task) = framework.unreachable.remove(&id) else {
+            let Some(mut shared) = framework.unreachable.remove(&id) else {
                 continue;
             };
+            let task = Arc::make_mut(&mut shared);
             let status = from_master(now, id, Some(agent.clone()), state, reason, message);
             task.state = state;
             task.keep(status.clone());
-            self.complete_task(key, task);
+            self.complete_task(key, shared);
             self.tell_and_publish(key, status, effects);
         }
     }

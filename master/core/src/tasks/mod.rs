@@ -151,7 +151,7 @@ impl Task {
 }
 
 /// Keeps an ended task, and forgets the oldest beyond the limit.
-pub(crate) fn keep_bounded(history: &mut VecDeque<Task>, task: Task, limit: usize) {
+pub(crate) fn keep_bounded(history: &mut VecDeque<Arc<Task>>, task: Arc<Task>, limit: usize) {
     history.push_back(task);
     while history.len() > limit {
         history.pop_front();

@@ -1,5 +1,7 @@
 //! Status updates of agents: kept, and passed on to the framework (Mesos: TSK-09).
 
+use std::sync::Arc;
+
 use tepui_model::{AgentKey, FrameworkId, FrameworkKey, TaskId, TaskState, TaskStatus};
 
 use super::{Task, Told, keep_bounded};
@@ -110,7 +112,8 @@ impl Master {
         let Some(framework) = self.frameworks.get_mut(key) else {
             return;
         };
-        let Some(task) = framework.tasks.get_mut(&status.task_id) else {
+        let framework_id = framework.id.clone();
+        let Some(task) = framework.task_mut(&status.task_id) else {
             return;
         };
         let told = Told {
@@ -127,7 +130,7 @@ impl Master {
         task.advance(latest);
         let (state, ended) = (task.state, task.is_over() && !was_over);
         effects.publish(Notice::TaskUpdated {
-            framework_id: framework.id.clone(),
+            framework_id,
             status: Box::new(status.clone()),
             state,
         });
@@ -168,8 +171,7 @@ impl Master {
     }
 
     pub(crate) fn task_mut(&mut self, key: FrameworkKey, id: &TaskId) -> Option<&mut Task> {
-        let task = self.frameworks.get_mut(key)?.tasks.get_mut(id)?;
-        Some(task)
+        self.frameworks.get_mut(key)?.task_mut(id)
     }
 
     /// Takes an ended task out of the tables and keeps it for the operator to see.
@@ -188,11 +190,11 @@ impl Master {
                 self.agents.emptied.insert(key);
             }
         }
-        self.complete_task(key, *task);
+        self.complete_task(key, task);
     }
 
     /// Keeps an ended task for the operator to see, with its framework.
-    pub(crate) fn complete_task(&mut self, key: FrameworkKey, task: Task) {
+    pub(crate) fn complete_task(&mut self, key: FrameworkKey, task: Arc<Task>) {
         let limit = self.config.max_completed_tasks_per_framework;
         let Some(framework) = self.frameworks.get_mut(key) else {
             return;

@@ -1,9 +1,9 @@
 //! GET_AGENTS.
 
-use tepui_proto::v1::{
-    self,
-    master::response::{GetAgents, get_agents},
-};
+use std::sync::Arc;
+
+use tepui_model::{AgentCapabilities, AgentId, Offer, Resources, Time};
+use tepui_proto::v1::{self, master::response::get_agents};
 
 use super::Allocated;
 use crate::{
@@ -12,43 +12,49 @@ use crate::{
     wire::duration_info,
 };
 
+/// An agent at one moment; what is large is shared.
+#[derive(Clone, Debug)]
+pub(super) struct AgentPicture {
+    id: AgentId,
+    info: Arc<v1::AgentInfo>,
+    active: bool,
+    deactivated: bool,
+    version: String,
+    registered: Time,
+    reregistered: Option<Time>,
+    total: Resources,
+    /// Those that hold what they show.
+    offers: Vec<Arc<Offer>>,
+    capabilities: AgentCapabilities,
+    drain: Option<Drain>,
+}
+
 impl Master {
-    /// The agents that are connected or disconnected, and those that have not come back yet.
-    #[must_use]
-    pub fn get_agents(&self) -> GetAgents {
-        let recovered = self.agents.recovered.values();
-        GetAgents {
-            agents: self
-                .agents
-                .iter()
-                .map(|agent| self.agent_view(agent))
+    pub(super) fn agent_picture(&self, agent: &Agent) -> AgentPicture {
+        let deactivation = self.agents.deactivated.get(&agent.id);
+        let total = self.allocator.total(agent.key);
+        let offers = agent.offers.iter();
+        let held = offers.filter_map(|number| self.offers.get(*number));
+        AgentPicture {
+            id: agent.id.clone(),
+            info: Arc::clone(&agent.info.wire),
+            active: agent.state == AgentState::Connected && deactivation.is_none(),
+            deactivated: deactivation.is_some(),
+            version: agent.version.clone(),
+            registered: agent.registered,
+            reregistered: agent.reregistered,
+            total: total.cloned().unwrap_or_default(),
+            offers: held
+                .filter(|held| held.holds())
+                .map(|held| Arc::clone(&held.offer))
                 .collect(),
-            recovered_agents: recovered
-                .map(|agent| v1::AgentInfo::clone(&agent.info.wire))
-                .collect(),
+            capabilities: agent.capabilities,
+            drain: deactivation.and_then(|deactivation| deactivation.drain),
         }
     }
 
     pub(crate) fn agent_view(&self, agent: &Agent) -> get_agents::Agent {
-        let deactivation = self.agents.deactivated.get(&agent.id);
-        let drain = deactivation.and_then(|deactivation| deactivation.drain);
-        let total = self.allocator.total(agent.key);
-        get_agents::Agent {
-            agent_info: v1::AgentInfo::clone(&agent.info.wire),
-            active: agent.state == AgentState::Connected && deactivation.is_none(),
-            deactivated: Some(deactivation.is_some()),
-            version: agent.version.clone(),
-            pid: None,
-            registered_time: Some(agent.registered.into()),
-            reregistered_time: agent.reregistered.map(Into::into),
-            total_resources: total.map(|total| total.to_proto(None)).unwrap_or_default(),
-            allocated_resources: self.allocated_on(agent).to_wire(),
-            offered_resources: self.offered_on(agent).to_wire(),
-            capabilities: agent.capabilities.to_proto(),
-            resource_providers: Vec::new(),
-            drain_info: drain.map(drain_info),
-            estimated_drain_start_time: drain.map(|drain| drain.since.into()),
-        }
+        self.agent_picture(agent).to_wire(&self.allocated_on(agent))
     }
 
     fn allocated_on(&self, agent: &Agent) -> Allocated {
@@ -62,18 +68,34 @@ impl Master {
         }
         allocated
     }
+}
 
-    fn offered_on(&self, agent: &Agent) -> Allocated {
+impl AgentPicture {
+    pub(super) const fn id(&self) -> &AgentId {
+        &self.id
+    }
+
+    pub(super) fn to_wire(&self, allocated: &Allocated) -> get_agents::Agent {
         let mut offered = Allocated::default();
-        for held in agent
-            .offers
-            .iter()
-            .filter_map(|number| self.offers.get(*number))
-            .filter(|held| held.holds())
-        {
-            offered.add(&held.offer.role, &held.offer.resources);
+        for offer in &self.offers {
+            offered.add(&offer.role, &offer.resources);
         }
-        offered
+        get_agents::Agent {
+            agent_info: v1::AgentInfo::clone(&self.info),
+            active: self.active,
+            deactivated: Some(self.deactivated),
+            version: self.version.clone(),
+            pid: None,
+            registered_time: Some(self.registered.into()),
+            reregistered_time: self.reregistered.map(Into::into),
+            total_resources: self.total.to_proto(None),
+            allocated_resources: allocated.to_wire(),
+            offered_resources: offered.to_wire(),
+            capabilities: self.capabilities.to_proto(),
+            resource_providers: Vec::new(),
+            drain_info: self.drain.map(drain_info),
+            estimated_drain_start_time: self.drain.map(|drain| drain.since.into()),
+        }
     }
 }
 

@@ -5,26 +5,16 @@ mod figures;
 mod frameworks;
 mod operations;
 mod roles;
-mod tasks;
+mod snapshot;
 
 pub use figures::{Amounts, Figures};
+pub use snapshot::Snapshot;
 use tepui_model::{Resources, Role};
 use tepui_proto::v1::{self, master::response};
 
 use crate::Master;
 
 impl Master {
-    /// Everything: the snapshot that a stream of events begins with.
-    #[must_use]
-    pub fn get_state(&self) -> response::GetState {
-        response::GetState {
-            get_tasks: Some(self.get_tasks()),
-            get_executors: Some(response::GetExecutors::default()),
-            get_frameworks: Some(self.get_frameworks()),
-            get_agents: Some(self.get_agents()),
-        }
-    }
-
     /// The master itself.
     #[must_use]
     pub fn get_master(&self) -> response::GetMaster {

@@ -15,7 +15,7 @@ fn an_agent_shows_what_is_allocated_and_what_is_offered() {
     let (mut cluster, scheduler, node) = Cluster::pair(of_roles(&["web"]));
     cluster.launch(&scheduler, "t", "cpus:1;mem:24");
     cluster.settle();
-    let agent = &cluster.master.get_agents().agents[0];
+    let agent = &cluster.snapshot().get_agents().agents[0];
     assert_eq!(
         agent.agent_info.id.as_ref().unwrap().value,
         node.id.as_str()
@@ -41,7 +41,7 @@ fn a_framework_shows_its_offers_and_what_it_has() {
     let (mut cluster, scheduler, _) = Cluster::pair(aware());
     cluster.launch(&scheduler, "t", "cpus:1;mem:24");
     cluster.settle();
-    let framework = &cluster.master.get_frameworks().frameworks[0];
+    let framework = &cluster.snapshot().get_frameworks().frameworks[0];
     assert!(framework.active && framework.connected && !framework.recovered);
     assert_eq!(framework.offers.len(), 1);
     assert_eq!(
@@ -53,7 +53,7 @@ fn a_framework_shows_its_offers_and_what_it_has() {
         resources("cpus:3;mem:1000")
     );
     cluster.disconnect_framework(&scheduler);
-    let framework = &cluster.master.get_frameworks().frameworks[0];
+    let framework = &cluster.snapshot().get_frameworks().frameworks[0];
     assert!(!framework.active && !framework.connected);
     assert!(framework.offers.is_empty());
 }
@@ -73,7 +73,7 @@ fn tasks_are_listed_by_where_they_are() {
     let offer = cluster.master.offers_to(None)[0].clone();
     let task = crate::testing::task_info("live", &other.id, "cpus:1");
     cluster.accept(&scheduler, &[&offer.id], vec![task]);
-    let view = cluster.master.get_tasks();
+    let view = cluster.snapshot().get_tasks();
     let names = |tasks: &[v1::Task]| {
         tasks
             .iter()
@@ -110,7 +110,7 @@ fn roles_are_those_subscribed_used_reserved_or_weighted_and_their_ancestors() {
 #[test]
 fn the_state_is_all_of_it_together() {
     let (cluster, ..) = Cluster::pair(aware());
-    let state = cluster.master.get_state();
+    let state = cluster.snapshot().get_state();
     assert_eq!(state.get_agents.unwrap().agents.len(), 1);
     assert_eq!(state.get_frameworks.unwrap().frameworks.len(), 1);
     assert!(state.get_tasks.unwrap().tasks.is_empty());
@@ -123,4 +123,18 @@ fn the_master_says_since_when_it_runs() {
     let view = cluster.master.get_master();
     assert_eq!(view.start_time(), 1000.0);
     assert_eq!(view.master_info.unwrap().id, "m");
+}
+
+#[test]
+fn a_snapshot_shows_what_was_while_the_core_goes_on() {
+    let (mut cluster, scheduler, node) = Cluster::pair(aware());
+    cluster.launch(&scheduler, "t", "cpus:1;mem:24");
+    cluster.settle();
+    let snapshot = cluster.snapshot();
+    let before = snapshot.get_state();
+    let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Finished);
+    cluster.acknowledge(&scheduler, &node, "t", uuid);
+    assert_eq!(snapshot.get_state(), before);
+    let after = cluster.snapshot().get_tasks();
+    assert_eq!((after.tasks.len(), after.completed_tasks.len()), (0, 1));
 }

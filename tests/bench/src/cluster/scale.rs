@@ -3,8 +3,9 @@
 //!
 //! `accept`: tasks that became running per second, from the first ACCEPT on. The bench plays all
 //! agents and the framework on the same processors; what the master itself took is beside it.
-//! `memory`: what the master holds. `restart`: it is killed and started again; how long until all
-//! agents are back with their tasks, and until offers flow.
+//! `memory`: what the master holds. `state-json` and `state-protobuf`: all of it, asked for over
+//! HTTP, and how long other calls wait meanwhile. `restart`: it is killed and started again; how
+//! long until all agents are back with their tasks, and until offers flow.
 //!
 //! The master keeps tasks in memory only, since its agents know them; what it writes down is each
 //! agent, before the agent hears of it.
@@ -26,6 +27,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{
     fleet::Fleet,
     framework::{Framework, Heard, block_on, expect_no_failure, task, text},
+    state,
 };
 use crate::{Settings, report::Report};
 
@@ -82,8 +84,11 @@ fn accept(report: &mut Report, agents: usize, tasks: usize) -> Result<(), String
                 "kb_per_task",
                 each(with_tasks.kilobytes, with_agents.kilobytes, tasks),
             );
-        drop(fleet);
-        Ok(())
+        // The fleet and the framework stay connected meanwhile.
+        let asked =
+            tokio::task::block_in_place(|| state::measure(cluster.master.address(), report));
+        drop((fleet, framework));
+        asked
     })
 }
 

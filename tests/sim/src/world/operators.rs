@@ -72,7 +72,7 @@ impl World {
     fn shown(&self) -> Vec<get_agents::Agent> {
         self.master
             .core()
-            .map_or_else(GetAgents::default, |core| core.get_agents())
+            .map_or_else(GetAgents::default, |core| core.snapshot().get_agents())
             .agents
     }
 

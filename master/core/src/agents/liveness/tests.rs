@@ -20,7 +20,7 @@ fn an_agent_that_answers_pings_stays() {
             connection: node.connection,
         });
     }
-    assert!(cluster.master.get_agents().agents[0].active);
+    assert!(cluster.snapshot().get_agents().agents[0].active);
 }
 
 #[test]
@@ -28,9 +28,9 @@ fn an_agent_that_answers_no_ping_is_unreachable_after_five() {
     let mut cluster = Cluster::new();
     let node = cluster.register("one", "cpus:1;mem:32");
     cluster.pass(seconds(89));
-    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 1);
     cluster.pass(seconds(2));
-    assert!(cluster.master.get_agents().agents.is_empty());
+    assert!(cluster.snapshot().get_agents().agents.is_empty());
     assert!(cluster.cut_agents.contains(&node.connection));
     assert!(
         cluster
@@ -52,7 +52,7 @@ fn an_update_counts_as_a_sign_of_life() {
         cluster.pass(seconds(60));
         cluster.report(&node, &scheduler.id, "t", TaskState::Running);
     }
-    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 1);
 }
 
 #[test]
@@ -63,11 +63,11 @@ fn a_disconnected_agent_is_not_offered_and_has_as_long_as_a_silent_one() {
     let events = cluster.events(scheduler.connection);
     assert!(matches!(&events[..], [FrameworkEvent::Rescind(id)] if *id == offer.id));
     cluster.pass(seconds(74));
-    let agent = &cluster.master.get_agents().agents[0];
+    let agent = &cluster.snapshot().get_agents().agents[0];
     assert!(!agent.active);
     assert!(cluster.master.offers_to(None).is_empty());
     cluster.pass(seconds(2));
-    assert!(cluster.master.get_agents().agents.is_empty());
+    assert!(cluster.snapshot().get_agents().agents.is_empty());
 }
 
 #[test]
@@ -76,13 +76,13 @@ fn a_master_that_slept_pings_again_before_it_gives_an_agent_up() {
     let node = cluster.register("one", "cpus:1;mem:32");
     cluster.now += seconds(3600);
     cluster.apply(Event::Wake);
-    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 1);
     cluster.disconnect_agent(&node);
     cluster.now += seconds(3600);
     cluster.apply(Event::Wake);
-    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 1);
     cluster.pass(seconds(16));
-    assert!(cluster.master.get_agents().agents.is_empty());
+    assert!(cluster.snapshot().get_agents().agents.is_empty());
 }
 
 #[test]
@@ -92,9 +92,9 @@ fn agents_that_do_not_come_back_after_a_restart_are_unreachable() {
     cluster.restart();
     let scheduler = cluster.subscribe(aware());
     cluster.pass(seconds(599));
-    assert_eq!(cluster.master.get_agents().recovered_agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().recovered_agents.len(), 1);
     cluster.pass(seconds(2));
-    assert!(cluster.master.get_agents().recovered_agents.is_empty());
+    assert!(cluster.snapshot().get_agents().recovered_agents.is_empty());
     let events = cluster.events(scheduler.connection);
     assert!(
         matches!(&events[..], [FrameworkEvent::Failure { agent_id, .. }] if *agent_id == node.id)
@@ -151,7 +151,7 @@ fn tasks_of_an_agent_that_the_registry_forgets_are_unknown() {
     cluster.pass(seconds(76));
     assert_eq!(cluster.update(&scheduler).state, TaskState::Unreachable);
     cluster.pass(seconds(15 * 24 * 3600));
-    assert!(cluster.master.get_tasks().unreachable_tasks.is_empty());
+    assert!(cluster.snapshot().get_tasks().unreachable_tasks.is_empty());
     let query = TaskQuery {
         task_id: TaskId::new("t").unwrap(),
         agent_id: Some(node.id),

@@ -53,7 +53,7 @@ fn a_new_agent_replaces_the_disconnected_one_at_its_address() {
     let new = cluster.register("one", "cpus:4;mem:1024");
     assert_ne!(new.id, old.id);
     assert_eq!(cluster.update(&scheduler).state, TaskState::Gone);
-    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 1);
     assert!(
         cluster
             .registry
@@ -100,7 +100,7 @@ fn an_agent_that_lost_its_id_before_a_restart_of_the_master_is_gone() {
     }
     let key = (RecordKind::Gone, old.id.to_string());
     assert!(cluster.registry.contains_key(&key));
-    assert_eq!(cluster.master.get_agents().agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 1);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn two_connected_agents_may_say_the_same_address() {
     let mut cluster = Cluster::new();
     cluster.register("one", "cpus:1;mem:32");
     cluster.register("one", "cpus:1;mem:32");
-    assert_eq!(cluster.master.get_agents().agents.len(), 2);
+    assert_eq!(cluster.snapshot().get_agents().agents.len(), 2);
 }
 
 #[test]

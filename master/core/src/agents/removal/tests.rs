@@ -96,7 +96,7 @@ fn an_agent_that_unregisters_takes_its_tasks_with_it() {
         status.message.unwrap(),
         "Agent one removed: the agent unregistered"
     );
-    assert!(cluster.master.get_agents().agents.is_empty());
+    assert!(cluster.snapshot().get_agents().agents.is_empty());
     assert!(matches!(cluster.notices.last(), Some(Notice::AgentRemoved(id)) if *id == node.id));
     assert!(
         cluster
@@ -129,7 +129,7 @@ fn unreachable_tasks_are_bounded() {
     }
     cluster.disconnect_agent(&node);
     cluster.pass(seconds(76));
-    assert_eq!(cluster.master.get_tasks().unreachable_tasks.len(), 1);
+    assert_eq!(cluster.snapshot().get_tasks().unreachable_tasks.len(), 1);
 }
 
 fn mark_gone(cluster: &mut Cluster, id: &str) -> Result<(), OperatorError> {
@@ -175,7 +175,7 @@ fn an_operator_gives_up_an_agent_that_is_unreachable() {
     mark_gone(&mut cluster, node.id.as_str()).unwrap();
     let status = cluster.update(&scheduler);
     assert_eq!(status.state, TaskState::GoneByOperator);
-    assert!(cluster.master.get_tasks().unreachable_tasks.is_empty());
+    assert!(cluster.snapshot().get_tasks().unreachable_tasks.is_empty());
 }
 
 #[test]

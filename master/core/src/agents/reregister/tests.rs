@@ -46,7 +46,7 @@ fn a_new_stream_of_an_agent_ends_the_old_one() {
         ..node.clone()
     });
     assert!(
-        cluster.master.get_agents().agents[0].active,
+        cluster.snapshot().get_agents().agents[0].active,
         "the old stream's end is no news"
     );
 }
@@ -79,7 +79,7 @@ fn an_ended_task_that_its_agent_forgot_is_told_once_more() {
     cluster.disconnect_agent(&node);
     cluster.reregister(&mut node, None, &[]);
     assert_eq!(cluster.update(&scheduler).state, TaskState::Failed);
-    assert_eq!(cluster.master.get_tasks().tasks.len(), 0);
+    assert_eq!(cluster.snapshot().get_tasks().tasks.len(), 0);
 }
 
 #[test]
@@ -95,14 +95,14 @@ fn a_task_that_ended_while_its_agent_was_away_is_freed() {
     );
     let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Finished);
     cluster.acknowledge(&scheduler, &node, "t", uuid);
-    assert_eq!(cluster.master.get_tasks().completed_tasks.len(), 1);
+    assert_eq!(cluster.snapshot().get_tasks().completed_tasks.len(), 1);
 }
 
 #[test]
 fn the_next_master_learns_tasks_from_their_agents_and_charges_them() {
     let (mut cluster, scheduler, mut node) = running(aware());
     cluster.restart();
-    assert_eq!(cluster.master.get_agents().recovered_agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().recovered_agents.len(), 1);
     let again = cluster.subscribe(aware().with_id(scheduler.id.clone()));
     cluster.reregister(&mut node, Some((&scheduler.id, aware())), &RUNNING);
     cluster.settle();
@@ -111,7 +111,7 @@ fn the_next_master_learns_tasks_from_their_agents_and_charges_them() {
         resources("cpus:3;mem:1000")
     );
     assert_eq!(cluster.state_of("t"), ["TASK_RUNNING"]);
-    assert!(cluster.master.get_agents().recovered_agents.is_empty());
+    assert!(cluster.snapshot().get_agents().recovered_agents.is_empty());
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_framework_that_only_an_agent_knows_is_learned_and_may_come_back() {
     cluster.restart();
     let id = FrameworkId::new("m-0000").unwrap();
     cluster.reregister(&mut node, Some((&id, aware())), &RUNNING);
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     assert!(view.frameworks[0].recovered);
     assert!(
         cluster
@@ -205,7 +205,7 @@ fn an_unreachable_agent_brings_its_tasks_back() {
             (TaskState::Running, Some(Reason::AgentReregistered))
         );
         assert_eq!(status.uuid, None);
-        let view = cluster.master.get_tasks();
+        let view = cluster.snapshot().get_tasks();
         assert_eq!((view.tasks.len(), view.unreachable_tasks.len()), (1, 0));
         let unreachable = (RecordKind::Unreachable, node.id.to_string());
         assert!(!cluster.registry.contains_key(&unreachable));
@@ -225,7 +225,7 @@ fn an_unreachable_task_that_its_agent_forgot_is_gone() {
     cluster.events(scheduler.connection);
     cluster.reregister(&mut node, None, &[]);
     assert_eq!(cluster.update(&scheduler).state, TaskState::Gone);
-    assert!(cluster.master.get_tasks().unreachable_tasks.is_empty());
+    assert!(cluster.snapshot().get_tasks().unreachable_tasks.is_empty());
 }
 
 #[test]

@@ -46,14 +46,14 @@ fn a_framework_that_does_not_come_back_is_removed_with_its_tasks() {
     cluster.pass(Duration::from_millis(60_001));
     let commands = names(&cluster.commands(node.connection));
     assert!(commands.contains(&"kill t".to_owned()), "{commands:?}");
-    assert!(cluster.master.get_frameworks().frameworks.is_empty());
+    assert!(cluster.snapshot().get_frameworks().frameworks.is_empty());
 }
 
 #[test]
 fn without_a_timeout_a_framework_is_removed_at_once() {
     let (mut cluster, scheduler, _) = Cluster::pair(with_timeout(0.0));
     cluster.disconnect_framework(&scheduler);
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     assert_eq!(
         (view.frameworks.len(), view.completed_frameworks.len()),
         (0, 1)
@@ -68,9 +68,9 @@ fn the_deadline_survives_a_restart_of_the_master() {
     cluster.pass(seconds(30));
     cluster.restart();
     cluster.pass(seconds(29));
-    assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+    assert_eq!(cluster.snapshot().get_frameworks().frameworks.len(), 1);
     cluster.pass(seconds(2));
-    assert!(cluster.master.get_frameworks().frameworks.is_empty());
+    assert!(cluster.snapshot().get_frameworks().frameworks.is_empty());
     let removed = (RecordKind::RemovedFramework, scheduler.id.to_string());
     assert!(cluster.registry.contains_key(&removed));
 }
@@ -95,14 +95,14 @@ fn a_framework_that_was_connected_when_the_master_died_has_as_long_as_agents() {
     cluster.subscribe(with_timeout(0.0));
     cluster.restart();
     cluster.pass(seconds(599));
-    assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+    assert_eq!(cluster.snapshot().get_frameworks().frameworks.len(), 1);
     cluster.restart();
     cluster.pass(seconds(2));
-    let left = cluster.master.get_frameworks().frameworks.len();
+    let left = cluster.snapshot().get_frameworks().frameworks.len();
     assert_eq!(left, 1, "the moment after a restart");
     cluster.pass(seconds(10));
     assert!(
-        cluster.master.get_frameworks().frameworks.is_empty(),
+        cluster.snapshot().get_frameworks().frameworks.is_empty(),
         "not 599 s more"
     );
 }
@@ -114,9 +114,9 @@ fn a_master_that_slept_does_not_remove_who_could_not_be_heard() {
     cluster.disconnect_framework(&scheduler);
     cluster.now += seconds(600);
     cluster.apply(crate::Event::Wake);
-    assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+    assert_eq!(cluster.snapshot().get_frameworks().frameworks.len(), 1);
     cluster.pass(seconds(16));
-    assert!(cluster.master.get_frameworks().frameworks.is_empty());
+    assert!(cluster.snapshot().get_frameworks().frameworks.is_empty());
 }
 
 #[test]
@@ -128,9 +128,9 @@ fn a_deadline_that_ends_while_the_master_wakes_up_is_not_over() {
         cluster.now += seconds(slept);
         cluster.apply(crate::Event::Wake);
         cluster.pass(seconds(14));
-        assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+        assert_eq!(cluster.snapshot().get_frameworks().frameworks.len(), 1);
         cluster.pass(seconds(2));
-        assert!(cluster.master.get_frameworks().frameworks.is_empty());
+        assert!(cluster.snapshot().get_frameworks().frameworks.is_empty());
     }
 }
 
@@ -190,5 +190,5 @@ fn a_framework_that_came_back_has_no_deadline_for_the_next_master() {
     cluster.pass(seconds(300));
     cluster.restart();
     cluster.pass(seconds(599));
-    assert_eq!(cluster.master.get_frameworks().frameworks.len(), 1);
+    assert_eq!(cluster.snapshot().get_frameworks().frameworks.len(), 1);
 }

@@ -128,7 +128,7 @@ fn a_new_subscription_changes_all_but_user_and_checkpoint() {
         wire.name = "renamed".to_owned();
     });
     cluster.subscribe(other.with_id(scheduler.id));
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     let info = &view.frameworks[0].framework_info;
     assert_eq!(
         (info.name.as_str(), info.user.as_str()),
@@ -214,7 +214,7 @@ fn a_call_in_another_frameworks_name_ends_the_stream() {
         cluster.endings[&second.connection],
         Ending::InvalidCall(_)
     ));
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     assert_eq!(view.frameworks.len(), 2);
     assert!(view.completed_frameworks.is_empty());
 }
@@ -276,7 +276,7 @@ fn an_update_is_kept_in_the_registry() {
     );
     cluster.restart();
     cluster.pass(seconds(1));
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     assert_eq!(view.frameworks[0].framework_info.name, "renamed");
     assert!(view.frameworks[0].recovered);
 }

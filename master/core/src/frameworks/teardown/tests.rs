@@ -24,7 +24,7 @@ fn a_torn_down_framework_is_history_and_its_tasks_are_killed() {
     let (mut cluster, scheduler, node) = running();
     cluster.call(scheduler.connection, Action::Teardown);
     assert_eq!(cluster.endings[&scheduler.connection], Ending::Done);
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     assert_eq!(
         (view.frameworks.len(), view.completed_frameworks.len()),
         (0, 1)
@@ -136,7 +136,7 @@ fn the_tasks_of_a_removed_framework_end_with_their_lost_agent() {
     cluster.call(scheduler.connection, Action::Teardown);
     cluster.pass(seconds(76));
     assert_eq!(cluster.state_of("t"), ["TASK_UNREACHABLE"]);
-    assert!(cluster.master.get_tasks().tasks.is_empty());
+    assert!(cluster.snapshot().get_tasks().tasks.is_empty());
 }
 
 fn teardown(id: &str) -> v1::master::Call {
@@ -179,7 +179,7 @@ fn removed_frameworks_that_are_kept_to_be_seen_are_bounded() {
         let scheduler = cluster.subscribe(aware());
         cluster.call(scheduler.connection, Action::Teardown);
     }
-    let completed = cluster.master.get_frameworks().completed_frameworks;
+    let completed = cluster.snapshot().get_frameworks().completed_frameworks;
     assert_eq!(completed.len(), 50);
     assert_eq!(
         completed[49].framework_info.id.as_ref().unwrap().value,
@@ -201,7 +201,7 @@ fn ended_tasks_that_are_kept_to_be_seen_are_bounded() {
         let uuid = cluster.report(&node, &scheduler.id, &name, TaskState::Finished);
         cluster.acknowledge(&scheduler, &node, &name, uuid);
     }
-    let kept = cluster.master.get_tasks().completed_tasks;
+    let kept = cluster.snapshot().get_tasks().completed_tasks;
     let names: Vec<_> = kept
         .iter()
         .map(|task| task.task_id.value.as_str())

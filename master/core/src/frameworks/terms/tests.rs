@@ -77,7 +77,7 @@ fn hostnames(cluster: &mut Cluster, scheduler: &Scheduler) -> Vec<String> {
 }
 
 fn view(cluster: &Cluster) -> Option<OfferConstraints> {
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     view.frameworks[0].offer_constraints.clone()
 }
 
@@ -97,7 +97,9 @@ fn constraints_keep_agents_from_a_framework_until_they_change() {
     let update = constrained(info.clone(), &twos);
     cluster.call(scheduler.connection, Action::UpdateFramework(update));
     cluster.settle();
-    let rescinded = cluster.master.get_frameworks().frameworks[0].offers.len();
+    let rescinded = cluster.snapshot().get_frameworks().frameworks[0]
+        .offers
+        .len();
     assert_eq!(rescinded, 2, "what is offered already stays offered");
     assert_eq!(hostnames(&mut cluster, &scheduler), ["two-1"]);
     assert_eq!(view(&cluster), Some(twos));
@@ -122,7 +124,7 @@ fn constraints_are_known_after_a_restart_and_when_the_framework_is_over() {
     let subscribe = constrained(info, &ones);
     cluster.call(connection, Action::Subscribe(subscribe));
     cluster.call(connection, Action::Teardown);
-    let view = cluster.master.get_frameworks();
+    let view = cluster.snapshot().get_frameworks();
     assert_eq!(view.completed_frameworks[0].offer_constraints, Some(ones));
 }
 

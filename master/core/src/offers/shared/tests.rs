@@ -67,7 +67,7 @@ fn the_first_accept_wins_and_the_others_hear_at_once() {
             assert_eq!(ended, expected);
         }
         cluster.settle();
-        let tasks = cluster.master.get_tasks();
+        let tasks = cluster.snapshot().get_tasks();
         let tasks = tasks.tasks.iter();
         let owners: Vec<_> = tasks.map(|task| task.framework_id.value.clone()).collect();
         assert_eq!(owners, [shown[winner].0.id.as_str()]);
@@ -138,7 +138,7 @@ fn who_declines_leaves_the_offer_to_the_others() {
     assert_eq!(rescinded(&mut cluster, &last.0), []);
     launch(&mut cluster, last, "cpus:4;mem:1024");
     assert_eq!(cluster.updates(&last.0), []);
-    assert_eq!(cluster.master.get_tasks().tasks.len(), 1);
+    assert_eq!(cluster.snapshot().get_tasks().tasks.len(), 1);
 }
 
 #[test]

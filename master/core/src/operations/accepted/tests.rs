@@ -17,12 +17,12 @@ use crate::{
 
 /// Text of the one refusal that the framework hears for an operation named `o`.
 fn refusal(cluster: &mut Cluster, scheduler: &Scheduler, operation: ResourceOperation) -> String {
-    let total = cluster.master.get_agents();
+    let total = cluster.snapshot().get_agents();
     cluster.do_all(scheduler, vec![named("o", operation)]);
     let (name, state, text) = cluster.operation_ends(scheduler).remove(0);
     assert_eq!((name.as_str(), state), ("o", Error));
     assert_eq!(
-        cluster.master.get_agents().agents[0].total_resources,
+        cluster.snapshot().get_agents().agents[0].total_resources,
         total.agents[0].total_resources,
         "nothing changes"
     );

@@ -91,7 +91,7 @@ fn running() -> (Cluster, Scheduler, Node) {
 }
 
 fn shown(cluster: &Cluster) -> Agent {
-    cluster.master.get_agents().agents.remove(0)
+    cluster.snapshot().get_agents().agents.remove(0)
 }
 
 fn state(cluster: &Cluster) -> Option<v1::DrainState> {
@@ -184,7 +184,7 @@ fn a_drain_outlives_the_master_and_is_told_again() {
     let (mut cluster, scheduler, mut node) = running();
     drain_with(&mut cluster, drain(&node.id, false)).unwrap();
     cluster.restart();
-    assert_eq!(cluster.master.get_agents().recovered_agents.len(), 1);
+    assert_eq!(cluster.snapshot().get_agents().recovered_agents.len(), 1);
     let tasks = [("t", "cpus:1", TaskState::Running)];
     cluster.reregister(&mut node, Some((&scheduler.id, aware())), &tasks);
     assert_eq!(
@@ -207,7 +207,7 @@ fn an_unreachable_agent_is_drained_when_it_returns() {
     let (mut cluster, scheduler, mut node) = running();
     cluster.disconnect_agent(&node);
     cluster.pass(seconds(80));
-    assert!(cluster.master.get_agents().agents.is_empty());
+    assert!(cluster.snapshot().get_agents().agents.is_empty());
     drain_with(&mut cluster, drain(&node.id, true)).unwrap();
     cluster.events(scheduler.connection);
     let tasks = [("t", "cpus:1", TaskState::Running)];
@@ -221,7 +221,7 @@ fn an_unreachable_agent_is_drained_when_it_returns() {
         names(&cluster.commands(node.connection)),
         ["acknowledge t", "refused for ever"]
     );
-    assert!(cluster.master.get_agents().agents.is_empty());
+    assert!(cluster.snapshot().get_agents().agents.is_empty());
     assert!(
         cluster
             .registry

@@ -262,7 +262,7 @@ fn each_framework_that_has_something_there_is_asked_once() {
     cluster.pass(seconds(3));
     assert!(inverse(&mut cluster, &scheduler).0.is_empty());
     assert_eq!(answers(&mut cluster)[0], Status::Unknown);
-    let views = cluster.master.get_frameworks().frameworks;
+    let views = cluster.snapshot().get_frameworks().frameworks;
     assert_eq!(views[0].inverse_offers, [wire]);
     let asked_too = inverse(&mut cluster, &bystander).0.len();
     assert_eq!(

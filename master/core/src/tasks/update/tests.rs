@@ -65,7 +65,7 @@ fn the_newest_state_frees_resources_before_its_update_is_told() {
     assert_eq!(cluster.state_of("t"), ["TASK_FINISHED"]);
     cluster.settle();
     assert_eq!(cluster.offers(&scheduler).len(), 1);
-    let view = cluster.master.get_tasks();
+    let view = cluster.snapshot().get_tasks();
     assert_eq!(
         view.tasks[0].status_update_state().as_str_name(),
         "TASK_RUNNING"
@@ -76,15 +76,15 @@ fn the_newest_state_frees_resources_before_its_update_is_told() {
 fn a_task_is_forgotten_only_when_its_end_is_acknowledged() {
     let (mut cluster, scheduler, node) = launched();
     let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Finished);
-    assert_eq!(cluster.master.get_tasks().tasks.len(), 1);
+    assert_eq!(cluster.snapshot().get_tasks().tasks.len(), 1);
     cluster.acknowledge(&scheduler, &node, "t", StatusUuid::from_bytes([99; 16]));
     assert_eq!(
-        cluster.master.get_tasks().tasks.len(),
+        cluster.snapshot().get_tasks().tasks.len(),
         1,
         "that was another update"
     );
     cluster.acknowledge(&scheduler, &node, "t", uuid);
-    let view = cluster.master.get_tasks();
+    let view = cluster.snapshot().get_tasks();
     assert_eq!((view.tasks.len(), view.completed_tasks.len()), (0, 1));
 }
 
@@ -121,7 +121,7 @@ fn an_acknowledgement_for_an_agent_that_is_away_is_dropped() {
     cluster.acknowledge(&scheduler, &node, "t", uuid);
     assert_eq!(cluster.warnings.len(), 1);
     assert_eq!(
-        cluster.master.get_tasks().tasks.len(),
+        cluster.snapshot().get_tasks().tasks.len(),
         1,
         "the agent will tell it again"
     );
@@ -133,7 +133,7 @@ fn a_framework_cannot_acknowledge_anothers_update() {
     let other = cluster.subscribe(aware());
     let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Finished);
     cluster.acknowledge(&other, &node, "t", uuid);
-    assert_eq!(cluster.master.get_tasks().tasks.len(), 1);
+    assert_eq!(cluster.snapshot().get_tasks().tasks.len(), 1);
     let commands = cluster.commands(node.connection);
     let Some(crate::AgentCommand::Acknowledge { framework_id, .. }) = commands.first() else {
         panic!("{commands:?}");
@@ -207,7 +207,7 @@ fn an_older_task_of_the_same_id_is_killed_when_its_agent_brings_it() {
         names(&cluster.commands(first.connection)),
         ["registered", "kill t"]
     );
-    let view = cluster.master.get_tasks();
+    let view = cluster.snapshot().get_tasks();
     assert_eq!(view.tasks[0].agent_id.value, second.id.as_str());
 }
 
@@ -223,7 +223,7 @@ fn an_end_that_nobody_can_acknowledge_settles_the_task() {
         latest_state: TaskState::Failed,
     });
     assert_eq!(cluster.update(&scheduler).state, TaskState::Failed);
-    let view = cluster.master.get_tasks();
+    let view = cluster.snapshot().get_tasks();
     assert_eq!((view.tasks.len(), view.completed_tasks.len()), (0, 1));
 }
 
@@ -247,7 +247,7 @@ fn an_end_told_by_the_last_master_is_settled_when_it_is_acknowledged_to_the_next
         "the agent is about to tell it"
     );
     cluster.acknowledge(&again, &node, "t", uuid);
-    assert_eq!(cluster.master.get_tasks().tasks.len(), 0);
+    assert_eq!(cluster.snapshot().get_tasks().tasks.len(), 0);
 }
 
 #[test]
