@@ -13,6 +13,7 @@ const FAMILIES: [Family; Kind::ALL.len()] = [
     Family::new(Kind::ALL[4].name()),
     Family::new(Kind::ALL[5].name()),
     Family::new(Kind::ALL[6].name()),
+    Family::new(Kind::ALL[7].name()),
 ];
 
 /// Opens the store, or makes it.

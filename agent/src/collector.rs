@@ -33,10 +33,7 @@ impl Collector {
         loop {
             sleep(limits::COLLECT_EVERY).await;
             let live = |agent: &Agent| -> BTreeSet<ContainerId> {
-                agent
-                    .live_containers()
-                    .map(|(container, _)| container.clone())
-                    .collect()
+                agent.live_containers().cloned().collect()
             };
             let Some(live) = front.look(live).await else {
                 return;

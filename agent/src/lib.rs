@@ -17,6 +17,7 @@ mod committer;
 mod detect;
 mod driver;
 mod error;
+mod executors;
 pub mod limits;
 mod link;
 mod machine;
@@ -32,5 +33,5 @@ mod work_dir;
 
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
-pub use options::{NetworkOptions, Options};
+pub use options::{ExecutorOptions, NetworkOptions, Options};
 pub use server::{Server, run};

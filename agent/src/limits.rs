@@ -49,6 +49,15 @@ pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// How long the answer to a keepalive may take before the connection is dropped.
 pub const KEEPALIVE_ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often an executor hears that the agent lives (Mesos: 30 min).
+pub const EXECUTOR_HEARTBEAT: Duration = Duration::from_secs(30 * 60);
+
+/// How long a stream of an executor may stay silent before its first call.
+pub const FIRST_CALL_WITHIN: Duration = Duration::from_secs(60);
+
+/// The largest update of a task that an executor may send, in bytes.
+pub const UPDATE_BYTES: usize = 256 << 10;
+
 /// Files of sandboxes being read at once.
 pub const READERS: usize = 4096;
 

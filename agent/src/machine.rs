@@ -6,7 +6,7 @@ use std::{fmt, future::Future, sync::Arc};
 
 use tepui_agent_core::{
     ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, JoinedNetwork,
-    Limitation, Limited, VolumePlace,
+    Limitation, Limited, Limits, VolumePlace,
 };
 use tepui_containers as containers;
 use tepui_containers::{LaunchError, Runtime, Session, SessionSpec, Spec, Usage};
@@ -38,6 +38,12 @@ pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     fn kill(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
     /// Removes what is left of an ended container. One that is not there is no error.
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
+    /// Changes how much a container may use.
+    fn update(
+        &self,
+        id: &ContainerId,
+        limits: containers::Limits,
+    ) -> impl Future<Output = Result<(), String>> + Send;
     /// What a container uses now, if that can be said.
     fn usage(&self, id: &ContainerId) -> impl Future<Output = Option<Usage>> + Send;
     /// Starts a further program in a container that runs.
@@ -120,6 +126,11 @@ impl Containers for Runtime {
             Ok(()) | Err(containers::Error::NotFound(_)) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    async fn update(&self, id: &ContainerId, limits: containers::Limits) -> Result<(), String> {
+        let updated = Self::update(self, id, &limits).await;
+        updated.map_err(|error| error.to_string())
     }
 
     async fn usage(&self, id: &ContainerId) -> Option<Usage> {
@@ -213,6 +224,17 @@ impl<C: Containers> Machine<C> {
             sleep(limits::REMOVE_PAUSE).await;
         }
         tracing::error!(%container, "gave up removing it; the next start of the agent tries again");
+    }
+
+    /// Changes how much a container may use.
+    pub(crate) async fn resize(self, container: ContainerId, limits: Limits) {
+        if let Err(error) = self
+            .containers
+            .update(&container, spec::limits(&limits))
+            .await
+        {
+            tracing::warn!(%container, error, "cannot change the limits of a container");
+        }
     }
 
     /// What a container uses now.

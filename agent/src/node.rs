@@ -14,6 +14,7 @@ use tepui_proto::{
     DESCRIPTORS,
     services::{
         ReadSandboxRequest, SandboxChunk, SessionInput, SessionOutput,
+        executor_server::ExecutorServer,
         node_server::{Node as NodeService, NodeServer},
     },
     v1::{self, agent},
@@ -26,6 +27,7 @@ use crate::{
     Error,
     driver::Front,
     error::broken,
+    executors::{Executors, Service},
     limits,
     machine::{Containers, Machine},
 };
@@ -61,16 +63,20 @@ impl<C: Containers> Node<C> {
 /// Everything that is served on the agent's port.
 pub(crate) async fn routes<C: Containers>(
     node: Node<C>,
+    executors: Executors,
     health: &HealthReporter,
 ) -> Result<Routes, Error> {
     let front = node.front.clone();
     let service = NodeServer::new(node).max_decoding_message_size(limits::MESSAGE_BYTES);
     health.set_serving::<NodeServer<Node<C>>>().await;
+    let executor = ExecutorServer::new(Service(executors.clone()));
+    let executor = executor.max_decoding_message_size(limits::MESSAGE_BYTES);
+    health.set_serving::<ExecutorServer<Service>>().await;
     let site = Site {
-        services: Routes::new(service),
+        services: Routes::new(service).add_service(executor),
         descriptors: DESCRIPTORS,
         health: health.clone(),
-        plain: http::routes(front),
+        plain: http::routes(front, executors),
         elsewhere: "There is nothing here; /health says how the agent is.\n",
     };
     site.routes()

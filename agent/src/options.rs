@@ -1,5 +1,6 @@
 //! What can be set on an agent: one struct for flags, environment, configuration file and manual.
 
+mod executors;
 mod networks;
 
 use std::{
@@ -14,8 +15,7 @@ use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
 
-pub use networks::NetworkOptions;
-
+pub use self::{executors::ExecutorOptions, networks::NetworkOptions};
 use crate::{Error, Masters};
 
 /// What can be set on an agent.
@@ -227,6 +227,10 @@ pub struct Options {
     )]
     pub switch_user: bool,
 
+    /// Custom executors.
+    #[command(flatten)]
+    pub executors: ExecutorOptions,
+
     /// How long the sandbox of an ended task is kept, on an empty disk
     #[arg(
         long,
@@ -290,6 +294,7 @@ impl Default for Options {
             allowed_host_paths: Vec::new(),
             networks: NetworkOptions::default(),
             switch_user: true,
+            executors: ExecutorOptions::default(),
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
             registration_backoff_factor: Duration::from_secs(1),
@@ -307,6 +312,7 @@ impl Options {
         self.parse_attributes()?;
         self.parse_default_role()?;
         self.parse_oversubscribed()?;
+        self.executors.validate()?;
         let backoff = self.registration_backoff_factor;
         let bad_name = |name: &String| {
             name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -485,6 +491,7 @@ impl Options {
         values
             .into_iter()
             .chain(self.networks.flags())
+            .chain(self.executors.flags())
             .map(flag)
             .collect()
     }

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use tepui_agent_core::TaskKey;
+use tepui_agent_core::ExecutorKey;
 
 /// The link beside the runs of a task that leads to the newest.
 const LATEST: &str = "latest";
@@ -29,8 +29,9 @@ pub(crate) fn make(sandbox: &Path) -> io::Result<()> {
     fs::rename(new, runs.join(LATEST))
 }
 
-/// Where a task's newest sandbox is. The agent may have had other ids before: the newest wins.
-pub(crate) fn find(sandboxes: &Path, key: &TaskKey) -> io::Result<Option<PathBuf>> {
+/// Where an executor's newest sandbox is; a task that runs alone is its own executor. The agent may
+/// have had other ids before: the newest wins.
+pub(crate) fn find(sandboxes: &Path, key: &ExecutorKey) -> io::Result<Option<PathBuf>> {
     let agents = match fs::read_dir(sandboxes) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         agents => agents?,
@@ -52,25 +53,25 @@ pub(crate) fn find(sandboxes: &Path, key: &TaskKey) -> io::Result<Option<PathBuf
     Ok(newest.map(|(_, sandbox)| sandbox))
 }
 
-fn runs(agent: &Path, key: &TaskKey) -> PathBuf {
+fn runs(agent: &Path, key: &ExecutorKey) -> PathBuf {
     let mut path = agent.join("frameworks");
     path.push(key.framework.as_str());
     path.push("executors");
-    path.push(key.task.as_str());
+    path.push(key.executor.as_str());
     path.push("runs");
     path
 }
 
 #[cfg(test)]
 mod tests {
-    use tepui_model::{FrameworkId, TaskId};
+    use tepui_model::{ExecutorId, FrameworkId};
 
     use super::*;
 
-    fn key() -> TaskKey {
-        TaskKey {
+    fn key() -> ExecutorKey {
+        ExecutorKey {
             framework: FrameworkId::new("f").unwrap(),
-            task: TaskId::new("t").unwrap(),
+            executor: ExecutorId::new("t").unwrap(),
         }
     }
 
@@ -92,8 +93,8 @@ mod tests {
             assert_eq!(find(&sandboxes, &key()).unwrap(), Some(sandbox));
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let other = TaskKey {
-            task: TaskId::new("other").unwrap(),
+        let other = ExecutorKey {
+            executor: ExecutorId::new("other").unwrap(),
             ..key()
         };
         assert_eq!(find(&sandboxes, &other).unwrap(), None);

@@ -20,7 +20,7 @@ use start::Core;
 #[cfg(test)]
 pub(crate) use start::start;
 
-use crate::{Error, Options, driver::Front, error::broken, work_dir::WorkDir};
+use crate::{Error, Options, driver::Front, error::broken, executors::Streams, work_dir::WorkDir};
 
 /// An agent that serves.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub struct Server {
     pub(crate) front: Front,
     health: HealthReporter,
     core: Core,
+    streams: Streams,
     serving: Serving,
     /// The link and the collector, which run until they are told to end.
     background: Vec<AbortHandle>,
@@ -133,6 +134,7 @@ impl Server {
         } else {
             self.core.committed.await
         };
+        self.streams.end_all();
         self.background.iter().for_each(AbortHandle::abort);
         self.serving.close().await;
         drop(self.work_dir);

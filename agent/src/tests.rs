@@ -1,6 +1,7 @@
 //! Tests of the whole agent with a master and containers that do what they are told.
 
 mod containers;
+mod http;
 mod lives;
 #[path = "../tests/common/master.rs"]
 mod master;
@@ -103,6 +104,10 @@ impl World {
         self.session.status().await;
         self.fake.container_of(task)
     }
+}
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("it takes too long")
 }
 
 /// Waits until something holds.

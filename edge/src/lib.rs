@@ -2,9 +2,11 @@
 //! listening socket, the routes that each serves beside its own, and durations as text.
 
 mod clock;
+pub mod http;
 mod joined;
 pub mod limits;
 mod listener;
+mod outbox;
 mod routes;
 mod serving;
 pub mod span;
@@ -13,6 +15,7 @@ pub mod verbosity;
 pub use clock::Clock;
 pub use joined::Joined;
 pub use listener::{ListenError, Listener};
+pub use outbox::{Outbox, Outgoing, outbox};
 pub use routes::Site;
 pub use serving::Serving;
 pub use tonic_health::{ServingStatus, server::HealthReporter};

@@ -17,3 +17,19 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long to wait when a connection cannot be accepted, most often for want of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Messages that wait for one reader. One more, and the reader is cut off.
+pub const OUTBOX_MESSAGES: usize = 16_384;
+
+/// Bytes that wait for one reader; a single message may be larger when nothing else waits.
+pub const OUTBOX_BYTES: usize = 32 << 20;
+
+/// Largest body of an HTTP request, in bytes, as it comes and after it is unpacked. A larger one is
+/// answered with 413.
+pub const BODY_BYTES: usize = 16 << 20;
+
+/// How long the body of a request may take to come.
+pub const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// The smallest answer that is packed for who takes gzip, in bytes (Mesos: 1024).
+pub const GZIP_FROM: usize = 1024;

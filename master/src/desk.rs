@@ -5,7 +5,7 @@ pub(crate) mod metrics;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tepui_edge::verbosity;
+use tepui_edge::{Outgoing, outbox, verbosity};
 
 use tepui_master_core::{OperatorCall, OperatorError, OperatorReply, Snapshot};
 use tepui_proto::v1::{
@@ -17,7 +17,6 @@ use tonic::Status;
 use crate::{
     dispatch::Watcher,
     front::{Front, Unanswered},
-    outbox::{Outgoing, outbox},
 };
 use metrics::Tally;
 

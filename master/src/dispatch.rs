@@ -5,6 +5,7 @@ mod watchers;
 
 use std::{collections::HashMap, mem};
 
+use tepui_edge::Outbox;
 use tepui_master_core::{
     AgentCommand, ConnectionId, Effect, Ending, FrameworkEvent, Notice, OperatorError,
     OperatorReply, RequestId,
@@ -16,7 +17,6 @@ use tonic::Status;
 use crate::{
     desk::metrics::Tally,
     driver::Step,
-    outbox::Outbox,
     sessions::{Road, Sessions},
 };
 

@@ -1,10 +1,6 @@
 //! Mesos' v1 HTTP API, and plain HTTP beside it: bytes become the same messages that gRPC carries
 //! and take the same way.
 
-mod body;
-mod call;
-mod gzip;
-mod media;
 mod operator;
 mod plain;
 mod refusal;
@@ -16,9 +12,6 @@ use axum::{
 };
 
 use crate::{desk::Desk, front::Front};
-
-#[cfg(test)]
-pub(crate) use {body::unpack_all as unpack, gzip::pack};
 
 /// What every handler needs; cheap to clone.
 #[derive(Clone, Debug)]

@@ -19,7 +19,6 @@ mod front;
 mod http;
 pub mod limits;
 mod options;
-mod outbox;
 mod registry;
 mod server;
 mod services;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use tepui_edge::limits::{BODY_BYTES, BODY_WITHIN, GZIP_FROM, OUTBOX_BYTES, OUTBOX_MESSAGES};
+
 /// Largest message that is decoded, in bytes. A larger one ends its stream with `OUT_OF_RANGE`.
 pub const MESSAGE_BYTES: usize = 16 << 20;
 
@@ -17,24 +19,8 @@ pub const BATCH_EVENTS: usize = 1024;
 /// Batches that wait for the disk. When there are as many, the core waits.
 pub const BATCHES_IN_LINE: usize = 32;
 
-/// Messages that wait for one reader. One more, and the reader is cut off.
-pub const OUTBOX_MESSAGES: usize = 16_384;
-
-/// Bytes that wait for one reader; a single message may be larger when nothing else waits.
-pub const OUTBOX_BYTES: usize = 32 << 20;
-
 /// Streams of operators that watch offers or events; one more, and the oldest ends (Mesos: 1000).
 pub const WATCHERS: usize = 1000;
-
-/// Largest body of an HTTP request, in bytes, as it comes and after it is unpacked. A larger one is
-/// answered with 413.
-pub const BODY_BYTES: usize = MESSAGE_BYTES;
-
-/// How long the body of a request may take to come.
-pub const BODY_WITHIN: Duration = Duration::from_secs(30);
-
-/// The smallest answer that is packed for who takes gzip, in bytes (Mesos: 1024).
-pub const GZIP_FROM: usize = 1024;
 
 /// The longest `Mesos-Stream-Id` of a call that is looked at, in bytes (Mesos: 128).
 pub const STREAM_ID_BYTES: usize = 128;

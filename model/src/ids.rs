@@ -145,6 +145,20 @@ id! {
     /// An executor, named by its framework and unique inside it on one agent.
     ExecutorId, |value| v1::ExecutorId { value }
 }
+
+impl From<&TaskId> for ExecutorId {
+    /// A task that runs alone is its own executor; ids of both are made by one rule.
+    fn from(task: &TaskId) -> Self {
+        Self(task.0.clone())
+    }
+}
+
+impl From<&ExecutorId> for TaskId {
+    fn from(executor: &ExecutorId) -> Self {
+        Self(executor.0.clone())
+    }
+}
+
 id! {
     /// A container, named by the agent that launched it. The parent of a nested one is not part of
     /// it.

@@ -122,6 +122,9 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     /// Sets the hard limit of memory, swap included, and what is asked to be left to it when memory
     /// is short.
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error>;
+    /// Bounds memory anew while processes run. The hard limit is only ever raised, for what is in
+    /// use cannot be taken back (Mesos: ISO-01).
+    fn raise_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error>;
     /// Sets the most processes and threads.
     fn set_pids(&self, most: u64) -> Result<(), Error>;
     /// The processes inside, and in the groups below.

@@ -81,6 +81,14 @@ pub enum LaunchError {
 /// Why a container could not be signalled, killed, measured or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Its limits could not be changed; some may have been.
+    #[error("cannot change the limits of container {id}: {message}")]
+    Update {
+        /// The container.
+        id: ContainerId,
+        /// What the kernel said.
+        message: String,
+    },
     /// There is no such container.
     #[error("there is no container {0}")]
     NotFound(ContainerId),

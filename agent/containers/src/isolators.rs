@@ -11,8 +11,11 @@ mod pids;
 mod rights;
 
 use crate::{
-    Isolator, LaunchError, Networks, Policy, Spec, cgroups::Group, init::wire::Plan,
-    records::Folder, seccomp::Filters,
+    Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
+    cgroups::{self, Group},
+    init::wire::Plan,
+    records::Folder,
+    seccomp::Filters,
 };
 
 pub(crate) use files::SANDBOX_IN_ROOT;
@@ -75,6 +78,21 @@ impl Isolator {
             Self::Network => &network::Network,
         }
     }
+}
+
+/// Changes the limits of a group while its processes run.
+pub(crate) fn update(
+    group: &dyn Group,
+    isolation: Isolation,
+    limits: &Limits,
+) -> Result<(), cgroups::Error> {
+    if isolation.has(Isolator::Cpu) {
+        group.set_cpu(cpu::of(limits))?;
+    }
+    if isolation.has(Isolator::Memory) {
+        group.raise_memory(memory::hard_limit(limits), memory::soft_limit(limits))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -15,9 +15,19 @@ use tokio::{
 };
 
 use crate::{
-    Attached, Error, Exit, LaunchError, NetworkError, Options, Refusal, Session, SessionSpec, Spec,
-    cgroups::Hierarchies, container::Container, isolators::Machine, launch, launcher::Launcher,
-    networks, probe, records::Records, recover, seat::Seats, seccomp::Filters, session,
+    Attached, Error, Exit, LaunchError, Limits, NetworkError, Options, Refusal, Session,
+    SessionSpec, Spec,
+    cgroups::Hierarchies,
+    container::Container,
+    isolators::{self, Machine},
+    launch,
+    launcher::Launcher,
+    networks, probe,
+    records::Records,
+    recover,
+    seat::Seats,
+    seccomp::Filters,
+    session,
 };
 
 /// Launches containers, watches them, and finds them again after a restart of the agent.
@@ -244,6 +254,26 @@ impl Runtime {
     pub async fn check_networks(&self, id: &ContainerId) -> Result<(), NetworkError> {
         let folder = self.inner.records.folder(id);
         networks::check(&self.inner.options.networks, &folder).await
+    }
+
+    /// Changes how much a running container may use, without a word to it. Memory in use that is
+    /// beyond a new limit is not taken away: the limit stays as it was, and that is an error.
+    pub async fn update(&self, id: &ContainerId, limits: &Limits) -> Result<(), Error> {
+        let known = self.inner.launched(id).await;
+        let container = known.ok_or_else(|| Error::NotFound(id.clone()))?;
+        let (isolation, limits) = (self.inner.options.isolation, limits.clone());
+        let id = id.clone();
+        let update = move || match &container.group {
+            Some(group) => isolators::update(&**group, isolation, &limits),
+            None => Ok(()),
+        };
+        let updated = tokio::task::spawn_blocking(update).await;
+        let failed = |message: String| Error::Update { id, message };
+        match updated {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(error) => Err(failed(error.to_string())),
+        }
     }
 
     /// What a container uses now. Zeroes for what no isolator counts.

@@ -1,6 +1,7 @@
 //! The node as a state machine.
 
 mod drain;
+mod executors;
 mod kill;
 mod launch;
 mod link;
@@ -16,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Resources, Time};
 
 use crate::{
-    Change, Config, Effect, Effects, Event, LinkId, OperationUuid, TaskKey, VolumePlace,
+    Change, Config, Effect, Effects, Event, ExecutorKey, LinkId, OperationUuid, TaskKey,
+    VolumePlace,
+    executor::Executor,
     history::History,
     names::Names,
     operation::Operation,
@@ -25,6 +28,7 @@ use crate::{
     timers::{Timer, Timers},
 };
 
+pub use executors::UnknownExecutor;
 pub use recovery::RecoveryError;
 
 /// The node as a state machine: events and the time in, effects out.
@@ -38,8 +42,11 @@ pub struct Agent {
     link: Link,
     pub(crate) frameworks: BTreeMap<FrameworkId, Framework>,
     pub(crate) tasks: BTreeMap<TaskKey, Task>,
-    /// The containers of live tasks.
+    /// The containers of live tasks that have their own.
     pub(crate) containers: BTreeMap<ContainerId, TaskKey>,
+    /// Those that have a container.
+    pub(crate) executors: BTreeMap<ExecutorKey, Executor>,
+    pub(crate) executor_containers: BTreeMap<ContainerId, ExecutorKey>,
     /// Containers that belong to no task, and are being killed.
     pub(crate) orphans: BTreeSet<ContainerId>,
     /// What the agent has, with everything that was done to it.
@@ -78,7 +85,7 @@ enum Link {
     Registered(LinkId, core::time::Duration),
 }
 
-/// A framework that has tasks here.
+/// A framework that has tasks or executors here.
 #[derive(Debug)]
 pub(crate) struct Framework {
     pub(crate) info: FrameworkInfo,
@@ -86,6 +93,25 @@ pub(crate) struct Framework {
     pub(crate) terminating: bool,
     /// How many tasks it has here.
     pub(crate) tasks: usize,
+    /// How many executors.
+    pub(crate) executors: usize,
+}
+
+impl Framework {
+    /// One that has nothing here yet.
+    pub(crate) const fn new(info: FrameworkInfo) -> Self {
+        Self {
+            info,
+            terminating: false,
+            tasks: 0,
+            executors: 0,
+        }
+    }
+
+    /// Whether nothing here keeps it.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.tasks == 0 && self.executors == 0
+    }
 }
 
 impl Agent {
@@ -101,6 +127,8 @@ impl Agent {
             Event::Container { container, event } => {
                 self.container_event(now, container, event, fx);
             }
+            Event::Executor { key, call } => self.executor_call(now, &key, call, fx),
+            Event::ExecutorGone { stream } => self.executor_gone(now, stream),
             Event::VolumeRemoved { removal } => self.volume_removed(&removal, fx),
             Event::Leave => self.leave(now, fx),
             Event::Wake => {}
@@ -136,6 +164,8 @@ impl Agent {
             Timer::Retry(key) => self.send_first(now, &key, fx),
             Timer::Kill(key) => self.kill_now(now, key, fx),
             Timer::Orphan(container) => self.kill_orphan(now, container, fx),
+            Timer::Registration(key) => self.registration_over(now, &key, fx),
+            Timer::Executor(key) => self.kill_executor(now, key, fx),
             Timer::Completion(key) => self.completion_time_over(now, &key, fx),
             Timer::Operation(uuid) => self.tell_operation(now, uuid, fx),
         }
@@ -150,11 +180,7 @@ impl Agent {
                 framework
             }
             None => {
-                let framework = Framework {
-                    info,
-                    terminating: false,
-                    tasks: 0,
-                };
+                let framework = Framework::new(info);
                 self.frameworks.entry(id.clone()).or_insert(framework)
             }
         };

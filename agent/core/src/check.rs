@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use tepui_model::{ContainerId, FrameworkId, TaskState};
 
-use crate::{Agent, Phase, TaskKey, limits, task::Task, timers::Timer};
+use crate::{
+    Agent, ExecutorKey, Phase, TaskKey, executor::Executor, limits, task::Task, timers::Timer,
+};
 
 /// A promise that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +64,9 @@ impl Agent {
         }
         for (id, framework) in &self.frameworks {
             let actual = counts.get(id).copied().unwrap_or(0);
-            if framework.tasks != actual || actual == 0 {
+            let executors = self.executors.keys().filter(|key| key.framework == *id);
+            let miscounts = executors.count() != framework.executors;
+            if framework.tasks != actual || miscounts || framework.is_idle() {
                 let counted = framework.tasks;
                 return Err(Violation::Count {
                     framework: id.clone(),
@@ -85,8 +89,19 @@ impl Agent {
         })
     }
 
-    /// Exactly the containers of live tasks are indexed.
+    /// Exactly the containers of live tasks and of executors are indexed.
     fn check_containers(&self) -> Result<(), Violation> {
+        let known = |(key, executor): (&ExecutorKey, &Executor)| {
+            self.executor_containers.get(&executor.container) == Some(key)
+        };
+        let strays = self.executor_containers.iter();
+        let mut strays = strays.filter(|(_, key)| !self.executors.contains_key(*key));
+        if let Some((container, _)) = strays.next() {
+            return Err(Violation::Container(container.clone()));
+        }
+        if let Some((_, executor)) = self.executors.iter().find(|pair| !known(*pair)) {
+            return Err(Violation::Container(executor.container.clone()));
+        }
         for (container, key) in &self.containers {
             let task = self.tasks.get(key);
             let owns = |task: &Task| task.is_live() && task.container.as_ref() == Some(container);
@@ -120,6 +135,11 @@ impl Agent {
                 .operations
                 .get(uuid)
                 .is_some_and(|operation| operation.retry.in_flight()),
+            Timer::Registration(key) => {
+                let awaited = |it: &Executor| it.stream.is_none() && it.ending.is_none();
+                !self.executors.get(key).is_some_and(awaited)
+            }
+            Timer::Executor(key) => self.executors.get(key).is_none_or(|it| it.ending.is_none()),
             Timer::Completion(key) => !self.tasks.get(key).is_some_and(Task::is_live),
         });
         stray.map_or(Ok(()), |timer| {
@@ -154,7 +174,12 @@ fn check_updates(task: &Task) -> Result<(), &'static str> {
         if status.uuid.is_none() {
             return Err("one has no name");
         }
-        if last.is_some_and(|last| last.next(status.state).is_err() || last == status.state) {
+        // What happens inside an executor is its own story, up to the end.
+        let follows = |last: TaskState| match task.executor {
+            Some(_) => !last.is_terminal(),
+            None => last != status.state && last.next(status.state).is_ok(),
+        };
+        if last.is_some_and(|last| !follows(last)) {
             return Err("they are out of order");
         }
         last = Some(status.state);

@@ -2,10 +2,12 @@
 
 use core::time::Duration;
 
-use tepui_model::{AgentId, FrameworkId, FrameworkInfo, InvalidId, StatusUuid, TaskId, TaskInfo};
+use tepui_model::{
+    AgentId, ExecutorId, FrameworkId, FrameworkInfo, InvalidId, StatusUuid, TaskId, TaskInfo,
+};
 use tepui_proto::{services, v1};
 
-use crate::OperationUuid;
+use crate::{ExecutorKey, OperationUuid};
 
 /// What a master says to an agent.
 #[derive(Clone, Debug)]
@@ -34,6 +36,20 @@ pub enum MasterCommand {
         framework: Box<FrameworkInfo>,
         /// The task.
         task: Box<TaskInfo>,
+        /// Whether its executor, if it has one, is to be started for it.
+        launch_executor: bool,
+    },
+    /// End an executor, with all its tasks.
+    ShutdownExecutor {
+        /// The executor.
+        executor: ExecutorKey,
+    },
+    /// Pass words of its framework to an executor.
+    ExecutorMessage {
+        /// The executor.
+        executor: ExecutorKey,
+        /// The words.
+        data: Vec<u8>,
     },
     /// End a task.
     KillTask {
@@ -150,6 +166,19 @@ impl TryFrom<services::MasterMessage> for MasterCommand {
             Message::ShutdownFramework(shutdown) => Ok(Self::ShutdownFramework {
                 framework_id: framework_id(shutdown.framework_id.as_ref())?,
             }),
+            Message::ShutdownExecutor(shutdown) => Ok(Self::ShutdownExecutor {
+                executor: executor_key(
+                    shutdown.framework_id.as_ref(),
+                    shutdown.executor_id.as_ref(),
+                )?,
+            }),
+            Message::ExecutorMessage(message) => Ok(Self::ExecutorMessage {
+                executor: executor_key(
+                    message.framework_id.as_ref(),
+                    message.executor_id.as_ref(),
+                )?,
+                data: message.data,
+            }),
             Message::ApplyOperation(apply) => apply_operation(apply),
             Message::AcknowledgeOperation(acknowledge) => Ok(Self::AcknowledgeOperation {
                 uuid: operation_uuid(&acknowledge.operation_uuid)?,
@@ -192,7 +221,20 @@ fn run_task(wire: services::RunTask) -> Result<MasterCommand, InvalidCommand> {
     Ok(MasterCommand::RunTask {
         framework: Box::new(framework),
         task: Box::new(task),
+        launch_executor: wire.launch_executor,
     })
+}
+
+fn executor_key(
+    framework: Option<&v1::FrameworkId>,
+    executor: Option<&v1::ExecutorId>,
+) -> Result<ExecutorKey, InvalidCommand> {
+    let executor = executor.ok_or(InvalidCommand::Missing("executor_id"))?;
+    let executor = ExecutorId::try_from(executor).map_err(|source| InvalidCommand::Id {
+        field: "executor_id",
+        source,
+    })?;
+    Ok(ExecutorKey::new(&framework_id(framework)?, &executor))
 }
 
 fn field(field: &'static str, error: impl ToString) -> InvalidCommand {

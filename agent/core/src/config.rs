@@ -1,5 +1,6 @@
 //! What an agent is told about itself when it starts.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use tepui_model::AgentInfo;
@@ -32,6 +33,16 @@ pub struct Config {
     pub revocable_cpu_low_priority: bool,
     /// Ended and acknowledged tasks that are remembered for operators.
     pub completed_tasks: usize,
+    /// What an executor may take from its start to its subscription.
+    pub executor_registration_timeout: Duration,
+    /// What it may take to subscribe again after a restart of the agent.
+    pub executor_reregistration_timeout: Duration,
+    /// What it gets between SHUTDOWN and SIGKILL when it does not say.
+    pub executor_shutdown_grace_period: Duration,
+    /// How long it tries to find its agent again.
+    pub recovery_timeout: Duration,
+    /// Where else than at the endpoint executors reach the agent: `MESOS_DOMAIN_SOCKET`.
+    pub domain_socket: Option<PathBuf>,
 }
 
 impl Config {
@@ -50,6 +61,11 @@ impl Config {
             seed,
             revocable_cpu_low_priority: true,
             completed_tasks: limits::COMPLETED_TASKS,
+            executor_registration_timeout: limits::EXECUTOR_REGISTRATION_TIMEOUT,
+            executor_reregistration_timeout: limits::EXECUTOR_REREGISTRATION_TIMEOUT,
+            executor_shutdown_grace_period: limits::EXECUTOR_SHUTDOWN_GRACE,
+            recovery_timeout: limits::RECOVERY_TIMEOUT,
+            domain_socket: None,
         }
     }
 }

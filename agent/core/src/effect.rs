@@ -3,9 +3,11 @@
 use std::fmt;
 
 use tepui_model::{AgentId, ContainerId, TaskState};
+use tepui_proto::v1::executor;
 
 use crate::{
-    AgentReport, Change, ContainerPlan, Kind, LinkId, OperationUuid, TaskKey, VolumePlace,
+    AgentReport, Change, ContainerPlan, Kind, Limits, LinkId, OperationUuid, StreamId, TaskKey,
+    VolumePlace,
 };
 
 /// What an agent wants done.
@@ -29,6 +31,25 @@ pub enum Effect {
     },
     /// Make the sandbox and start the container, then report what became of it.
     Launch(Box<ContainerPlan>),
+    /// Say something to an executor, if the stream still stands.
+    Tell {
+        /// The stream.
+        stream: StreamId,
+        /// What.
+        event: Box<executor::Event>,
+    },
+    /// End the stream to an executor after what was said on it.
+    EndStream {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Change how much a container may use.
+    Resize {
+        /// The container.
+        container: ContainerId,
+        /// How much.
+        limits: Limits,
+    },
     /// Send SIGTERM to every process of a container.
     Terminate {
         /// The container.

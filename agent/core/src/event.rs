@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use tepui_model::ContainerId;
 
-use crate::MasterCommand;
+use crate::{ExecutorCall, ExecutorKey, MasterCommand, StreamId};
 
 /// One stream to a master. Numbered by the shell; messages of any but the newest change nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,18 @@ pub enum Event {
         link: LinkId,
         /// What it said.
         command: MasterCommand,
+    },
+    /// An executor said something.
+    Executor {
+        /// Which.
+        key: ExecutorKey,
+        /// What.
+        call: ExecutorCall,
+    },
+    /// The stream to an executor ended.
+    ExecutorGone {
+        /// The stream.
+        stream: StreamId,
     },
     /// The data of a persistent volume is gone.
     VolumeRemoved {

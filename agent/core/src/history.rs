@@ -4,6 +4,11 @@ use std::collections::VecDeque;
 
 use tepui_model::{FrameworkId, FrameworkInfo, TaskInfo, TaskStatus};
 
+use crate::{ExecutorKey, executor::Executor};
+
+/// Executors that are remembered (Mesos: 150 for each framework).
+const EXECUTORS: usize = 150;
+
 /// Frameworks without tasks that are remembered.
 const FRAMEWORKS: usize = 50;
 
@@ -20,6 +25,7 @@ pub(crate) struct Completed {
 pub(crate) struct History {
     limit: usize,
     tasks: VecDeque<Completed>,
+    executors: VecDeque<(ExecutorKey, Executor)>,
     frameworks: VecDeque<FrameworkInfo>,
 }
 
@@ -28,6 +34,7 @@ impl History {
         Self {
             limit,
             tasks: VecDeque::new(),
+            executors: VecDeque::new(),
             frameworks: VecDeque::new(),
         }
     }
@@ -40,6 +47,14 @@ impl History {
         }
     }
 
+    /// Remembers an executor that has ended, at the cost of the oldest.
+    pub(crate) fn executor(&mut self, key: ExecutorKey, executor: Executor) {
+        self.executors.push_back((key, executor));
+        while self.executors.len() > EXECUTORS.min(self.limit) {
+            self.executors.pop_front();
+        }
+    }
+
     /// Remembers a framework whose last task is gone, at the cost of the oldest.
     pub(crate) fn framework(&mut self, framework: FrameworkInfo) {
         self.frameworks.retain(|known| known.id != framework.id);
@@ -47,6 +62,11 @@ impl History {
         while self.frameworks.len() > FRAMEWORKS.min(self.limit) {
             self.frameworks.pop_front();
         }
+    }
+
+    /// The executors, oldest first.
+    pub(crate) fn executors(&self) -> impl Iterator<Item = &(ExecutorKey, Executor)> {
+        self.executors.iter()
     }
 
     /// The tasks, oldest first.

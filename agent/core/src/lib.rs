@@ -21,6 +21,7 @@ mod command;
 mod config;
 mod effect;
 mod event;
+mod executor;
 mod history;
 pub mod limits;
 mod names;
@@ -37,7 +38,7 @@ mod updates;
 mod views;
 mod volumes;
 
-pub use agent::{Agent, RecoveryError};
+pub use agent::{Agent, RecoveryError, UnknownExecutor};
 pub use check::Violation;
 pub use command::{InvalidCommand, MasterCommand};
 pub use config::Config;
@@ -45,12 +46,13 @@ pub use effect::{Effect, Effects, Note};
 pub use event::{
     ContainerEvent, Event, Exit, ExitStatus, JoinedNetwork, Limitation, Limited, LinkId,
 };
+pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
     Calls, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping, Program, Protocol,
     ResourceLimit, Rights,
 };
 pub use record::{Change, FoundContainer, Kind, Recovered};
-pub use report::{AgentReport, KnownOperation, KnownTask, Registration};
+pub use report::{AgentReport, KnownExecutor, KnownOperation, KnownTask, Registration};
 pub use task::{KillCause, Phase, TaskKey};
 pub use volumes::{VolumeMount, VolumeOrigin, VolumePlace};

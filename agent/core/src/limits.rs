@@ -10,8 +10,28 @@ pub const MAX_TASKS: usize = 20_000;
 /// again.
 pub const MAX_OPERATIONS: usize = 10_000;
 
-/// Updates of one task that wait in line. A life has at most RUNNING, KILLING and an end.
-pub const MAX_PENDING_UPDATES: usize = 4;
+/// Executors that have a container at once. One more is refused, with the task that it is for.
+pub const MAX_EXECUTORS: usize = 10_000;
+
+/// Updates of one task that wait in line. A task of its own has at most RUNNING, KILLING and an
+/// end; executors may say more, and then only the newest of what is beyond this is kept.
+pub const MAX_PENDING_UPDATES: usize = 16;
+
+/// What an executor may take from its start to its subscription, by default (Mesos: EXE-04).
+pub const EXECUTOR_REGISTRATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What it may take to subscribe again after a restart of the agent, by default: the most that
+/// Mesos allows (Mesos: AGT-04).
+pub const EXECUTOR_REREGISTRATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What it gets between SHUTDOWN and SIGKILL, by default (Mesos: EXE-04).
+pub const EXECUTOR_SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// How long it tries to find its agent again, by default (Mesos: AGT-04).
+pub const RECOVERY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// The longest pause between its attempts to subscribe again.
+pub const SUBSCRIPTION_BACKOFF: Duration = Duration::from_secs(2);
 
 /// Ended and acknowledged tasks that are remembered for operators, by default.
 pub const COMPLETED_TASKS: usize = 1000;

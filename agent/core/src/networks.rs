@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use tepui_proto::v1::{
-    NetworkInfo,
+    ContainerInfo, NetworkInfo,
     network_info::{IpAddress, Protocol},
 };
 
@@ -12,18 +12,25 @@ use crate::{JoinedNetwork, Phase, task::Task};
 /// The networks of a task's container with its addresses there. On the host's network, its address
 /// is the agent's.
 pub(crate) fn infos(task: &Task, host: Option<&str>) -> Vec<NetworkInfo> {
+    let runs = task.phase == Phase::Running;
     let container = task.info.wire.container.as_ref();
+    of_container(container, (&task.networks, runs), host)
+}
+
+/// The same of any container, by what was asked for, what it is attached to, and whether it runs.
+pub(crate) fn of_container(
+    container: Option<&ContainerInfo>,
+    (attached, runs): (&[JoinedNetwork], bool),
+    host: Option<&str>,
+) -> Vec<NetworkInfo> {
     let asked_for = container.map_or(&[][..], |container| &container.network_infos);
     let named = asked_for.iter().filter(|info| info.name.is_some());
-    if !task.networks.is_empty() {
-        return task
-            .networks
-            .iter()
-            .map(|one| joined(one, asked_for))
-            .collect();
+    if !attached.is_empty() {
+        let attached = attached.iter();
+        return attached.map(|one| joined(one, asked_for)).collect();
     }
     let mut own = named.filter(|info| info.name() != "host");
-    if task.phase == Phase::Running && own.next().is_some() {
+    if runs && own.next().is_some() {
         // It is alone.
         return Vec::new();
     }

@@ -42,12 +42,26 @@ impl Outcome {
         }
     }
 
+    /// What an executor said.
+    pub(crate) fn of(status: &TaskStatus) -> Self {
+        Self {
+            state: status.state,
+            source: status.source.unwrap_or(Source::Executor),
+            reason: status.reason,
+            message: status.message.clone().unwrap_or_default(),
+            limitation: status.passengers.limitation.clone(),
+            exit_status: None,
+        }
+    }
+
     /// Fills in what this says about the state.
     pub(crate) fn describe(self, status: &mut TaskStatus) {
         status.state = self.state;
         status.source = Some(self.source);
         status.reason = self.reason;
-        status.message = (!self.message.is_empty()).then(|| cut(self.message));
+        let mut message = self.message;
+        cut(&mut message, limits::MAX_MESSAGE_BYTES);
+        status.message = (!message.is_empty()).then_some(message);
         status.passengers.limitation = self.limitation;
         if let Some(code) = self.exit_status {
             status.set_exit_status(code);
@@ -70,13 +84,12 @@ impl Outcome {
 }
 
 /// Cuts a message to the longest that may travel.
-fn cut(mut message: String) -> String {
-    let mut end = limits::MAX_MESSAGE_BYTES.min(message.len());
+fn cut(message: &mut String, most: usize) {
+    let mut end = most.min(message.len());
     while !message.is_char_boundary(end) {
         end -= 1;
     }
     message.truncate(end);
-    message
 }
 
 /// What the end of its container means for a task (Mesos: EXE-01, ISO-03, SPC-06, KIL-02).
@@ -123,7 +136,8 @@ pub(crate) fn of_launch_failure(task: &Task, message: &str) -> Outcome {
     Outcome::by_agent(TaskState::Failed, Reason::ContainerLaunchFailed, message)
 }
 
-fn beyond(report: &Limitation) -> Outcome {
+/// A container met a limit.
+pub(crate) fn beyond(report: &Limitation) -> Outcome {
     const MEGABYTE: f64 = 1_048_576.0;
     let (name, reason) = match report.of {
         Limited::Memory => ("mem", Reason::ContainerLimitationMemory),
@@ -143,6 +157,11 @@ fn beyond(report: &Limitation) -> Outcome {
         }),
         ..Outcome::by_agent(TaskState::Failed, reason, report.message.clone())
     }
+}
+
+/// How a container ended, in words.
+pub(crate) fn words(exit: &Exit) -> String {
+    describe(exit.status)
 }
 
 /// The words of Mesos' command executor.

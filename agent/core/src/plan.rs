@@ -1,6 +1,7 @@
 //! What a task's container is to be, made from what the framework asked for.
 
 mod environment;
+mod executor;
 mod networks;
 mod program;
 mod rights;
@@ -8,9 +9,10 @@ mod volumes;
 
 use std::path::{Path, PathBuf};
 
-use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, TaskInfo};
+use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, Resources, TaskInfo};
 use tepui_proto::v1;
 
+pub(crate) use self::executor::executor;
 pub use self::networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol};
 pub use self::rights::{Calls, ResourceLimit, Rights};
 use crate::{Config, TaskKey, VolumeMount, volumes as persistent};
@@ -20,7 +22,7 @@ use crate::{Config, TaskKey, VolumeMount, volumes as persistent};
 pub struct ContainerPlan {
     /// The container's name.
     pub container: ContainerId,
-    /// The task it is for.
+    /// The task it is for; for an executor, a key made of the executor's id.
     pub task: TaskKey,
     /// Its working directory. The shell makes it, and `latest` beside it.
     pub sandbox: PathBuf,
@@ -155,9 +157,6 @@ pub(crate) fn sandbox(
 /// The task's command, if everything it asks for can be had.
 fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
     let unsupported = |what| Err(Unplannable::Unsupported(what));
-    if task.executor.is_some() {
-        return unsupported("custom executors");
-    }
     if task.health_check.is_some() || task.check.is_some() {
         return unsupported("checks and health checks");
     }
@@ -214,6 +213,21 @@ fn limits(config: &Config, task: &TaskInfo) -> Result<Limits, Unplannable> {
         memory_limit: limit("mem", memory)?,
         disk: Some(disk).filter(|disk| disk.is_positive()),
     })
+}
+
+/// The limits of a container that several share: all that they ask for together.
+pub(crate) fn shared_limits(config: &Config, held: &Resources) -> Limits {
+    let (cpus, memory) = (held.cpus(), held.memory());
+    let disk = held.filter(|traits| traits.disk.is_none()).disk();
+    Limits {
+        cpus,
+        cpu_limit: Some(cpus),
+        low_cpu_priority: config.revocable_cpu_low_priority
+            && held.revocable().cpus().is_positive(),
+        memory,
+        memory_limit: Some(memory),
+        disk: Some(disk).filter(|disk| disk.is_positive()),
+    }
 }
 
 #[cfg(test)]

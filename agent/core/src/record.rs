@@ -23,6 +23,8 @@ pub enum Kind {
     Agent,
     /// A framework that has tasks here. The key is its id.
     Framework,
+    /// An executor that has a container. The key is `<framework>/<executor>`.
+    Executor,
     /// A task, as it was asked for. The key is `<framework>/<task>`.
     Task,
     /// How far a task has come. The key is the same.
@@ -37,9 +39,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Agent,
         Self::Framework,
+        Self::Executor,
         Self::Task,
         Self::Progress,
         Self::Resources,
@@ -53,6 +56,7 @@ impl Kind {
         match self {
             Self::Agent => "agent",
             Self::Framework => "frameworks",
+            Self::Executor => "executors",
             Self::Task => "tasks",
             Self::Progress => "progress",
             Self::Resources => "resources",
@@ -131,8 +135,10 @@ pub struct FoundContainer {
     pub networks: Vec<JoinedNetwork>,
 }
 
+mod executors;
 mod operations;
 
+pub(crate) use executors::{put_executor, read_executor};
 pub(crate) use operations::{
     put_operation, put_removal, put_resources, read_operation, read_removal, read_resources,
 };

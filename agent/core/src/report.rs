@@ -1,8 +1,10 @@
 //! What an agent says to its master.
 
+use std::sync::Arc;
+
 use tepui_model::{
-    AgentCapabilities, AgentCapability, AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState,
-    TaskStatus,
+    AgentCapabilities, AgentCapability, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo,
+    TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::{services, v1};
 
@@ -33,6 +35,24 @@ pub enum AgentReport {
         /// How it ended, and the uuid to acknowledge that by, if it is to be acknowledged.
         status: Box<v1::OperationStatus>,
     },
+    /// An executor has no container any more.
+    ExecutorExited {
+        /// Whose it was.
+        framework_id: FrameworkId,
+        /// Which.
+        executor_id: ExecutorId,
+        /// How its process ended, as wait(2) has it; none when there never was one.
+        status: Option<i32>,
+    },
+    /// Words of an executor for its framework.
+    ExecutorMessage {
+        /// The framework.
+        framework_id: FrameworkId,
+        /// The executor.
+        executor_id: ExecutorId,
+        /// The words.
+        data: Vec<u8>,
+    },
     /// I leave for good.
     Unregister,
 }
@@ -50,6 +70,17 @@ pub struct Registration {
     pub frameworks: Vec<FrameworkInfo>,
     /// Every operation of which the end is not acknowledged.
     pub operations: Vec<KnownOperation>,
+    /// Every executor that has a container.
+    pub executors: Vec<KnownExecutor>,
+}
+
+/// An executor that has a container.
+#[derive(Clone, Debug)]
+pub struct KnownExecutor {
+    /// Its framework.
+    pub framework_id: FrameworkId,
+    /// What it is.
+    pub info: Arc<v1::ExecutorInfo>,
 }
 
 /// An operation of which the end is not acknowledged.
@@ -101,6 +132,24 @@ impl From<&AgentReport> for services::AgentMessage {
                 status: Some((**status).clone()),
                 latest: Some((**status).clone()),
             }),
+            AgentReport::ExecutorExited {
+                framework_id,
+                executor_id,
+                status,
+            } => Message::ExecutorExited(services::ExecutorExited {
+                framework_id: Some(framework_id.into()),
+                executor_id: Some(executor_id.into()),
+                status: *status,
+            }),
+            AgentReport::ExecutorMessage {
+                framework_id,
+                executor_id,
+                data,
+            } => Message::ExecutorMessage(services::ExecutorMessage {
+                framework_id: Some(framework_id.into()),
+                executor_id: Some(executor_id.into()),
+                data: data.clone(),
+            }),
             AgentReport::Unregister => Message::Unregister(services::Unregister {}),
         };
         Self {
@@ -119,6 +168,10 @@ impl From<&Registration> for services::Register {
             latest: Some((&known.latest).into()),
         };
         let framework = |framework: &FrameworkInfo| (*framework.wire).clone();
+        let executor = |known: &KnownExecutor| services::KnownExecutor {
+            framework_id: Some((&known.framework_id).into()),
+            executor: Some((*known.info).clone()),
+        };
         Self {
             agent: Some((&registration.info).into()),
             version: registration.version.clone(),
@@ -126,6 +179,7 @@ impl From<&Registration> for services::Register {
             tasks: registration.tasks.iter().map(known).collect(),
             frameworks: registration.frameworks.iter().map(framework).collect(),
             operations: registration.operations.iter().map(Into::into).collect(),
+            executors: registration.executors.iter().map(executor).collect(),
         }
     }
 }

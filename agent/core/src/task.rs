@@ -3,7 +3,9 @@
 use core::time::Duration;
 use std::fmt;
 
-use tepui_model::{ContainerId, FrameworkId, TaskId, TaskInfo, TaskState, TaskStatus, Time};
+use tepui_model::{
+    ContainerId, ExecutorId, FrameworkId, TaskId, TaskInfo, TaskState, TaskStatus, Time,
+};
 
 use crate::{ContainerEvent, JoinedNetwork, updates::Updates};
 
@@ -37,9 +39,9 @@ impl fmt::Display for TaskKey {
 /// Where a task is in its life on this agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// On disk; its container was asked for.
+    /// On disk; its container was asked for, or its executor has not been given it.
     Launching,
-    /// Its container runs.
+    /// Its container runs, or its executor has it.
     Running,
     /// Its container is gone, or never was; its updates may still wait for acknowledgements.
     Ended,
@@ -124,7 +126,9 @@ impl KillOrder {
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) info: TaskInfo,
-    /// None when the task was refused.
+    /// The executor that it runs in, if it is not its own.
+    pub(crate) executor: Option<ExecutorId>,
+    /// Its own container: none when it runs in an executor, or was refused.
     pub(crate) container: Option<ContainerId>,
     pub(crate) phase: Phase,
     /// The container's init, while the shell that started it lives.
@@ -147,8 +151,10 @@ pub(crate) struct Task {
 
 impl Task {
     pub(crate) fn new(info: TaskInfo, container: Option<ContainerId>) -> Self {
+        let executor = info.wire.executor.as_ref();
         Self {
             latest: TaskStatus::new(info.id.clone(), TaskState::Staging),
+            executor: executor.and_then(|it| ExecutorId::try_from(&it.executor_id).ok()),
             info,
             container,
             phase: Phase::Launching,

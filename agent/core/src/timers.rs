@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{ContainerId, Time};
 
-use crate::{OperationUuid, TaskKey};
+use crate::{ExecutorKey, OperationUuid, TaskKey};
 
 /// What can be due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,10 @@ pub(crate) enum Timer {
     Orphan(ContainerId),
     /// A task's longest time to completion is over.
     Completion(TaskKey),
+    /// An executor has not subscribed in time.
+    Registration(ExecutorKey),
+    /// The grace period of an executor is over.
+    Executor(ExecutorKey),
     /// The end of an operation is to be told again.
     Operation(OperationUuid),
 }

@@ -27,13 +27,21 @@ impl Updates {
 
     /// Puts an update at the end of the line.
     pub(crate) fn push(&mut self, status: TaskStatus) {
-        debug_assert!(self.pending.len() < limits::MAX_PENDING_UPDATES);
+        // Only executors say so much: what was said before the newest, and was not sent, is old.
+        if self.pending.len() >= limits::MAX_PENDING_UPDATES {
+            self.pending.pop_back();
+        }
         self.pending.push_back(status);
     }
 
     /// The update whose turn it is.
     pub(crate) fn first(&self) -> Option<&TaskStatus> {
         self.pending.front()
+    }
+
+    /// Whether an update of this name waits.
+    pub(crate) fn has(&self, uuid: StatusUuid) -> bool {
+        self.iter().any(|status| status.uuid == Some(uuid))
     }
 
     /// Whether the first update has been sent on the present link.

@@ -1,14 +1,15 @@
 //! What an agent shows of itself to operators.
 
-use tepui_model::{ContainerId, FrameworkId, FrameworkInfo, TaskInfo, TaskStatus};
+use tepui_model::{ContainerId, ExecutorId, FrameworkId, FrameworkInfo, TaskInfo, TaskStatus};
 use tepui_proto::v1::{
     self,
     agent::response::{
-        GetAgent, GetExecutors, GetFrameworks, GetState, GetTasks, get_containers, get_frameworks,
+        GetAgent, GetExecutors, GetFrameworks, GetState, GetTasks, get_containers, get_executors,
+        get_frameworks,
     },
 };
 
-use crate::{Agent, Phase, TaskKey, task::Task};
+use crate::{Agent, ExecutorKey, Phase, TaskKey, history::Completed, task::Task};
 
 impl Agent {
     /// Whether the task's container may still run.
@@ -17,17 +18,39 @@ impl Agent {
         self.tasks.get(key).is_some_and(Task::is_live)
     }
 
-    /// The container of a task that runs.
+    /// The container that a running task is in: its own, or that of its executor.
     #[must_use]
     pub fn running_container(&self, key: &TaskKey) -> Option<&ContainerId> {
         let task = self.tasks.get(key)?;
         let runs = task.phase == Phase::Running;
-        task.container.as_ref().filter(|_| runs)
+        let of_executor = |id| self.executors.get(&ExecutorKey::of(key, id));
+        let container = match &task.executor {
+            Some(executor) => of_executor(executor).map(|executor| &executor.container),
+            None => task.container.as_ref(),
+        };
+        container.filter(|_| runs)
     }
 
-    /// The containers of tasks that may still run, with their tasks.
-    pub fn live_containers(&self) -> impl Iterator<Item = (&ContainerId, &TaskKey)> {
-        self.containers.iter()
+    /// The containers of tasks and executors that may still run.
+    pub fn live_containers(&self) -> impl Iterator<Item = &ContainerId> {
+        self.containers
+            .keys()
+            .chain(self.executor_containers.keys())
+    }
+
+    /// Whose sandbox a task uses: that of its executor, which has its own id if the task runs
+    /// alone.
+    #[must_use]
+    pub fn executor_id_of(&self, key: &TaskKey) -> ExecutorId {
+        let known = self.tasks.get(key).and_then(|task| task.executor.clone());
+        let ended = || {
+            let mut ended = self.history.tasks();
+            let of = |it: &&Completed| it.framework == key.framework && it.info.id == key.task;
+            let executor = ended.find(of)?.info.wire.executor.as_ref()?;
+            ExecutorId::try_from(&executor.executor_id).ok()
+        };
+        let own = || ExecutorId::from(&key.task);
+        known.or_else(ended).unwrap_or_else(own)
     }
 
     /// How many tasks are known, ended ones that wait for an acknowledgement among them.
@@ -99,12 +122,25 @@ impl Agent {
         }
     }
 
-    /// The answer to `GET_STATE`. Command tasks have no executors.
+    /// The answer to `GET_EXECUTORS`. Command tasks have none.
+    #[must_use]
+    pub fn get_executors(&self) -> GetExecutors {
+        let show = |info: &v1::ExecutorInfo| get_executors::Executor {
+            executor_info: info.clone(),
+        };
+        let ended = self.history.executors();
+        GetExecutors {
+            executors: self.executors.values().map(|it| show(&it.info)).collect(),
+            completed_executors: ended.map(|(_, it)| show(&it.info)).collect(),
+        }
+    }
+
+    /// The answer to `GET_STATE`.
     #[must_use]
     pub fn get_state(&self) -> GetState {
         GetState {
             get_tasks: Some(self.get_tasks()),
-            get_executors: Some(GetExecutors::default()),
+            get_executors: Some(self.get_executors()),
             get_frameworks: Some(self.get_frameworks()),
         }
     }
@@ -124,18 +160,33 @@ impl Agent {
                 }),
                 executor_name: Some(task.info.name.clone()),
                 container_id: id.into(),
-                container_status: self.container_status(task),
+                container_status: self.container_status(key, task),
                 resource_statistics: None,
             })
         };
-        self.containers.iter().filter_map(show).collect()
+        let of_executors = self.executors.iter();
+        let of_executors = of_executors.filter(|(_, it)| it.phase == Phase::Running);
+        let of_executors = of_executors.map(|(key, it)| get_containers::Container {
+            framework_id: Some((&key.framework).into()),
+            executor_id: Some((&key.executor).into()),
+            executor_name: Some(it.info.name.clone().unwrap_or_default()),
+            container_id: (&it.container).into(),
+            container_status: Some(self.status_of_executor(it)),
+            resource_statistics: None,
+        });
+        let own = self.containers.iter().filter_map(show);
+        own.chain(of_executors).collect()
     }
 
-    /// What a running container was asked to have: its task's resources.
+    /// What a running container was asked to have: the resources of its task, or those of an
+    /// executor and its tasks.
     #[must_use]
-    pub fn resources_of(&self, container: &ContainerId) -> Option<&tepui_model::Resources> {
+    pub fn resources_of(&self, container: &ContainerId) -> Option<tepui_model::Resources> {
+        if let Some(executor) = self.executor_containers.get(container) {
+            return Some(self.held_by(executor));
+        }
         let key = self.containers.get(container)?;
-        self.tasks.get(key).map(|task| &task.info.resources)
+        self.tasks.get(key).map(|task| task.info.resources.clone())
     }
 }
 

@@ -156,7 +156,7 @@ fn network(plan: NetworkPlan) -> NetworkSpec {
     }
 }
 
-fn limits(limits: &Limits) -> containers::Limits {
+pub(super) fn limits(limits: &Limits) -> containers::Limits {
     let unlimited = Bytes(u64::MAX);
     containers::Limits {
         cpu_shares: limits.cpus,

@@ -50,6 +50,10 @@ impl<C: Containers> Node<C> {
                 response.get_frameworks = Some(self.look(Agent::get_frameworks).await?);
                 response::Type::GetFrameworks
             }
+            Type::GetExecutors => {
+                response.get_executors = Some(self.look(Agent::get_executors).await?);
+                response::Type::GetExecutors
+            }
             Type::GetState => {
                 response.get_state = Some(self.look(Agent::get_state).await?);
                 response::Type::GetState
@@ -87,7 +91,7 @@ impl<C: Containers> Node<C> {
         let shown = |agent: &Agent| {
             let resources = |container: &v1::ContainerId| {
                 let id = ContainerId::try_from(container).ok()?;
-                agent.resources_of(&id).cloned()
+                agent.resources_of(&id)
             };
             let containers = agent.get_containers().into_iter();
             let with = containers.map(|shown| (resources(&shown.container_id), shown));

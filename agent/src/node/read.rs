@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tepui_agent_core::TaskKey;
+use tepui_agent_core::{ExecutorKey, TaskKey};
 use tepui_proto::services::{ReadSandboxRequest, SandboxChunk};
 use tokio::{
     sync::{
@@ -22,7 +22,7 @@ use tonic::Status;
 use super::{
     Node,
     files::{read_at_most, refuse},
-    ids,
+    ids, stopping,
 };
 use crate::{limits, machine::Containers, sandbox};
 
@@ -73,6 +73,9 @@ impl<C: Containers> Node<C> {
     async fn sandbox(&self, key: TaskKey) -> Result<Option<PathBuf>, Status> {
         loop {
             let (sandboxes, wanted) = (self.sandboxes.clone(), key.clone());
+            let whose = self.front.look(move |agent| agent.executor_id_of(&wanted));
+            let executor = whose.await.ok_or_else(stopping)?;
+            let wanted = ExecutorKey::new(&key.framework, &executor);
             let found = spawn_blocking(move || sandbox::find(&sandboxes, &wanted)).await;
             let found = found.map_err(|error| Status::internal(error.to_string()))?;
             let found = found.map_err(|error| refuse("the sandboxes", &error))?;

@@ -80,6 +80,7 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
     let info = AgentInfo::try_from(wire).map_err(|error| broken("description", &error))?;
     let boot_id = tepui_sys::boot_id().map_err(|error| broken("view of the machine", &error))?;
     let seed = Uuid::new_v4().as_u128();
+    let executors = &options.executors;
     let specific = !address.ip().is_unspecified();
     Ok(Config {
         endpoint: format!("{}:{}", info.hostname, info.port),
@@ -87,6 +88,10 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         ip: specific.then(|| address.ip().to_string()),
         boot_id,
         revocable_cpu_low_priority: options.revocable_cpu_low_priority,
+        executor_registration_timeout: executors.executor_registration_timeout,
+        executor_reregistration_timeout: executors.executor_reregistration_timeout,
+        executor_shutdown_grace_period: executors.executor_shutdown_grace_period,
+        recovery_timeout: executors.recovery_timeout,
         ..Config::new(info, work_dir.path(), seed)
     })
 }

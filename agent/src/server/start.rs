@@ -19,6 +19,7 @@ use crate::{
     committer,
     driver::{Driver, Front, Input, Work},
     error::broken,
+    executors::{Executors, Streams},
     limits,
     link::{Backoff, Link, Outbox},
     machine::{Containers, Machine, Users},
@@ -42,7 +43,9 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     let machine = Machine::new(containers.clone(), front.clone(), users);
     let outbox = Outbox::default();
     let found = containers.recover().await;
-    let core = start_core(config, inputs, &work_dir, found, &machine, &outbox).await?;
+    let streams = Streams::default();
+    let ways = (&outbox, &streams);
+    let core = start_core(config, inputs, &work_dir, found, &machine, ways).await?;
 
     let background = background(&options, &work_dir, &front, outbox);
     let health = HealthReporter::new();
@@ -52,13 +55,15 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         work_dir.sandboxes(),
         options.flags(),
     );
-    let routes = node::routes(node, &health).await?;
+    let executors = Executors::new(front.clone(), streams.clone());
+    let routes = node::routes(node, executors, &health).await?;
     let serving = listener.serve(routes, limits::CONNECTIONS);
     Ok(Server {
         address,
         front,
         health,
         core,
+        streams,
         serving,
         background,
         work_dir,
@@ -82,7 +87,7 @@ async fn start_core<C: Containers>(
     work_dir: &WorkDir,
     found: Vec<FoundContainer>,
     machine: &Machine<C>,
-    outbox: &Outbox,
+    (outbox, streams): (&Outbox, &Streams),
 ) -> Result<Core, Error> {
     let clock = Clock::start();
     let mut fx = Effects::new();
@@ -94,7 +99,7 @@ async fn start_core<C: Containers>(
     let agent = Agent::new(config, recovered, clock.now(), &mut fx)?;
 
     let (works, pending) = mpsc::channel(limits::BATCHES_IN_LINE);
-    let (act, left) = actions(machine.clone(), outbox.clone());
+    let (act, left) = actions(machine.clone(), outbox.clone(), streams.clone());
     let committed =
         committer::spawn(store, pending, act).map_err(|error| broken("disk", &error))?;
     let mut first = Work::default();
@@ -160,6 +165,7 @@ fn background(
 fn actions<C: Containers>(
     machine: Machine<C>,
     outbox: Outbox,
+    streams: Streams,
 ) -> (impl FnMut(Effect) + Send + 'static, oneshot::Receiver<()>) {
     let (sender, left) = oneshot::channel();
     let mut sender = Some(sender);
@@ -170,6 +176,11 @@ fn actions<C: Containers>(
         Effect::Send { link, report } => outbox.send(link, AgentMessage::from(&report)),
         Effect::Disconnect { link, reason } => outbox.end(link, reason),
         Effect::Launch(plan) => drop(handle.spawn(machine.clone().launch(*plan))),
+        Effect::Tell { stream, event } => streams.tell(stream, *event),
+        Effect::EndStream { stream } => streams.end(stream),
+        Effect::Resize { container, limits } => {
+            drop(handle.spawn(machine.clone().resize(container, limits)));
+        }
         Effect::Terminate { container } => machine.terminate(&container),
         Effect::Kill { container } => drop(handle.spawn(machine.clone().kill(container))),
         Effect::Remove { container } => drop(handle.spawn(machine.clone().remove(container))),

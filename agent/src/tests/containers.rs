@@ -7,7 +7,7 @@ use std::{
 };
 
 use tepui_agent_core::{Exit, FoundContainer, JoinedNetwork};
-use tepui_containers::{LaunchError, Session, SessionSpec, Spec, Usage};
+use tepui_containers::{LaunchError, Limits, Session, SessionSpec, Spec, Usage};
 use tepui_model::ContainerId;
 use tokio::sync::watch;
 
@@ -22,6 +22,7 @@ pub(super) struct State {
     containers: BTreeMap<ContainerId, watch::Sender<Option<Exit>>>,
     pub(super) specs: Vec<Spec>,
     pub(super) signals: Vec<(&'static str, ContainerId)>,
+    pub(super) updates: Vec<(ContainerId, Limits)>,
     /// What every launch fails with.
     pub(super) refuse: Option<String>,
     /// How many removals fail before one succeeds.
@@ -100,6 +101,11 @@ impl Containers for Fake {
             networks: Vec::new(),
         });
         found.collect()
+    }
+
+    async fn update(&self, id: &ContainerId, limits: Limits) -> Result<(), String> {
+        self.state().updates.push((id.clone(), limits));
+        Ok(())
     }
 
     fn terminate(&self, id: &ContainerId) -> Result<(), String> {

@@ -206,8 +206,22 @@ impl Session {
         self.send(master_message::Message::RunTask(services::RunTask {
             framework,
             task,
+            launch_executor: true,
         }))
         .await;
+    }
+
+    /// Passes words to an executor.
+    pub async fn tell(&self, executor: &str, words: &[u8]) {
+        let message = services::ExecutorMessage {
+            framework_id: framework().id,
+            executor_id: Some(v1::ExecutorId {
+                value: executor.to_owned(),
+            }),
+            data: words.to_vec(),
+        };
+        self.send(master_message::Message::ExecutorMessage(message))
+            .await;
     }
 
     pub async fn kill(&self, task: &str, grace: Duration) {
@@ -253,6 +267,24 @@ pub fn scalar(name: &str, value: f64) -> v1::Resource {
         r#type: v1::value::Type::Scalar.into(),
         scalar: Some(v1::value::Scalar { value }),
         ..v1::Resource::default()
+    }
+}
+
+/// A task in an executor that is a line of shell.
+pub fn in_executor(id: &str, executor: &str, line: &str) -> v1::TaskInfo {
+    let task = shell(id, line);
+    let executor = v1::ExecutorInfo {
+        executor_id: v1::ExecutorId {
+            value: executor.to_owned(),
+        },
+        command: task.command.clone(),
+        resources: task.resources.clone(),
+        ..v1::ExecutorInfo::default()
+    };
+    v1::TaskInfo {
+        command: None,
+        executor: Some(executor),
+        ..task
     }
 }
 

@@ -128,7 +128,9 @@ impl Agent {
                 .map(|connection| Event::AgentPong { connection })
                 .into_iter()
                 .collect(),
-            AgentCommand::RunTask { framework, task } => self.run(framework, &task),
+            AgentCommand::RunTask {
+                framework, task, ..
+            } => self.run(framework, &task),
             AgentCommand::KillTask { task_id, .. } if self.automatic => self
                 .report(&task_id, TaskState::Killed, "")
                 .into_iter()
@@ -146,6 +148,10 @@ impl Agent {
             }
             AgentCommand::AcknowledgeOperation { uuid, status_uuid } => {
                 self.operations.acknowledged(uuid, status_uuid);
+                Vec::new()
+            }
+            // Its tasks run alone.
+            AgentCommand::ShutdownExecutor { .. } | AgentCommand::ExecutorMessage { .. } => {
                 Vec::new()
             }
             AgentCommand::ShutdownFramework { framework_id } => {

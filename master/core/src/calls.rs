@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use tepui_model::{
-    AgentId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId, Resources,
-    Role, StatusUuid, TaskId,
+    AgentId, ExecutorId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId,
+    Resources, Role, StatusUuid, TaskId,
 };
 
 use tepui_proto::v1::scheduler::OfferConstraints;
@@ -61,6 +61,8 @@ pub enum Action {
     AcknowledgeOperation(AcknowledgeOperation),
     /// Ask for the state of these operations; none means all (Mesos: REC-04).
     ReconcileOperations(Vec<OperationQuery>),
+    /// Something for one of its executors.
+    CallExecutor(ExecutorCall),
     /// Change what the framework said of itself (Mesos: FWK-07).
     UpdateFramework(Box<Subscribe>),
     /// A call that is taken and has no effect; the text says which and why.
@@ -159,6 +161,26 @@ pub struct Kill {
     pub agent_id: Option<AgentId>,
     /// How long it may take between TERM and KILL; its own policy when unset (Mesos: KIL-01).
     pub grace: Option<Duration>,
+}
+
+/// Something that a framework wants of one of its executors.
+#[derive(Clone, Debug)]
+pub struct ExecutorCall {
+    /// Where the executor is.
+    pub agent_id: AgentId,
+    /// The executor.
+    pub executor_id: ExecutorId,
+    /// What it wants.
+    pub wish: ExecutorWish,
+}
+
+/// What a framework wants of an executor.
+#[derive(Clone, Debug)]
+pub enum ExecutorWish {
+    /// Its end, with all its tasks (Mesos: EXE-09).
+    ShutDown,
+    /// That it hears these bytes (Mesos: EXE-08).
+    Hear(Vec<u8>),
 }
 
 /// A status update that has been dealt with.

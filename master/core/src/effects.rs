@@ -120,6 +120,15 @@ pub enum FrameworkEvent {
         /// The executor's exit status.
         status: Option<i32>,
     },
+    /// Words of one of its executors.
+    Message {
+        /// On which agent.
+        agent_id: AgentId,
+        /// Which executor.
+        executor_id: ExecutorId,
+        /// What it says.
+        data: Vec<u8>,
+    },
     /// The framework cannot go on with this stream.
     Error(String),
 }
@@ -153,6 +162,24 @@ pub enum AgentCommand {
         framework: Arc<v1::FrameworkInfo>,
         /// This one; its resources name the role that they are allocated to.
         task: Arc<v1::TaskInfo>,
+        /// Start its executor for it, which nobody was charged for before.
+        launch_executor: bool,
+    },
+    /// End an executor.
+    ShutdownExecutor {
+        /// Of this framework.
+        framework_id: FrameworkId,
+        /// This one.
+        executor_id: ExecutorId,
+    },
+    /// Pass words on to an executor.
+    ExecutorMessage {
+        /// Of this framework.
+        framework_id: FrameworkId,
+        /// This one.
+        executor_id: ExecutorId,
+        /// These.
+        data: Vec<u8>,
     },
     /// End a task.
     KillTask {

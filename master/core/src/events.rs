@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{
-    AgentCapabilities, AgentCapability, AgentInfo, FrameworkId, FrameworkInfo, TaskInfo, TaskState,
-    TaskStatus,
+    AgentCapabilities, AgentCapability, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo,
+    TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::v1;
 
@@ -71,6 +71,28 @@ pub enum Event {
         /// The news, with the uuid to acknowledge if the agent wants that.
         status: Box<OperationStatus>,
     },
+    /// An executor takes nothing any more.
+    ExecutorExited {
+        /// On this stream.
+        connection: ConnectionId,
+        /// Whose it was.
+        framework_id: FrameworkId,
+        /// Which.
+        executor_id: ExecutorId,
+        /// How its process ended, as wait(2) has it; none when there never was one.
+        status: Option<i32>,
+    },
+    /// Words of an executor for its framework.
+    ExecutorMessage {
+        /// On this stream.
+        connection: ConnectionId,
+        /// For whom.
+        framework_id: FrameworkId,
+        /// By whom.
+        executor_id: ExecutorId,
+        /// What it says.
+        data: Vec<u8>,
+    },
     /// An agent stops for good and takes its tasks with it.
     AgentUnregister {
         /// On this stream.
@@ -116,6 +138,8 @@ pub struct Registration {
     pub ip: Option<String>,
     /// Every operation that it is at, or whose end is not yet acknowledged.
     pub operations: Vec<KnownOperation>,
+    /// Every executor that has a container.
+    pub executors: Vec<KnownExecutor>,
 }
 
 impl Registration {
@@ -133,8 +157,20 @@ impl Registration {
             frameworks: Vec::new(),
             ip: None,
             operations: Vec::new(),
+            executors: Vec::new(),
         }
     }
+}
+
+/// An executor as its agent knows it.
+#[derive(Clone, Debug)]
+pub struct KnownExecutor {
+    /// Whose it is.
+    pub framework_id: FrameworkId,
+    /// Which.
+    pub executor_id: ExecutorId,
+    /// What it is.
+    pub info: Arc<v1::ExecutorInfo>,
 }
 
 /// A task as its agent knows it.

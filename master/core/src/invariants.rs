@@ -92,6 +92,9 @@ impl Master {
                 add(*key, &task.role, &task.resources);
             }
         }
+        for ((key, _), executor) in &agent.executors {
+            add(*key, &executor.role, &executor.resources);
+        }
         let held = self.allocator.allocated(agent.key).into_iter();
         let held: Taken = held
             .map(|(key, role, resources)| ((key, role), resources))
@@ -174,7 +177,15 @@ impl Master {
         ensure(ending == self.frameworks.is_removed(id), || {
             format!("{id} is {state:?}")
         })?;
-        ensure(!ending || !framework.tasks.is_empty(), || {
+        let agents = self.agents.iter().flat_map(|agent| agent.executors.keys());
+        let executors = agents.filter(|(owner, _)| *owner == key).count();
+        ensure(executors == framework.executors, || {
+            format!(
+                "{id} counts {} executors and has {executors}",
+                framework.executors
+            )
+        })?;
+        ensure(!ending || self.is_still_ending(key), || {
             format!("{id} has ended")
         })?;
         let awaited = self.timers.is_set(Timer::FrameworkDeadline(key));

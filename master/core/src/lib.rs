@@ -13,6 +13,7 @@ pub mod calls;
 mod config;
 mod effects;
 mod events;
+mod executors;
 mod frameworks;
 #[cfg(test)]
 mod histories;
@@ -42,7 +43,9 @@ pub use self::{
     calls::{Action, SchedulerCall},
     config::Config,
     effects::{AgentCommand, Effect, Effects, Ending, FrameworkEvent},
-    events::{ConnectionId, Event, KnownOperation, KnownTask, Registration, RequestId},
+    events::{
+        ConnectionId, Event, KnownExecutor, KnownOperation, KnownTask, Registration, RequestId,
+    },
     frameworks::{FrameworkState, FrameworkStep, IllegalFrameworkStep},
     invariants::Violation,
     maintenance::{Answer, InverseOffer, Schedule, Window},

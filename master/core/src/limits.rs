@@ -33,6 +33,9 @@ pub const MAX_TASKS_PER_RECONCILIATION: usize = 1_000_000;
 /// Operations in one explicit reconciliation.
 pub const MAX_OPERATIONS_PER_RECONCILIATION: usize = 1_000_000;
 
+/// Executors in one registration of an agent.
+pub const MAX_EXECUTORS_PER_REGISTRATION: usize = 100_000;
+
 /// Operations in one registration of an agent.
 pub const MAX_OPERATIONS_PER_REGISTRATION: usize = 100_000;
 

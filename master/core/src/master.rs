@@ -147,6 +147,18 @@ impl Master {
                 uuid,
                 status,
             } => self.operation_reported(connection, uuid, *status, effects),
+            Event::ExecutorExited {
+                connection,
+                framework_id,
+                executor_id,
+                status,
+            } => self.executor_exited(connection, &framework_id, &executor_id, status, effects),
+            Event::ExecutorMessage {
+                connection,
+                framework_id,
+                executor_id,
+                data,
+            } => self.executor_said(connection, &framework_id, executor_id, data, effects),
             Event::AgentUnregister { connection } => self.unregister_agent(connection, effects),
             Event::AgentDisconnected { connection } => {
                 self.agent_disconnected(connection, effects);
@@ -336,7 +348,11 @@ impl Master {
 /// a task is noted where it is.
 fn may_change_plans(event: &Event) -> bool {
     match event {
-        Event::AgentPong { .. } | Event::AgentUpdate { .. } | Event::AgentOperation { .. } => false,
+        Event::AgentPong { .. }
+        | Event::AgentUpdate { .. }
+        | Event::AgentOperation { .. }
+        | Event::ExecutorExited { .. }
+        | Event::ExecutorMessage { .. } => false,
         Event::Call { call, .. } => !matches!(
             call.action,
             Action::Acknowledge(_) | Action::Accept(_) | Action::Decline(_)

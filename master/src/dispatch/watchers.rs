@@ -1,5 +1,6 @@
 //! Operators who watch offers or events. A stream begins with what stands, then has every change.
 
+use tepui_edge::Outbox;
 use tepui_master_core::{Notice, OperatorError, OperatorReply, Snapshot, wire};
 use tepui_model::FrameworkId;
 use tepui_proto::{
@@ -9,7 +10,7 @@ use tepui_proto::{
 use tonic::Status;
 
 use super::stopping;
-use crate::{front, limits, outbox::Outbox};
+use crate::{front, limits};
 
 /// One who watches.
 #[derive(Debug)]
@@ -126,7 +127,7 @@ fn subscribed(snapshot: &Snapshot) -> master::Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::outbox;
+    use tepui_edge::outbox;
 
     #[test]
     fn one_watcher_too_many_and_the_oldest_ends() {

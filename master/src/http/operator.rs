@@ -9,15 +9,14 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
+use tepui_edge::http::{
+    Media, Refusal,
+    call::{answer, stream, take},
+};
 use tepui_master_core::OperatorError;
 use tepui_proto::v1::master::{Call, call};
 
-use super::{
-    Site,
-    call::{answer, stream, take},
-    media::Media,
-    refusal::Refusal,
-};
+use super::Site;
 use crate::{desk, front::Unanswered, limits};
 
 /// Any call.

@@ -3,7 +3,6 @@
 mod amounts;
 mod cluster;
 mod deeds;
-mod page;
 mod roles;
 mod shapes;
 
@@ -17,11 +16,11 @@ use axum::{
     routing::{MethodRouter, any, get},
 };
 use serde_json::{Map, Value, json};
+use tepui_edge::http::{Page, Refusal};
 use tepui_proto::v1::master::call;
 
-use super::{Site, refusal::Refusal};
+use super::Site;
 use crate::desk::metrics;
-use page::Page;
 
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Site>)> {
     vec![

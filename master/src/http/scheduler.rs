@@ -10,17 +10,16 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
+use tepui_edge::http::{
+    Media, Refusal,
+    call::{stream, take},
+};
 use tepui_master_core::{Action, ConnectionId, Event, OperatorCall, SchedulerCall, wire};
 use tepui_model::FrameworkId;
 use tepui_proto::v1::scheduler::{Call, call};
 use uuid::Uuid;
 
-use super::{
-    Site,
-    call::{stream, take},
-    media::Media,
-    refusal::Refusal,
-};
+use super::Site;
 use crate::{
     driver::Input,
     limits,

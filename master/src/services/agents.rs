@@ -2,17 +2,13 @@
 
 use std::net::IpAddr;
 
+use tepui_edge::{Outbox, Outgoing};
 use tepui_master_core::{ConnectionId, Event, wire::AgentReport};
 use tepui_proto::services::{AgentMessage, MasterMessage, agent_link_server::AgentLink};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::streams::{Protocol, serve};
-use crate::{
-    dispatch::Peer,
-    front::Front,
-    outbox::{Outbox, Outgoing},
-    sessions::Road,
-};
+use crate::{dispatch::Peer, front::Front, sessions::Road};
 
 #[derive(Clone, Debug)]
 pub(super) struct Service {

@@ -2,18 +2,13 @@
 
 use std::net::IpAddr;
 
+use tepui_edge::{Outbox, Outgoing};
 use tepui_master_core::{Action, ConnectionId, Event, SchedulerCall, wire};
 use tepui_proto::{services::scheduler_server::Scheduler, v1::scheduler};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::streams::{Protocol, serve};
-use crate::{
-    dispatch::Peer,
-    front::Front,
-    limits,
-    outbox::{Outbox, Outgoing},
-    sessions::Road,
-};
+use crate::{dispatch::Peer, front::Front, limits, sessions::Road};
 
 #[derive(Clone, Debug)]
 pub(super) struct Service {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tepui_edge::{Outgoing, outbox};
 use tepui_master_core::{OperatorCall, OperatorReply};
 use tepui_model::{FrameworkId, TaskId};
 use tepui_proto::{
@@ -22,7 +23,6 @@ use crate::{
     dispatch::Watcher,
     front::Front,
     limits,
-    outbox::{Outgoing, outbox},
 };
 
 #[derive(Clone, Debug)]

@@ -8,18 +8,12 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use prost::Message;
+use tepui_edge::{Outbox, Outgoing, outbox};
 use tepui_master_core::{ConnectionId, Event};
 use tokio::time::timeout;
 use tonic::{Code, Request, Status, Streaming};
 
-use crate::{
-    dispatch::Peer,
-    driver::Input,
-    front::Front,
-    limits,
-    outbox::{Outbox, Outgoing, outbox},
-    sessions::Road,
-};
+use crate::{dispatch::Peer, driver::Input, front::Front, limits, sessions::Road};
 
 /// What the streams of frameworks and of agents do not share.
 pub(crate) trait Protocol: 'static {

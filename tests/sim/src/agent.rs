@@ -424,6 +424,8 @@ impl AgentNode {
             }
             Effect::ForgetVolume { removal, .. } => self.machine.forget_volume(&removal),
             Effect::Left => self.gone(scene),
+            // Its tasks run alone.
+            Effect::Tell { .. } | Effect::EndStream { .. } | Effect::Resize { .. } => {}
             Effect::Persist(_) | Effect::Note(_) => {}
         }
     }

@@ -443,6 +443,8 @@ fn carry_out(effect: Effect, scene: &mut Scene) {
                 AgentCommand::Ping
                     | AgentCommand::RunTask { .. }
                     | AgentCommand::KillTask { .. }
+                    | AgentCommand::ShutdownExecutor { .. }
+                    | AgentCommand::ExecutorMessage { .. }
                     | AgentCommand::Acknowledge { .. }
             );
             let message = MasterMessage::from(command).encode_to_vec();

@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["tepui-allocator", "tepui-model", "tepui-proto"],
     ),
     ("tepui-store", &[]),
-    ("tepui-edge", &["tepui-model"]),
+    ("tepui-edge", &["tepui-model", "tepui-proto"]),
     (
         "tepui-master",
         &[

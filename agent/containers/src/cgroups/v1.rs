@@ -283,6 +283,23 @@ impl Group for V1Group {
         Ok(())
     }
 
+    fn raise_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
+        let Some(memory) = &self.memory else {
+            return Ok(());
+        };
+        let now = read_number(&memory.path().join("memory.limit_in_bytes"));
+        if now.is_some_and(|now| hard.0 <= now) {
+            return Ok(());
+        }
+        // Memory alone must never be allowed more than memory and swap together.
+        if memory.path().join("memory.memsw.limit_in_bytes").exists() {
+            let bytes = i64::try_from(hard.0).unwrap_or(i64::MAX);
+            let swap = memory.set_memswap_limit(bytes);
+            swap.map_err(failed("limit the swap of", memory.path()))?;
+        }
+        self.set_memory(hard, soft)
+    }
+
     fn set_pids(&self, most: u64) -> Result<(), Error> {
         let Some(pids) = &self.pids else {
             return Ok(());

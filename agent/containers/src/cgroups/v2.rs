@@ -216,6 +216,14 @@ impl Group for V2Group {
         write(&self.file("memory.oom.group"), 1)
     }
 
+    fn raise_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
+        // What is no number is no limit.
+        match read_number(&self.file("memory.max")) {
+            Some(now) if hard.0 > now => self.set_memory(hard, soft),
+            _ => Ok(()),
+        }
+    }
+
     fn set_pids(&self, most: u64) -> Result<(), Error> {
         let most = MaxValue::Value(i64::try_from(most).unwrap_or(i64::MAX));
         self.pids

@@ -6,7 +6,7 @@ use tepui_model::Quantity;
 
 use super::{Isolate, Machine, Preparation};
 use crate::{
-    LaunchError,
+    LaunchError, Limits,
     cgroups::{Controller, CpuLimits},
     limits::{CFS_PERIOD, MIN_CFS_QUOTA},
 };
@@ -19,13 +19,17 @@ impl Isolate for Cpu {
     }
 
     fn prepare(&self, container: &mut Preparation<'_>) -> Result<(), LaunchError> {
-        let limits = &container.spec.limits;
-        container.group()?.set_cpu(CpuLimits {
-            millicpus: millicpus(limits.cpu_shares),
-            low_priority: limits.low_cpu_priority,
-            quota: limits.cpu_limit.map(quota),
-        })?;
+        container.group()?.set_cpu(of(&container.spec.limits))?;
         Ok(())
+    }
+}
+
+/// What the kernel is told of them.
+pub(super) fn of(limits: &Limits) -> CpuLimits {
+    CpuLimits {
+        millicpus: millicpus(limits.cpu_shares),
+        low_priority: limits.low_cpu_priority,
+        quota: limits.cpu_limit.map(quota),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn hard_limit(limits: &Limits) -> Bytes {
         .max(soft_limit(limits))
 }
 
-fn soft_limit(limits: &Limits) -> Bytes {
+pub(super) fn soft_limit(limits: &Limits) -> Bytes {
     limits.memory.max(Bytes(MIN_MEMORY_BYTES))
 }
 

@@ -54,6 +54,10 @@ impl Group for FakeGroup {
         self.record(format!("cpu {millicpus}{low} {quota:?}"))
     }
 
+    fn raise_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
+        self.set_memory(hard, soft)
+    }
+
     fn set_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
         self.record(format!("memory {} {}", hard.0 >> 20, soft.0 >> 20))
     }

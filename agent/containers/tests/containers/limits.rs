@@ -84,6 +84,28 @@ async fn shared_memory_counts_and_a_limit_above_the_request_holds() {
 }
 
 #[tokio::test]
+async fn a_running_container_gets_more_memory_and_never_less() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let line = "while [ ! -e go ]; do sleep 0.02; done; \
+                head -c 90M /dev/zero > /dev/shm/x && echo filled";
+    let spec = machine.shell("grow", line);
+    let (id, sandbox, mut limits) = (spec.id.clone(), spec.sandbox.clone(), spec.limits.clone());
+    machine.runtime.launch(spec).await.unwrap();
+    for megabytes in [128, 32] {
+        limits.memory = Bytes(megabytes << 20);
+        machine.runtime.update(&id, &limits).await.unwrap();
+    }
+    fs::write(sandbox.join("go"), "").unwrap();
+    assert_eq!(machine.runtime.wait(&id).await, exited(0));
+    let out = fs::read_to_string(sandbox.join("stdout")).unwrap();
+    assert_eq!(out.trim(), "filled");
+    machine.runtime.remove(&id).await.unwrap();
+    assert!(machine.runtime.update(&id, &limits).await.is_err());
+}
+
+#[tokio::test]
 async fn a_fork_bomb_stays_inside_its_bound() {
     let Some(machine) = Machine::new() else {
         return;

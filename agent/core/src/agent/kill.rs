@@ -6,7 +6,7 @@ use tepui_model::{Capability, ContainerId, FrameworkId, TaskState, Time};
 
 use super::Agent;
 use crate::{
-    Effect, Effects, Note, Phase, TaskKey, limits,
+    Effect, Effects, EndCause, Note, Phase, TaskKey, limits,
     outcome::Outcome,
     record,
     task::{KillCause, KillOrder},
@@ -33,6 +33,7 @@ impl Agent {
         if !task.is_live() {
             return;
         }
+        let asked = grace;
         let grace = grace
             .or(task.info.kill_grace)
             .unwrap_or(limits::DEFAULT_KILL_GRACE);
@@ -45,6 +46,9 @@ impl Agent {
         order.grace = grace;
         order.cause = order.cause.then(cause);
         let deadline = order.deadline();
+        if task.executor.is_some() {
+            return self.kill_in_executor(now, key, asked, fx);
+        }
         if task.phase == Phase::Launching {
             // The container is killed as soon as it is there.
             return self.checkpoint(key, fx);
@@ -76,8 +80,11 @@ impl Agent {
         fx.push(Effect::Terminate { container });
     }
 
-    /// Sends SIGKILL, and again if that ends nothing.
+    /// Sends SIGKILL, and again if that ends nothing. A task of an executor takes that along.
     pub(super) fn kill_now(&mut self, now: Time, key: TaskKey, fx: &mut Effects) {
+        if let Some(executor) = self.executor_of(&key) {
+            return self.shut_down(now, &executor, EndCause::Shutdown, fx);
+        }
         let Some(container) = self.tasks.get(&key).and_then(|task| task.container.clone()) else {
             return;
         };
@@ -111,6 +118,7 @@ impl Agent {
                 self.silence(now, &key, fx);
             }
         }
+        self.shut_down_all(now, Some(id), fx);
     }
 
     /// Ends a task whose updates nobody acknowledges.

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use tepui_model::{ContainerId, FrameworkInfo, Reason, TaskInfo, TaskState, Time};
+use tepui_model::{AgentId, ContainerId, FrameworkInfo, Reason, TaskInfo, TaskState, Time};
 
-use super::Agent;
+use super::{Agent, Framework};
 use crate::{
     ContainerEvent, ContainerPlan, Effect, Effects, ExitStatus, JoinedNetwork, Note, Phase,
     TaskKey, limits,
@@ -21,6 +21,7 @@ impl Agent {
         now: Time,
         framework: FrameworkInfo,
         info: TaskInfo,
+        launch_executor: bool,
         fx: &mut Effects,
     ) {
         let Some(id) = framework.id.clone() else {
@@ -34,11 +35,15 @@ impl Agent {
             return self.refuse_unrecorded(now, &key, info, fx);
         }
         self.adopt_framework(&id, framework, fx);
-        let container = self.names.container();
-        let planned = self.plan(&key, &info, &container);
-        let mut task = Task::new(info, Some(container));
+        let mut task = Task::new(info, None);
         task.latest.timestamp = Some(now);
         task.latest.agent_id = self.id().cloned();
+        if task.executor.is_some() {
+            return self.run_in_executor(now, &key, task, launch_executor, fx);
+        }
+        let container = self.names.container();
+        let planned = self.plan(&key, &task.info, &container);
+        task.container = Some(container);
         match planned {
             Ok(plan) => {
                 self.insert(&key, task, fx);
@@ -54,13 +59,12 @@ impl Agent {
         }
     }
 
-    /// What a task's container is to be, or what its framework is told instead.
-    pub(super) fn plan(
+    /// Whether a task may run here, or what its framework is told instead.
+    pub(super) fn admit(
         &self,
         key: &TaskKey,
         task: &TaskInfo,
-        container: &ContainerId,
-    ) -> Result<ContainerPlan, Outcome> {
+    ) -> Result<(&AgentId, &Framework), Outcome> {
         let dropped = |reason, message: &str| {
             Err(Outcome::by_agent(
                 self.if_aware(key, TaskState::Dropped),
@@ -87,6 +91,22 @@ impl Agent {
                 "The checkpointed resources being used by the task are unknown to the agent",
             );
         }
+        if task.agent_id != *agent {
+            let message = format!("The task is for agent {}, this is {agent}", task.agent_id);
+            let state = TaskState::Error;
+            return Err(Outcome::by_agent(state, Reason::TaskInvalid, message));
+        }
+        Ok((agent, framework))
+    }
+
+    /// What a task's container is to be, or what its framework is told instead.
+    pub(super) fn plan(
+        &self,
+        key: &TaskKey,
+        task: &TaskInfo,
+        container: &ContainerId,
+    ) -> Result<ContainerPlan, Outcome> {
+        let (agent, framework) = self.admit(key, task)?;
         let place = Place {
             config: &self.config,
             agent,
@@ -94,13 +114,7 @@ impl Agent {
             key,
             container,
         };
-        let planned = if task.agent_id == *agent {
-            plan::plan(&place, task)
-        } else {
-            let message = format!("The task is for agent {}, this is {agent}", task.agent_id);
-            Err(plan::Unplannable::Invalid(message))
-        };
-        planned.map_err(|error| {
+        plan::plan(&place, task).map_err(|error| {
             Outcome::by_agent(TaskState::Error, Reason::TaskInvalid, error.to_string())
         })
     }
@@ -113,6 +127,9 @@ impl Agent {
         event: ContainerEvent,
         fx: &mut Effects,
     ) {
+        if let Some(key) = self.executor_containers.get(&container).cloned() {
+            return self.executor_event(now, &key, event, fx);
+        }
         let Some(key) = self.containers.get(&container).cloned() else {
             return self.orphan_event(container, &event, fx);
         };

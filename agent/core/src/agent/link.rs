@@ -6,9 +6,10 @@ use tepui_model::{AgentId, Time};
 
 use super::{Agent, Link, Standing};
 use crate::{
-    AgentReport, Change, Effect, Effects, KnownOperation, KnownTask, LinkId, MasterCommand, Note,
-    OperationUuid, Registration, TaskKey, limits, operation::Operation, record::Identity,
-    task::KillCause, timers::Timer,
+    AgentReport, Change, Effect, Effects, EndCause, ExecutorKey, KnownExecutor, KnownOperation,
+    KnownTask, LinkId, MasterCommand, Note, OperationUuid, Registration, TaskKey,
+    executor::Executor, limits, operation::Operation, record::Identity, task::KillCause,
+    timers::Timer,
 };
 
 impl Agent {
@@ -67,19 +68,29 @@ impl Agent {
                     report: AgentReport::Pong,
                 });
             }
-            MasterCommand::RunTask { framework, task } => self.run_task(now, *framework, *task, fx),
+            MasterCommand::RunTask {
+                framework,
+                task,
+                launch_executor,
+            } => self.run_task(now, *framework, *task, launch_executor, fx),
+            MasterCommand::ExecutorMessage { executor, data } => {
+                self.pass_on(&executor, data, fx);
+            }
             MasterCommand::KillTask {
                 framework_id,
                 task_id,
                 grace,
-                preempted,
+                preempted: None,
             } => {
                 let key = TaskKey::new(&framework_id, &task_id);
-                match preempted {
-                    None => self.kill(now, &key, KillCause::Asked, grace, fx),
-                    Some(why) => self.preempt(now, &key, why, grace, fx),
-                }
+                self.kill(now, &key, KillCause::Asked, grace, fx);
             }
+            MasterCommand::KillTask {
+                framework_id,
+                task_id,
+                grace,
+                preempted: Some(why),
+            } => self.preempt(now, &TaskKey::new(&framework_id, &task_id), why, grace, fx),
             MasterCommand::Acknowledge {
                 framework_id,
                 task_id,
@@ -95,13 +106,25 @@ impl Agent {
             MasterCommand::AcknowledgeOperation { uuid, status_uuid } => {
                 self.acknowledge_operation(uuid, status_uuid, fx);
             }
+            ending => self.obey_ending(now, ending, fx),
+        }
+    }
+
+    /// What ends more than one task.
+    fn obey_ending(&mut self, now: Time, command: MasterCommand, fx: &mut Effects) {
+        match command {
             MasterCommand::ShutdownFramework { framework_id } => {
                 self.shutdown_framework(now, &framework_id, fx);
+            }
+            MasterCommand::ShutdownExecutor { executor } => {
+                self.shut_down(now, &executor, EndCause::Asked, fx);
             }
             MasterCommand::Drain {
                 max_grace_period,
                 mark_gone,
             } => self.drain(now, max_grace_period, mark_gone, fx),
+            // Told apart by the caller.
+            _ => {}
         }
     }
 
@@ -177,6 +200,7 @@ impl Agent {
                 .map(|known| known.info.clone())
                 .collect(),
             operations: self.operations.iter().map(known_operation).collect(),
+            executors: self.executors.iter().map(known_executor).collect(),
         }
     }
 
@@ -245,6 +269,7 @@ impl Agent {
         for key in self.keys() {
             self.silence(now, &key, fx);
         }
+        self.shut_down_all(now, None, fx);
     }
 
     /// The master was silent for too long.
@@ -268,14 +293,18 @@ impl Agent {
         for key in self.keys() {
             self.kill(now, &key, KillCause::Shutdown, None, fx);
         }
+        self.shut_down_all(now, None, fx);
     }
 
     /// Time is up for an agent that leaves: what still runs is killed, what is unheard stays so.
     pub(super) fn leave_at_last(&mut self, now: Time, fx: &mut Effects) {
-        if self.containers.is_empty() {
+        if self.has_no_containers() {
             return self.left(fx);
         }
         self.timers.set(Timer::Leave, now + limits::KILL_AGAIN);
+        for key in self.executors.keys().cloned().collect::<Vec<_>>() {
+            self.kill_executor(now, key, fx);
+        }
         for key in self.keys() {
             self.kill(now, &key, KillCause::Shutdown, Some(Duration::ZERO), fx);
         }
@@ -308,20 +337,25 @@ impl Agent {
     /// Goes on with what waited for the last task to end.
     pub(super) fn settle(&mut self, now: Time, fx: &mut Effects) {
         self.draining &= !self.tasks.is_empty();
+        let idle = self.tasks.is_empty() && self.executors.is_empty();
         match self.standing {
-            Standing::Forgetting if self.tasks.is_empty() => {
+            Standing::Forgetting if idle => {
                 self.identity = None;
                 fx.push(Effect::Persist(Identity::delete()));
                 self.standing = Standing::Serving;
                 self.introduce(now, fx);
             }
-            Standing::Leaving | Standing::Dismissed if self.tasks.is_empty() => self.left(fx),
-            Standing::Leaving if self.containers.is_empty() => {
+            Standing::Leaving | Standing::Dismissed if idle => self.left(fx),
+            Standing::Leaving if self.has_no_containers() => {
                 self.timers
                     .bring_forward(Timer::Leave, now + limits::LAST_WORDS);
             }
             _ => {}
         }
+    }
+
+    fn has_no_containers(&self) -> bool {
+        self.containers.is_empty() && self.executors.is_empty()
     }
 
     pub(super) const fn is_serving(&self) -> bool {
@@ -330,6 +364,13 @@ impl Agent {
 
     pub(super) fn keys(&self) -> Vec<TaskKey> {
         self.tasks.keys().cloned().collect()
+    }
+}
+
+fn known_executor((key, executor): (&ExecutorKey, &Executor)) -> KnownExecutor {
+    KnownExecutor {
+        framework_id: key.framework.clone(),
+        info: executor.info.clone(),
     }
 }
 

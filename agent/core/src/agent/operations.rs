@@ -117,6 +117,8 @@ impl Agent {
             let (shared, once) = (resources.shared(), used.shared());
             used += &shared.filter(|traits| once.filter(|held| held == traits).is_empty());
         }
+        let executors = self.executors.values();
+        executors.for_each(|executor| used += &executor.resources);
         used
     }
 

@@ -100,6 +100,8 @@ impl Agent {
             frameworks: BTreeMap::new(),
             tasks: BTreeMap::new(),
             containers: BTreeMap::new(),
+            executors: BTreeMap::new(),
+            executor_containers: BTreeMap::new(),
             resources: config.info.resources.clone(),
             operations: BTreeMap::new(),
             removals: BTreeMap::new(),
@@ -168,14 +170,16 @@ impl Agent {
                     .id
                     .clone()
                     .ok_or_else(|| Damaged::new("it has no id"))?;
-                self.frameworks.insert(
-                    id,
-                    Framework {
-                        info,
-                        terminating,
-                        tasks: 0,
-                    },
-                );
+                let framework = Framework {
+                    terminating,
+                    ..Framework::new(info)
+                };
+                self.frameworks.insert(id, framework);
+            }
+            Kind::Executor => {
+                let (key, executor) = record::read_executor(bytes)?;
+                self.framework_of(&key.framework).executors += 1;
+                self.executors.insert(key, executor);
             }
             Kind::Task => {
                 let (task_key, task) = record::read_task(bytes)?;
@@ -206,11 +210,7 @@ impl Agent {
     fn framework_of(&mut self, id: &FrameworkId) -> &mut Framework {
         self.frameworks
             .entry(id.clone())
-            .or_insert_with(|| Framework {
-                info: nameless(id),
-                terminating: false,
-                tasks: 0,
-            })
+            .or_insert_with(|| Framework::new(nameless(id)))
     }
 
     /// What was reserved and made into volumes is so again, on what the agent now has.
@@ -297,7 +297,13 @@ impl Agent {
         let mut found: BTreeMap<ContainerId, FoundContainer> = found
             .map(|container| (container.id.clone(), container))
             .collect();
+        self.place_executors(now, &mut found, rebooted, fx);
         for key in self.keys() {
+            // What has an executor goes on with that.
+            if let Some(executor) = self.executor_of(&key) {
+                self.resume_in_executor(now, &key, &executor, fx);
+                continue;
+            }
             let container = self.tasks[&key].container.clone();
             let trace = container.as_ref().and_then(|id| found.remove(id));
             let (there, pid) = (trace.is_some(), trace.as_ref().and_then(|found| found.pid));
@@ -330,7 +336,7 @@ impl Agent {
         let idle = self
             .frameworks
             .iter()
-            .filter(|(_, framework)| framework.tasks == 0);
+            .filter(|(_, framework)| framework.is_idle());
         let idle: Vec<FrameworkId> = idle.map(|(id, _)| id.clone()).collect();
         for id in idle {
             self.frameworks.remove(&id);

@@ -1,6 +1,7 @@
 //! Tests of the agent as a whole, and what tests elsewhere build on.
 
 mod draining;
+mod executing;
 mod histories;
 mod node;
 mod operating;

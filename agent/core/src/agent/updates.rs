@@ -1,12 +1,14 @@
 //! Status updates: made, written down, sent one at a time, acknowledged (Mesos: TSK-09).
 
-use tepui_model::{ExecutorId, Reason, StatusUuid, TaskInfo, TaskState, TaskStatus, Time};
+use tepui_model::{
+    ExecutorId, FrameworkId, Reason, StatusUuid, TaskInfo, TaskState, TaskStatus, Time,
+};
 use tepui_proto::v1;
 
-use super::Agent;
+use super::{Agent, Framework};
 use crate::{
-    AgentReport, Change, Effect, Effects, Kind, Note, Phase, TaskKey, history::Completed, networks,
-    outcome::Outcome, task::Task, timers::Timer,
+    AgentReport, Change, Effect, Effects, ExecutorKey, Kind, Note, Phase, TaskKey,
+    executor::Executor, history::Completed, networks, outcome::Outcome, task::Task, timers::Timer,
 };
 
 impl Agent {
@@ -17,7 +19,19 @@ impl Agent {
             return;
         };
         let outcome = self.as_preempted(key, task, self.as_drained(key, task, outcome));
-        let mut status = self.status(now, task, outcome);
+        let mut status = self.status(now, key, task, outcome);
+        status.uuid = Some(uuid);
+        self.put_update(now, key, status, fx);
+    }
+
+    /// Puts a task's new state, with its name, at the end of the line.
+    pub(super) fn put_update(
+        &mut self,
+        now: Time,
+        key: &TaskKey,
+        mut status: TaskStatus,
+        fx: &mut Effects,
+    ) {
         fx.note(Note::Changed {
             task: key.clone(),
             state: status.state,
@@ -27,10 +41,10 @@ impl Agent {
             return;
         };
         if task.silent {
+            status.uuid = None;
             task.latest = status;
             return self.end_in_silence(key, fx);
         }
-        status.uuid = Some(uuid);
         task.latest = status.clone();
         task.updates.push(status);
         self.checkpoint(key, fx);
@@ -39,18 +53,27 @@ impl Agent {
         }
     }
 
-    fn status(&self, now: Time, task: &Task, outcome: Outcome) -> TaskStatus {
+    fn status(&self, now: Time, key: &TaskKey, task: &Task, outcome: Outcome) -> TaskStatus {
         let mut status = TaskStatus::new(task.info.id.clone(), outcome.state);
         outcome.describe(&mut status);
         status.timestamp = Some(now);
         status.agent_id = Some(task.info.agent_id.clone());
-        status.executor_id = ExecutorId::new(task.info.id.as_str()).ok();
-        status.passengers.container_status = self.container_status(task);
+        let own = || ExecutorId::from(&task.info.id);
+        status.executor_id = Some(task.executor.clone().unwrap_or_else(own));
+        status.passengers.container_status = self.container_status(key, task);
         status
     }
 
     /// What Mesos tells about the container of a task: its id, its address, its process.
-    pub(crate) fn container_status(&self, task: &Task) -> Option<v1::ContainerStatus> {
+    pub(crate) fn container_status(
+        &self,
+        key: &TaskKey,
+        task: &Task,
+    ) -> Option<v1::ContainerStatus> {
+        if let Some(executor) = &task.executor {
+            let executor = self.executors.get(&ExecutorKey::of(key, executor))?;
+            return Some(self.status_of_executor(executor));
+        }
         let container_id = task.container.as_ref()?;
         Some(v1::ContainerStatus {
             container_id: Some(container_id.into()),
@@ -58,6 +81,19 @@ impl Agent {
             cgroup_info: None,
             executor_pid: task.pid,
         })
+    }
+
+    /// The same about an executor's own container.
+    pub(crate) fn status_of_executor(&self, executor: &Executor) -> v1::ContainerStatus {
+        let networks = (&*executor.networks, executor.phase == Phase::Running);
+        let ip = self.config.ip.as_deref();
+        let asked = executor.info.container.as_ref();
+        v1::ContainerStatus {
+            container_id: Some((&executor.container).into()),
+            network_infos: networks::of_container(asked, networks, ip),
+            cgroup_info: None,
+            executor_pid: executor.pid,
+        }
     }
 
     /// A task that nobody asks about: the master is told once that it is over, so that it can
@@ -101,7 +137,7 @@ impl Agent {
             Reason::ContainerLaunchFailed,
             "The agent has as many tasks as it can keep track of",
         );
-        self.send_once(key, self.status(now, &task, outcome), fx);
+        self.send_once(key, self.status(now, key, &task, outcome), fx);
     }
 
     /// Sends the update whose turn it is, for the first time or again.
@@ -169,21 +205,18 @@ impl Agent {
             info: task.info,
             latest: task.latest,
         });
-        self.leave_framework(key, fx);
+        if let Some(framework) = self.frameworks.get_mut(&key.framework) {
+            framework.tasks -= 1;
+        }
+        self.leave_framework(&key.framework, fx);
     }
 
-    fn leave_framework(&mut self, key: &TaskKey, fx: &mut Effects) {
-        let Some(framework) = self.frameworks.get_mut(&key.framework) else {
-            return;
-        };
-        framework.tasks -= 1;
-        if framework.tasks == 0
-            && let Some(framework) = self.frameworks.remove(&key.framework)
+    /// Forgets a framework that has nothing here any more.
+    pub(super) fn leave_framework(&mut self, id: &FrameworkId, fx: &mut Effects) {
+        if self.frameworks.get(id).is_some_and(Framework::is_idle)
+            && let Some(framework) = self.frameworks.remove(id)
         {
-            fx.push(Effect::Persist(Change::delete(
-                Kind::Framework,
-                &key.framework,
-            )));
+            fx.push(Effect::Persist(Change::delete(Kind::Framework, id)));
             self.history.framework(framework.info);
         }
     }

@@ -1,5 +1,6 @@
 //! The environment of a task: its own variables, then Mesos' (Mesos: EXE-06), then its ports.
 
+use core::time::Duration;
 use std::path::Path;
 
 use tepui_model::TaskInfo;
@@ -36,6 +37,14 @@ pub(super) fn environment(
     command: &v1::CommandInfo,
     sandbox: &Path,
 ) -> Result<Vec<(String, String)>, Unplannable> {
+    let mut variables = of_command(command)?;
+    set_ports(&mut variables, task);
+    set_mesos(&mut variables, place, task, &sandbox.to_string_lossy());
+    bounded(variables)
+}
+
+/// What the command itself says.
+fn of_command(command: &v1::CommandInfo) -> Result<Variables, Unplannable> {
     let mut variables = Variables::default();
     variables.set("PATH", PATH);
     for variable in command
@@ -45,8 +54,10 @@ pub(super) fn environment(
     {
         variables.set(name(variable)?, value(variable)?);
     }
-    set_ports(&mut variables, task);
-    set_mesos(&mut variables, place, task, &sandbox.to_string_lossy());
+    Ok(variables)
+}
+
+fn bounded(variables: Variables) -> Result<Vec<(String, String)>, Unplannable> {
     let size: usize = variables
         .0
         .iter()
@@ -58,6 +69,57 @@ pub(super) fn environment(
         return Err(Unplannable::Invalid(message));
     }
     Ok(variables.0)
+}
+
+/// The whole environment of an executor (Mesos: EXE-06).
+pub(super) fn of_executor(
+    place: &Place<'_>,
+    (info, command): (&v1::ExecutorInfo, &v1::CommandInfo),
+    role: Option<String>,
+    sandbox: &Path,
+) -> Result<Vec<(String, String)>, Unplannable> {
+    let mut variables = of_command(command)?;
+    let config = place.config;
+    set_common(&mut variables, place, &sandbox.to_string_lossy());
+    variables.set("MESOS_ALLOCATION_ROLE", role.unwrap_or_default());
+    let own = info.shutdown_grace_period.as_ref();
+    let own = own.and_then(|span| u64::try_from(span.nanoseconds).ok());
+    let grace = own.map_or(config.executor_shutdown_grace_period, Duration::from_nanos);
+    variables.set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", words(grace));
+    if place.framework.checkpoint {
+        variables.set("MESOS_RECOVERY_TIMEOUT", words(config.recovery_timeout));
+        let backoff = words(limits::SUBSCRIPTION_BACKOFF);
+        variables.set("MESOS_SUBSCRIPTION_BACKOFF_MAX", backoff);
+    }
+    // What libmesos looks for.
+    let ip = config.ip.clone();
+    let ip = ip.unwrap_or_else(|| config.info.hostname.clone());
+    let pid = format!("slave(1)@{ip}:{}", config.info.port);
+    variables.set("MESOS_SLAVE_PID", pid);
+    variables.set("LIBPROCESS_IP", ip);
+    variables.set("LIBPROCESS_PORT", "0");
+    if let Some(socket) = &config.domain_socket {
+        variables.set("MESOS_DOMAIN_SOCKET", socket.to_string_lossy());
+    }
+    bounded(variables)
+}
+
+/// A span as Mesos writes it: a whole number of the largest unit that it is a multiple of.
+fn words(span: Duration) -> String {
+    const UNITS: [(u128, &str); 6] = [
+        (86_400_000_000_000, "days"),
+        (3_600_000_000_000, "hrs"),
+        (60_000_000_000, "mins"),
+        (1_000_000_000, "secs"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+    ];
+    let nanos = span.as_nanos();
+    let whole = |(unit, _): &&(u128, &str)| nanos > 0 && nanos.is_multiple_of(*unit);
+    match UNITS.iter().find(whole) {
+        Some((unit, name)) => format!("{}{name}", nanos / unit),
+        None => format!("{nanos}ns"),
+    }
 }
 
 fn name(variable: &v1::environment::Variable) -> Result<&str, Unplannable> {
@@ -116,24 +178,29 @@ fn set_unless_there(variables: &mut Variables, name: &str, value: &str) {
     }
 }
 
-/// What Mesos' agent tells every executor. The task cannot set these.
+/// What a task that is its own executor is told.
 fn set_mesos(variables: &mut Variables, place: &Place<'_>, task: &TaskInfo, sandbox: &str) {
     let role = task.allocation_role.clone().unwrap_or_default();
+    set_common(variables, place, sandbox);
+    variables.set("MESOS_TASK_ID", place.key.task.as_str());
+    variables.set("MESOS_ALLOCATION_ROLE", role.as_str());
+    variables.set("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs");
+}
+
+/// What Mesos' agent tells every executor. Nobody else can set these.
+fn set_common(variables: &mut Variables, place: &Place<'_>, sandbox: &str) {
     let checkpoint = if place.framework.checkpoint { "1" } else { "0" };
     let settings = [
         ("MESOS_FRAMEWORK_ID", place.key.framework.as_str()),
         ("MESOS_EXECUTOR_ID", place.key.task.as_str()),
-        ("MESOS_TASK_ID", place.key.task.as_str()),
         ("MESOS_SLAVE_ID", place.agent.as_str()),
         ("MESOS_AGENT_ID", place.agent.as_str()),
         ("MESOS_CONTAINER_ID", place.container.as_str()),
         ("MESOS_SANDBOX", sandbox),
         ("MESOS_DIRECTORY", sandbox),
         ("MESOS_AGENT_ENDPOINT", place.config.endpoint.as_str()),
-        ("MESOS_ALLOCATION_ROLE", role.as_str()),
         ("MESOS_CHECKPOINT", checkpoint),
         ("MESOS_HTTP_COMMAND_EXECUTOR", "0"),
-        ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "5secs"),
     ];
     for (name, value) in settings {
         variables.set(name, value);
@@ -172,6 +239,20 @@ mod tests {
         let value = found.next().map(|(_, value)| value);
         assert_eq!(found.next(), None, "{name} is there twice");
         value
+    }
+
+    #[test]
+    fn a_span_is_written_as_mesos_reads_it() {
+        let spans = [
+            (0, "0ns"),
+            (1_500_000_000, "1500ms"),
+            (120_000_000_000, "2mins"),
+        ];
+        for (nanos, text) in spans {
+            assert_eq!(words(Duration::from_nanos(nanos)), text);
+        }
+        assert_eq!(words(Duration::from_secs(90)), "90secs");
+        assert_eq!(words(Duration::from_secs(7200)), "2hrs");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tepui_model::{ContainerId, TaskInfo};
+use tepui_model::{ContainerId, Resources, TaskInfo};
 use tepui_proto::v1::{
     ContainerInfo, NetworkInfo,
     container_info::{Type, docker_info::Network},
@@ -67,13 +67,21 @@ pub enum Protocol {
 
 /// The network that a task's container is to have.
 pub(super) fn network(task: &TaskInfo) -> Result<NetworkPlan, Unplannable> {
-    match task.wire.container.as_ref() {
-        Some(container) => asked_for(container, task),
+    of(task.wire.container.as_ref(), &task.resources)
+}
+
+/// The network of a container that was described so, for who holds these resources.
+pub(super) fn of(
+    container: Option<&ContainerInfo>,
+    held: &Resources,
+) -> Result<NetworkPlan, Unplannable> {
+    match container {
+        Some(container) => asked_for(container, held),
         None => Ok(NetworkPlan::Host),
     }
 }
 
-fn asked_for(container: &ContainerInfo, task: &TaskInfo) -> Result<NetworkPlan, Unplannable> {
+fn asked_for(container: &ContainerInfo, held: &Resources) -> Result<NetworkPlan, Unplannable> {
     let docker = container.docker.as_ref();
     let docker = docker.filter(|_| container.r#type() == Type::Docker);
     let Some(docker) = docker else {
@@ -81,7 +89,7 @@ fn asked_for(container: &ContainerInfo, task: &TaskInfo) -> Result<NetworkPlan, 
             .network_infos
             .iter()
             .filter(|info| info.name.is_some());
-        return plan(named.map(of_info).collect::<Result<_, _>>()?, task);
+        return plan(named.map(of_info).collect::<Result<_, _>>()?, held);
     };
     let ports = docker.port_mappings.iter().map(|mapping| {
         mapping_of(
@@ -100,7 +108,7 @@ fn asked_for(container: &ContainerInfo, task: &TaskInfo) -> Result<NetworkPlan, 
             .and_then(|info| info.name.clone())
             .ok_or_else(|| invalid("A network of type USER has no name in 'network_infos'"))?,
     };
-    plan(vec![NetworkAttachment { network, ports }], task)
+    plan(vec![NetworkAttachment { network, ports }], held)
 }
 
 fn invalid(message: impl Into<String>) -> Unplannable {
@@ -149,14 +157,14 @@ fn mapping_of(
 }
 
 /// What the networks that were named come to.
-fn plan(named: Vec<NetworkAttachment>, task: &TaskInfo) -> Result<NetworkPlan, Unplannable> {
+fn plan(named: Vec<NetworkAttachment>, held: &Resources) -> Result<NetworkPlan, Unplannable> {
     if named.len() > limits::MAX_NETWORKS {
         let (count, most) = (named.len(), limits::MAX_NETWORKS);
         return Err(invalid(format!(
             "The task asks for {count} networks, at most {most} are given"
         )));
     }
-    check_ports(&named, task)?;
+    check_ports(&named, held)?;
     let special = |one: &&NetworkAttachment| matches!(one.network.as_str(), HOST | NONE);
     match named.iter().find(special) {
         Some(special) if named.len() > 1 => Err(invalid(format!(
@@ -181,8 +189,8 @@ fn plan(named: Vec<NetworkAttachment>, task: &TaskInfo) -> Result<NetworkPlan, U
 }
 
 /// A port of the host leads to one place, and is the task's to give.
-fn check_ports(named: &[NetworkAttachment], task: &TaskInfo) -> Result<(), Unplannable> {
-    let held = task.resources.ports();
+fn check_ports(named: &[NetworkAttachment], held: &Resources) -> Result<(), Unplannable> {
+    let held = held.ports();
     let mut seen = BTreeSet::new();
     for mapping in named.iter().flat_map(|one| &one.ports) {
         let port = mapping.host_port;

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_allocator::AgentProfile;
 use tepui_model::{
-    AgentCapabilities, AgentId, AgentInfo, AgentKey, FrameworkKey, Resources, TaskId, Time,
-    Unavailability,
+    AgentCapabilities, AgentId, AgentInfo, AgentKey, ExecutorId, FrameworkKey, Resources, TaskId,
+    Time, Unavailability,
 };
 
 pub(crate) use self::lost::LostAgents;
@@ -24,6 +24,7 @@ pub use self::{
 };
 use crate::{
     events::ConnectionId,
+    executors::Executor,
     ids::OfferNumber,
     operations::{Ledger, Operation, OperationUuid},
     record::{AgentRecord, Change, Record},
@@ -53,6 +54,7 @@ pub(crate) struct Agent {
     pub(crate) unavailability: Option<Unavailability>,
     pub(crate) offers: BTreeSet<OfferNumber>,
     pub(crate) tasks: BTreeSet<(FrameworkKey, TaskId)>,
+    pub(crate) executors: BTreeMap<(FrameworkKey, ExecutorId), Executor>,
     /// Those that have not ended, or whose end is not acknowledged, in the order they were sent.
     pub(crate) operations: BTreeMap<OperationUuid, Operation>,
     pub(crate) ledger: Ledger,

@@ -120,6 +120,7 @@ impl Master {
             unavailability: None,
             offers: BTreeSet::new(),
             tasks: BTreeSet::new(),
+            executors: BTreeMap::new(),
             operations: BTreeMap::new(),
             ledger: Ledger::new(total.clone()),
         });

@@ -144,6 +144,7 @@ impl Master {
         for (framework, task) in &tasks {
             self.lose_task(*framework, task, (verdict, message), effects);
         }
+        self.lose_executors(key);
         self.lose_operations(key, (verdict, message), effects);
         self.allocator.remove_agent(key);
         self.agents.remove(key);

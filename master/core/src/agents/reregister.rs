@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Master,
     effects::{Effect, Effects},
-    events::{ConnectionId, KnownTask, Registration},
+    events::{ConnectionId, KnownExecutor, KnownTask, Registration},
     frameworks::{FrameworkState, Subscriber},
     notices::Notice,
     record::{Change, RecordKind},
@@ -51,12 +51,15 @@ impl Master {
         let tasks = core::mem::take(&mut registration.tasks);
         let frameworks = core::mem::take(&mut registration.frameworks);
         let operations = core::mem::take(&mut registration.operations);
+        let executors = core::mem::take(&mut registration.executors);
         let (key, is_news) = match origin {
             Origin::Present(key) => (key, self.meet_again(key, registration, effects)),
             _ => (self.bring_back(id, registration, effects), true),
         };
         self.admit(key, connection, is_news, effects);
-        self.learn_frameworks(&tasks, frameworks, effects);
+        let used = owners(&tasks, &executors);
+        self.learn_frameworks(&used, frameworks, effects);
+        self.agree_on_executors(key, executors, effects);
         self.agree_on_tasks(key, origin, tasks, effects);
         self.agree_on_operations(key, operations, effects);
     }
@@ -148,11 +151,10 @@ impl Master {
     /// lost. They may come back as those that the master remembers.
     fn learn_frameworks(
         &mut self,
-        tasks: &[KnownTask],
+        used: &BTreeSet<FrameworkId>,
         frameworks: Vec<FrameworkInfo>,
         effects: &mut Effects,
     ) {
-        let used: BTreeSet<&FrameworkId> = tasks.iter().map(|task| &task.framework_id).collect();
         for info in frameworks {
             let Some(id) = info.id.clone() else { continue };
             if !used.contains(&id) || self.frameworks.by_id.contains_key(&id) {
@@ -172,6 +174,13 @@ impl Master {
             }
         }
     }
+}
+
+/// The frameworks that have something on an agent.
+fn owners(tasks: &[KnownTask], executors: &[KnownExecutor]) -> BTreeSet<FrameworkId> {
+    let of_tasks = tasks.iter().map(|task| &task.framework_id);
+    let of_executors = executors.iter().map(|executor| &executor.framework_id);
+    of_tasks.chain(of_executors).cloned().collect()
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ impl Master {
             Action::Revive(roles) => self.revive(key, &roles, effects),
             Action::Suppress(roles) => self.suppress(key, &roles, effects),
             Action::Kill(kill) => self.kill(key, &kill, effects),
+            Action::CallExecutor(call) => self.call_executor(key, call, effects),
             Action::Acknowledge(acknowledge) => self.acknowledge(key, &acknowledge, effects),
             Action::Reconcile(tasks) => self.reconcile(key, &tasks, effects),
             Action::AcknowledgeOperation(acknowledge) => {

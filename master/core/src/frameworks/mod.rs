@@ -50,6 +50,8 @@ pub(crate) struct Framework {
     /// By themselves, since the nodes of the map are half empty when ids come in order; and
     /// shared with the snapshots of those who look.
     pub(crate) tasks: BTreeMap<TaskId, Arc<Task>>,
+    /// How many executors it has, on all agents together.
+    pub(crate) executors: usize,
     /// Where the operations are that it has named.
     pub(crate) operations: BTreeMap<OperationId, (AgentKey, OperationUuid)>,
     pub(crate) unreachable: UnreachableTasks,

@@ -178,6 +178,7 @@ impl Master {
             deadline: None,
             offers: BTreeSet::new(),
             tasks: Default::default(),
+            executors: 0,
             operations: Default::default(),
             unreachable: UnreachableTasks::default(),
             completed: Default::default(),

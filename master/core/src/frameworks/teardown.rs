@@ -121,6 +121,7 @@ impl Master {
             .tasks
             .values()
             .map(|task| task.agent_id().clone())
+            .chain(self.agents_with_executors(key))
             .collect();
         for id in ids {
             self.end_task(key, &id, effects);
@@ -169,7 +170,8 @@ impl Master {
         }
     }
 
-    /// Tells an agent to forget a removed framework once nothing of it is left there.
+    /// Tells an agent to forget a removed framework once nothing of it is left there. Executors are
+    /// ended with their tasks at once, for those may not listen.
     pub(crate) fn forget_framework_on(
         &self,
         key: FrameworkKey,
@@ -179,7 +181,10 @@ impl Master {
         let Some(framework) = self.frameworks.get(key) else {
             return;
         };
-        let left = |agent: &Agent| agent.tasks.iter().any(|(owner, _)| *owner == key);
+        let left = |agent: &Agent| {
+            let executes = agent.executors.keys().any(|(owner, _)| *owner == key);
+            !executes && agent.tasks.iter().any(|(owner, _)| *owner == key)
+        };
         if self.agents.find(agent).is_none_or(left) {
             return;
         }
@@ -191,12 +196,12 @@ impl Master {
         );
     }
 
-    /// Forgets a removed framework when its last task has ended.
+    /// Forgets a removed framework when its last task and its last executor have ended.
     pub(crate) fn finish_removal(&mut self, key: FrameworkKey) {
         let Some(framework) = self.frameworks.get(key) else {
             return;
         };
-        if framework.state != FrameworkState::Ending || !framework.tasks.is_empty() {
+        if framework.state != FrameworkState::Ending || self.is_still_ending(key) {
             return;
         }
         let id = framework.id.clone();

@@ -107,8 +107,12 @@ impl FakeAgent {
                 self.operations.forget();
             }
             AgentCommand::Refused { message, .. } => panic!("refused: {message}"),
+            // Its tasks run alone.
+            AgentCommand::ShutdownExecutor { .. } | AgentCommand::ExecutorMessage { .. } => {}
             AgentCommand::Ping => cluster.apply(Event::AgentPong { connection }),
-            AgentCommand::RunTask { framework, task } => self.run(&framework, &task),
+            AgentCommand::RunTask {
+                framework, task, ..
+            } => self.run(&framework, &task),
             AgentCommand::KillTask {
                 framework_id,
                 task_id,

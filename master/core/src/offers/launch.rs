@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tepui_model::{AgentId, FrameworkKey, Reason, TaskId, TaskInfo, TaskState};
+use tepui_model::{AgentId, FrameworkKey, Reason, Resources, TaskId, TaskInfo, TaskState};
 use tepui_proto::v1;
 
 use super::accept::Grant;
 use crate::{
     Master,
     effects::{AgentCommand, Effects, FrameworkEvent},
+    executors::{Executor, Started},
     limits::MAX_QUOTED_CHARS,
     notices::Notice,
     tasks::{Task, from_master},
@@ -17,8 +18,8 @@ use crate::{
 impl Master {
     /// Launches a task, or tells why not by TASK_ERROR.
     pub(super) fn launch(&mut self, grant: &mut Grant, wire: v1::TaskInfo, effects: &mut Effects) {
-        match self.check_task(grant, &wire) {
-            Ok(task) => self.start_task(grant, task, effects),
+        match self.check_task(grant, &wire, &Started::new()) {
+            Ok((task, executor)) => self.start_task(grant, task, executor, effects),
             Err(problem) => {
                 let answer = (TaskState::Error, Reason::TaskInvalid);
                 self.tell_refusal(grant.framework, &wire, answer, &problem, effects);
@@ -26,20 +27,21 @@ impl Master {
         }
     }
 
-    /// The task with its resources allocated to the offer's role, or what is wrong with it.
+    /// The task with its resources allocated to the offer's role, and what the executor takes that
+    /// is started for it, unless that is among those that are started already; or what is wrong
+    /// with it.
     pub(super) fn check_task(
         &self,
         grant: &Grant,
         wire: &v1::TaskInfo,
-    ) -> Result<TaskInfo, String> {
+        started: &Started,
+    ) -> Result<(TaskInfo, Option<Resources>), String> {
         let text = |error: &dyn ToString| error.to_string();
         let task = TaskInfo::try_from(wire).map_err(|error| text(&error))?;
         self.check_place(grant, &task)?;
         task.validate().map_err(|error| text(&error))?;
-        if wire.executor.is_some() {
-            let problem = "Custom executors are not supported by this master; set `command`";
-            return Err(problem.to_owned());
-        }
+        let place = (grant.framework, grant.agent);
+        let executor = self.check_executor(place, &task, started)?;
         if let Some(role) = task
             .allocation_role
             .as_ref()
@@ -51,14 +53,20 @@ impl Master {
                  '{offered}'"
             ));
         }
-        if !grant.left.contains(&task.resources) {
+        let total = match &executor {
+            Some(executor) => &task.resources + executor,
+            None => task.resources.clone(),
+        };
+        if !grant.left.contains(&total) {
             return Err(format!(
                 "Total resources {} required by task and its executor is more than available {}",
-                quoted(&task.resources),
+                quoted(&total),
                 quoted(&grant.left),
             ));
         }
-        Ok(allocated(task, grant))
+        let mut task = allocated(task, grant);
+        self.complete_executor(grant.framework, &grant.role, &mut task);
+        Ok((task, executor))
     }
 
     /// Whether the task is new, and goes where the offer is.
@@ -93,8 +101,29 @@ impl Master {
         Ok(())
     }
 
-    fn start_task(&mut self, grant: &mut Grant, task: TaskInfo, effects: &mut Effects) {
+    fn start_task(
+        &mut self,
+        grant: &mut Grant,
+        task: TaskInfo,
+        executor: Option<Resources>,
+        effects: &mut Effects,
+    ) {
         let key = grant.framework;
+        let launch_executor = executor.is_some();
+        if let (Some(resources), Some(info)) = (executor, &task.wire.executor) {
+            // Checked just before, together with the task's own.
+            if grant.take(&resources).is_err() {
+                return;
+            }
+            let role = grant.role.clone();
+            let info = Arc::new(info.clone());
+            let executor = Executor {
+                info,
+                resources,
+                role,
+            };
+            self.add_executor(key, grant.agent, executor);
+        }
         let (Some(framework), Some(agent)) = (
             self.frameworks.get_mut(key),
             self.agents.get_mut(grant.agent),
@@ -117,6 +146,7 @@ impl Master {
             let command = AgentCommand::RunTask {
                 framework: Arc::clone(&framework.info.wire),
                 task: Arc::clone(&task.wire),
+                launch_executor,
             };
             effects.tell_agent(connection, command);
         }

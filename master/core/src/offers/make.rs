@@ -107,6 +107,9 @@ impl Master {
         let framework = self.frameworks.get_mut(framework_key)?;
         let agent = self.agents.get_mut(agent_key)?;
         let (number, id) = self.ids.next_offer();
+        // Tasks that run alone have none that others could join.
+        let executors = agent.executors.keys();
+        let executors = executors.filter(|(owner, _)| *owner == framework_key);
         let offer = Arc::new(Offer {
             id,
             framework_id: framework.id.clone(),
@@ -116,8 +119,7 @@ impl Master {
             role,
             resources,
             attributes: agent.info.attributes.clone(),
-            // Tasks run without executors of their own that others could join.
-            executor_ids: Vec::new(),
+            executor_ids: executors.map(|(_, id)| id.clone()).collect(),
             domain: agent.info.domain.clone(),
             unavailability: agent.unavailability,
         });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tepui_model::{OfferOperation, Reason, TaskId, TaskState};
+use tepui_model::{ExecutorId, OfferOperation, Reason, Resources, TaskId, TaskState};
 use tepui_proto::v1;
 
 use super::{Grant, accept::Refusal};
@@ -10,6 +10,7 @@ use crate::{
     Master,
     calls::{Accept, Operation},
     effects::Effects,
+    executors::Started,
     ids::OfferNumber,
     notices::OfferEnd,
     tasks::Verdict,
@@ -45,6 +46,7 @@ impl Obstacle {
 #[derive(Default)]
 struct Checked {
     ids: BTreeSet<TaskId>,
+    executors: Started,
 }
 
 impl Master {
@@ -110,7 +112,7 @@ impl Master {
         checked: &mut Checked,
     ) -> Result<(), String> {
         let grant = self.grant_for(grants, wire)?;
-        let task = self.check_task(grant, wire)?;
+        let (task, executor) = self.check_task(grant, wire, &checked.executors)?;
         let framework = self.frameworks.get(grant.framework);
         let known = framework.map_or(0, |framework| framework.tasks.len());
         let limit = self.config.limits.tasks_per_framework;
@@ -120,9 +122,15 @@ impl Master {
         if !checked.ids.insert(task.id.clone()) {
             return Err(format!("Task has duplicate ID: {}", task.id));
         }
-        grant
-            .take(&task.resources)
-            .map_err(|error| error.to_string())
+        let started = task.wire.executor.as_ref().filter(|_| executor.is_some());
+        if let Some(Ok(id)) = started.map(|info| ExecutorId::try_from(&info.executor_id)) {
+            checked.executors.insert((grant.agent, id));
+        }
+        let take = |grant: &mut Grant, what: &Resources| {
+            grant.take(what).map_err(|error| error.to_string())
+        };
+        executor.map_or(Ok(()), |executor| take(grant, &executor))?;
+        take(grant, &task.resources)
     }
 
     fn check_one_group(

@@ -179,7 +179,7 @@ impl Master {
                 ..kind(Type::GetVersion)
             },
             call::Type::GetExecutors => Response {
-                get_executors: Some(response::GetExecutors::default()),
+                get_executors: Some(self.get_executors()),
                 ..kind(Type::GetExecutors)
             },
             call::Type::GetOperations => Response {

@@ -153,6 +153,12 @@ pub(crate) fn names(commands: &[AgentCommand]) -> Vec<String> {
         } => "refused for ever".to_owned(),
         AgentCommand::Refused { .. } => "refused".to_owned(),
         AgentCommand::Ping => "ping".to_owned(),
+        AgentCommand::ShutdownExecutor { executor_id, .. } => format!("shut down {executor_id}"),
+        AgentCommand::ExecutorMessage {
+            executor_id, data, ..
+        } => {
+            format!("tell {executor_id} {}", String::from_utf8_lossy(data))
+        }
         AgentCommand::RunTask { task, .. } => format!("run {}", task.task_id.value),
         AgentCommand::KillTask { task_id, .. } => format!("kill {task_id}"),
         AgentCommand::Acknowledge { task_id, .. } => format!("acknowledge {task_id}"),

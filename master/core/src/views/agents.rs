@@ -66,6 +66,9 @@ impl Master {
                 allocated.add(&task.role, &task.resources);
             }
         }
+        for executor in agent.executors.values() {
+            allocated.add(&executor.role, &executor.resources);
+        }
         allocated
     }
 }

@@ -1,6 +1,7 @@
 //! The state of the cluster as the v1 operator API shows it. Nothing here changes anything.
 
 mod agents;
+mod executors;
 mod figures;
 mod frameworks;
 mod operations;

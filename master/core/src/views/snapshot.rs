@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use tepui_model::AgentId;
 use tepui_proto::v1::{
     self,
     master::{
@@ -14,8 +15,8 @@ use tepui_proto::v1::{
     },
 };
 
-use super::{Allocated, agents::AgentPicture, frameworks::FrameworkPicture};
-use crate::{Master, frameworks::CompletedFramework, tasks::Task};
+use super::{Allocated, agents::AgentPicture, executors, frameworks::FrameworkPicture};
+use crate::{Master, executors::Executor, frameworks::CompletedFramework, tasks::Task};
 
 /// What an answer with much in it is made of. See the module.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Snapshot {
     agents: Vec<AgentPicture>,
     recovered: Vec<Arc<v1::AgentInfo>>,
     frameworks: Vec<FrameworkPicture>,
+    /// Custom executors, each with its agent.
+    executors: Vec<(AgentId, Executor)>,
     completed: Vec<CompletedFramework>,
 }
 
@@ -41,6 +44,7 @@ impl Master {
             frameworks: frameworks
                 .map(|framework| self.framework_picture(framework))
                 .collect(),
+            executors: self.executors().collect(),
             completed: self.frameworks.completed.iter().cloned().collect(),
         }
     }
@@ -91,7 +95,7 @@ impl Snapshot {
     pub fn get_state(&self) -> GetState {
         GetState {
             get_tasks: Some(self.get_tasks()),
-            get_executors: Some(response::GetExecutors::default()),
+            get_executors: Some(executors::to_wire(&self.executors)),
             get_frameworks: Some(self.get_frameworks()),
             get_agents: Some(self.get_agents()),
         }
@@ -112,7 +116,7 @@ impl Snapshot {
     }
 
     /// What the tasks of each agent take.
-    fn allocated(&self) -> BTreeMap<&tepui_model::AgentId, Allocated> {
+    fn allocated(&self) -> BTreeMap<&AgentId, Allocated> {
         let mut allocated: BTreeMap<_, Allocated> = BTreeMap::new();
         let tasks = self
             .frameworks
@@ -121,6 +125,10 @@ impl Snapshot {
         for task in tasks.filter(|task| !task.is_over()) {
             let there = allocated.entry(task.agent_id()).or_default();
             there.add(&task.role, &task.resources);
+        }
+        for (agent, executor) in &self.executors {
+            let there = allocated.entry(agent).or_default();
+            there.add(&executor.role, &executor.resources);
         }
         allocated
     }

@@ -1,10 +1,11 @@
 //! The link of an agent: its messages from the wire, and the master's to it.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use tepui_model::{
-    AgentCapabilities, AgentInfo, FrameworkId, FrameworkInfo, Kind, Quantity, Resources,
-    StatusUuid, TaskInfo, TaskState, TaskStatus,
+    AgentCapabilities, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo, Kind, Quantity,
+    Resources, StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::{
     services::{self, AgentMessage, MasterMessage, agent_message, master_message},
@@ -14,7 +15,7 @@ use tepui_proto::{
 use super::{In, InvalidMessage, at_most, duration_info};
 use crate::{
     effects::AgentCommand,
-    events::{ConnectionId, Event, KnownOperation, KnownTask, Registration},
+    events::{ConnectionId, Event, KnownExecutor, KnownOperation, KnownTask, Registration},
     limits,
     operations::{OperationStatus, OperationUuid},
 };
@@ -41,6 +42,24 @@ pub enum AgentReport {
         uuid: OperationUuid,
         /// The news.
         status: Box<OperationStatus>,
+    },
+    /// An executor takes nothing any more.
+    ExecutorExited {
+        /// Whose it was.
+        framework_id: FrameworkId,
+        /// Which.
+        executor_id: ExecutorId,
+        /// How its process ended, as wait(2) has it; none when there never was one.
+        status: Option<i32>,
+    },
+    /// Words of an executor.
+    ExecutorMessage {
+        /// For its framework.
+        framework_id: FrameworkId,
+        /// By whom.
+        executor_id: ExecutorId,
+        /// What it says.
+        data: Vec<u8>,
     },
     /// It stops for good.
     Unregister,
@@ -71,6 +90,26 @@ impl AgentReport {
                 uuid,
                 status,
             },
+            Self::ExecutorExited {
+                framework_id,
+                executor_id,
+                status,
+            } => Event::ExecutorExited {
+                connection,
+                framework_id,
+                executor_id,
+                status,
+            },
+            Self::ExecutorMessage {
+                framework_id,
+                executor_id,
+                data,
+            } => Event::ExecutorMessage {
+                connection,
+                framework_id,
+                executor_id,
+                data,
+            },
             Self::Unregister => Event::AgentUnregister { connection },
         }
     }
@@ -89,6 +128,16 @@ impl TryFrom<AgentMessage> for AgentReport {
             Some(Message::Pong(_)) => Ok(Self::Pong),
             Some(Message::StatusUpdate(update)) => status_update(update),
             Some(Message::OperationUpdate(update)) => operation_update(&update),
+            Some(Message::ExecutorExited(exited)) => Ok(Self::ExecutorExited {
+                framework_id: framework_id(exited.framework_id.as_ref(), "framework_id")?,
+                executor_id: executor_id(exited.executor_id.as_ref(), "executor_id")?,
+                status: exited.status,
+            }),
+            Some(Message::ExecutorMessage(message)) => Ok(Self::ExecutorMessage {
+                framework_id: framework_id(message.framework_id.as_ref(), "framework_id")?,
+                executor_id: executor_id(message.executor_id.as_ref(), "executor_id")?,
+                data: message.data,
+            }),
             Some(Message::Unregister(_)) => Ok(Self::Unregister),
         }
     }
@@ -125,6 +174,11 @@ fn framework_id(
     FrameworkId::try_from(id).in_field(field)
 }
 
+fn executor_id(wire: Option<&v1::ExecutorId>, field: &str) -> Result<ExecutorId, InvalidMessage> {
+    let id = wire.ok_or_else(|| InvalidMessage::missing(field))?;
+    ExecutorId::try_from(id).in_field(field)
+}
+
 impl TryFrom<services::Register> for Registration {
     type Error = InvalidMessage;
 
@@ -135,6 +189,11 @@ impl TryFrom<services::Register> for Registration {
             operations,
             limits::MAX_OPERATIONS_PER_REGISTRATION,
             "register.operations",
+        )?;
+        at_most(
+            wire.executors.len(),
+            limits::MAX_EXECUTORS_PER_REGISTRATION,
+            "register.executors",
         )?;
         let info = wire
             .agent
@@ -160,6 +219,11 @@ impl TryFrom<services::Register> for Registration {
                 .operations
                 .into_iter()
                 .map(known_operation)
+                .collect::<Result<_, _>>()?,
+            executors: wire
+                .executors
+                .into_iter()
+                .map(known_executor)
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -192,6 +256,18 @@ fn known_task(wire: services::KnownTask) -> Result<KnownTask, InvalidMessage> {
         framework_id: framework_id(wire.framework_id.as_ref(), "register.tasks.framework_id")?,
         task: TaskInfo::try_from(task).in_field(TASK)?,
         latest: TaskStatus::try_from(latest).in_field(LATEST)?,
+    })
+}
+
+fn known_executor(wire: services::KnownExecutor) -> Result<KnownExecutor, InvalidMessage> {
+    const EXECUTOR: &str = "register.executors.executor";
+    const FRAMEWORK: &str = "register.executors.framework_id";
+    let info = wire.executor;
+    let info = info.ok_or_else(|| InvalidMessage::missing(EXECUTOR))?;
+    Ok(KnownExecutor {
+        framework_id: framework_id(wire.framework_id.as_ref(), FRAMEWORK)?,
+        executor_id: executor_id(Some(&info.executor_id), EXECUTOR)?,
+        info: Arc::new(info),
     })
 }
 
@@ -242,30 +318,22 @@ fn message(command: AgentCommand) -> master_message::Message {
             shut_down,
         }),
         AgentCommand::Ping => Message::Ping(services::Ping {}),
-        AgentCommand::RunTask { framework, task } => Message::RunTask(services::RunTask {
-            framework: Some(v1::FrameworkInfo::clone(&framework)),
-            task: Some(v1::TaskInfo::clone(&task)),
-        }),
+        AgentCommand::RunTask {
+            framework,
+            task,
+            launch_executor,
+        } => run_task(&framework, &task, launch_executor),
         AgentCommand::KillTask {
             framework_id,
             task_id,
             grace,
             preempted,
-        } => Message::KillTask(services::KillTask {
-            framework_id: Some(framework_id.into()),
-            task_id: Some(task_id.into()),
-            kill_policy: grace.map(kill_policy),
-            preempted: preempted.as_deref().map(str::to_owned),
-        }),
+        } => Message::KillTask(kill_task(framework_id, task_id, grace, preempted)),
         AgentCommand::Acknowledge {
             framework_id,
             task_id,
             uuid,
-        } => Message::Acknowledge(services::Acknowledge {
-            framework_id: Some(framework_id.into()),
-            task_id: Some(task_id.into()),
-            uuid: uuid.to_vec(),
-        }),
+        } => acknowledge(framework_id, task_id, uuid),
         AgentCommand::ApplyOperation {
             framework_id,
             uuid,
@@ -274,11 +342,6 @@ fn message(command: AgentCommand) -> master_message::Message {
         AgentCommand::AcknowledgeOperation { uuid, status_uuid } => {
             acknowledge_operation(uuid, status_uuid)
         }
-        AgentCommand::ShutdownFramework { framework_id } => {
-            Message::ShutdownFramework(services::ShutdownFramework {
-                framework_id: Some(framework_id.into()),
-            })
-        }
         AgentCommand::Drain {
             max_grace_period,
             mark_gone,
@@ -286,6 +349,80 @@ fn message(command: AgentCommand) -> master_message::Message {
             max_grace_period: max_grace_period.map(duration_info),
             mark_gone,
         }),
+        AgentCommand::ShutdownFramework { framework_id } => {
+            Message::ShutdownFramework(services::ShutdownFramework {
+                framework_id: Some(framework_id.into()),
+            })
+        }
+        AgentCommand::ShutdownExecutor {
+            framework_id,
+            executor_id,
+        } => shutdown_executor(framework_id, executor_id),
+        AgentCommand::ExecutorMessage {
+            framework_id,
+            executor_id,
+            data,
+        } => executor_message(framework_id, executor_id, data),
+    }
+}
+
+fn shutdown_executor(
+    framework_id: FrameworkId,
+    executor_id: ExecutorId,
+) -> master_message::Message {
+    master_message::Message::ShutdownExecutor(services::ShutdownExecutor {
+        framework_id: Some(framework_id.into()),
+        executor_id: Some(executor_id.into()),
+    })
+}
+
+fn executor_message(
+    framework_id: FrameworkId,
+    executor_id: ExecutorId,
+    data: Vec<u8>,
+) -> master_message::Message {
+    master_message::Message::ExecutorMessage(services::ExecutorMessage {
+        framework_id: Some(framework_id.into()),
+        executor_id: Some(executor_id.into()),
+        data,
+    })
+}
+
+fn acknowledge(
+    framework_id: FrameworkId,
+    task_id: TaskId,
+    uuid: StatusUuid,
+) -> master_message::Message {
+    master_message::Message::Acknowledge(services::Acknowledge {
+        framework_id: Some(framework_id.into()),
+        task_id: Some(task_id.into()),
+        uuid: uuid.to_vec(),
+    })
+}
+
+fn run_task(
+    framework: &v1::FrameworkInfo,
+    task: &v1::TaskInfo,
+    launch_executor: bool,
+) -> master_message::Message {
+    master_message::Message::RunTask(services::RunTask {
+        framework: Some(framework.clone()),
+        task: Some(task.clone()),
+        launch_executor,
+    })
+}
+
+fn kill_task(
+    framework_id: FrameworkId,
+    task_id: TaskId,
+    grace: Option<Duration>,
+    preempted: Option<Arc<str>>,
+) -> services::KillTask {
+    services::KillTask {
+        framework_id: Some(framework_id.into()),
+        task_id: Some(task_id.into()),
+        kill_policy: grace.map(kill_policy),
+        preempted: preempted.as_deref().map(str::to_owned),
     }
 }
 

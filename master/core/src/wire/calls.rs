@@ -5,8 +5,8 @@ mod requests;
 use std::sync::Arc;
 
 use tepui_model::{
-    AgentId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId, Role,
-    StatusUuid, TaskId,
+    AgentId, ExecutorId, Filters, FrameworkId, FrameworkInfo, OfferId, OfferOperation, OperationId,
+    Role, StatusUuid, TaskId,
 };
 use tepui_proto::v1::{
     self,
@@ -16,8 +16,8 @@ use tepui_proto::v1::{
 use super::{In, InvalidMessage, at_most, grace_period};
 use crate::{
     calls::{
-        Accept, Acknowledge, AcknowledgeOperation, Action, Decline, InverseAnswer, Kill, Operation,
-        OperationQuery, SchedulerCall, Subscribe, TaskQuery,
+        Accept, Acknowledge, AcknowledgeOperation, Action, Decline, ExecutorCall, ExecutorWish,
+        InverseAnswer, Kill, Operation, OperationQuery, SchedulerCall, Subscribe, TaskQuery,
     },
     limits,
     maintenance::Answer,
@@ -104,16 +104,25 @@ fn action(wire: Call) -> Result<Action, InvalidMessage> {
             wire.update_framework
                 .ok_or_else(|| unset("update_framework"))?,
         )?,
-        Some(Ok(ignored)) => Action::Ignored(ignored_reason(ignored).to_owned()),
+        Some(Ok(Type::Shutdown)) => shutdown(&wire.shutdown.ok_or_else(|| unset("shutdown"))?)?,
+        Some(Ok(Type::Message)) => message(wire.message.ok_or_else(|| unset("message"))?)?,
     })
 }
 
-/// What Mesos answers with 202 and this master has nothing to do for.
-fn ignored_reason(kind: call::Type) -> &'static str {
-    match kind {
-        call::Type::Message => "MESSAGE: there are no executors that take messages",
-        _ => "SHUTDOWN: there are no executors but the tasks' own; use KILL",
-    }
+fn shutdown(wire: &call::Shutdown) -> Result<Action, InvalidMessage> {
+    Ok(Action::CallExecutor(ExecutorCall {
+        agent_id: AgentId::try_from(&wire.agent_id).in_field("shutdown.agent_id")?,
+        executor_id: ExecutorId::try_from(&wire.executor_id).in_field("shutdown.executor_id")?,
+        wish: ExecutorWish::ShutDown,
+    }))
+}
+
+fn message(wire: call::Message) -> Result<Action, InvalidMessage> {
+    Ok(Action::CallExecutor(ExecutorCall {
+        agent_id: AgentId::try_from(&wire.agent_id).in_field("message.agent_id")?,
+        executor_id: ExecutorId::try_from(&wire.executor_id).in_field("message.executor_id")?,
+        wish: ExecutorWish::Hear(wire.data),
+    }))
 }
 
 /// Mesos answers a subscription that cannot be taken with an ERROR event, not with a broken stream.

@@ -1,6 +1,6 @@
 //! The scheduler API's events, to the wire.
 
-use tepui_model::{OfferId, TaskStatus};
+use tepui_model::{AgentId, ExecutorId, OfferId, TaskStatus};
 use tepui_proto::v1::{
     self,
     scheduler::{Event, event},
@@ -66,8 +66,25 @@ impl From<FrameworkEvent> for Event {
                 }),
                 ..Self::default()
             },
+            FrameworkEvent::Message {
+                agent_id,
+                executor_id,
+                data,
+            } => message(agent_id, executor_id, data),
             FrameworkEvent::Error(message) => error_event(message),
         }
+    }
+}
+
+fn message(agent_id: AgentId, executor_id: ExecutorId, data: Vec<u8>) -> Event {
+    Event {
+        r#type: Some(event::Type::Message.into()),
+        message: Some(event::Message {
+            agent_id: agent_id.into(),
+            executor_id: executor_id.into(),
+            data,
+        }),
+        ..Event::default()
     }
 }
 

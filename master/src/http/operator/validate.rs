@@ -2,7 +2,7 @@
 
 use tepui_proto::v1::master::{Call, call};
 
-use super::super::refusal::Refusal;
+use tepui_edge::http::Refusal;
 
 /// The calls that UPDATE_QUOTA took the place of.
 #[expect(deprecated, reason = "Mesos' clients still use them")]

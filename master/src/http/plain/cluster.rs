@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{extract::State, response::Response};
 use serde_json::{Map, Value, json};
+use tepui_edge::http::{Page, Refusal};
 use tepui_proto::v1::{
     self,
     master::{call, response::GetState},
 };
 
-use super::{
-    super::{Site, refusal::Refusal},
-    flag_map,
-    page::Page,
-    shapes,
-};
+use super::{super::Site, flag_map, shapes};
 
 /// How many tasks `/tasks` shows when it is not told.
 const TASKS: usize = 100;

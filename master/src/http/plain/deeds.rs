@@ -10,15 +10,13 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tepui_edge::http::{Page, Refusal, body};
 use tepui_proto::{
     decode,
     v1::master::{Call, Response as Answer, call},
 };
 
-use super::{
-    super::{Site, body, refusal::Refusal},
-    page::Page,
-};
+use super::super::Site;
 
 /// The calls that UPDATE_QUOTA took the place of.
 #[expect(deprecated, reason = "the endpoint is as old as they are")]

@@ -2,6 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use serde_json::{Value, json};
+use tepui_edge::http::{Page, Refusal};
 use tepui_proto::v1::{
     self,
     master::{
@@ -11,9 +12,8 @@ use tepui_proto::v1::{
 };
 
 use super::{
-    super::{Site, refusal::Refusal},
+    super::Site,
     amounts::{quantities, reserved_to},
-    page::Page,
 };
 
 /// Each role with its weight, its quota and what it has.

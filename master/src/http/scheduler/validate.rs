@@ -2,7 +2,7 @@
 
 use tepui_proto::v1::scheduler::{Call, call};
 
-use super::super::refusal::Refusal;
+use tepui_edge::http::Refusal;
 
 pub(super) fn invalid(problem: &str) -> Refusal {
     Refusal::bad_request(format!("Failed to validate scheduler::Call: {problem}"))

@@ -52,7 +52,7 @@ async fn a_body_over_the_limit_is_413() {
 async fn a_bomb_in_gzip_is_413_and_a_torn_one_400() {
     let (_dir, server) = master().await;
     let gzip = [("Content-Encoding", "gzip")];
-    let bomb = crate::http::pack(&vec![b' '; limits::BODY_BYTES + 1]);
+    let bomb = tepui_edge::http::gzip::pack(&vec![b' '; limits::BODY_BYTES + 1]);
     assert_eq!(status(server.address(), &gzip, &bomb).await, 413);
     let torn = &bomb[..bomb.len() / 2];
     assert_eq!(status(server.address(), &gzip, torn).await, 400);

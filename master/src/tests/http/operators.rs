@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::limits;
+
 use super::{
     super::{AgentClient, FrameworkClient, clients, master},
     Client,
@@ -54,7 +56,10 @@ async fn large_answers_are_packed_for_who_takes_gzip() {
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
     let plain = client.post(PATH, &[], &call).await;
     assert_eq!(plain.header("content-encoding"), None);
-    assert_eq!(crate::http::unpack(&answer.body), plain.body);
+    assert_eq!(
+        tepui_edge::http::body::unpack(&answer.body, limits::BODY_BYTES).unwrap(),
+        plain.body
+    );
     let small = client
         .post(PATH, &gzip, &json!({"type": "GET_HEALTH"}))
         .await;

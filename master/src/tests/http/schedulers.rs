@@ -399,7 +399,7 @@ async fn calls_may_be_pipelined_chunked_and_packed() {
     for _ in 0..3 {
         assert_eq!(client.answer().await.status, 202);
     }
-    let packed = crate::http::pack(call.as_bytes());
+    let packed = tepui_edge::http::gzip::pack(call.as_bytes());
     let headers = [
         JSON,
         &[

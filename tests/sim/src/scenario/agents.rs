@@ -219,7 +219,10 @@ impl World<'_> {
                 }
             }
             // No framework of a scenario changes the nature of resources.
-            AgentCommand::ApplyOperation { .. } | AgentCommand::AcknowledgeOperation { .. } => {}
+            AgentCommand::ApplyOperation { .. }
+            | AgentCommand::AcknowledgeOperation { .. }
+            | AgentCommand::ShutdownExecutor { .. }
+            | AgentCommand::ExecutorMessage { .. } => {}
             AgentCommand::KillTask { task_id, .. } => {
                 if let Some(task) = tasks::number(task_id.as_str()) {
                     self.end_task(task, Phase::Killed);

@@ -10,12 +10,13 @@ use tepui_model::{
     AgentId, ContainerId, FrameworkId, FrameworkInfo, StatusUuid, TaskId, TaskInfo, TaskState,
     TaskStatus, Time,
 };
+use tepui_proto::v1::executor;
 
 use super::{config, framework, sleeper};
 use crate::{
     Agent, AgentReport, Change, Config, ContainerEvent, ContainerPlan, Effect, Effects, Event,
-    Exit, FoundContainer, Kind, LinkId, MasterCommand, Recovered, Registration, TaskKey,
-    VolumePlace,
+    Exit, FoundContainer, Kind, Limits, LinkId, MasterCommand, Recovered, Registration, StreamId,
+    TaskKey, VolumePlace,
 };
 
 /// What became of a container on the machine.
@@ -43,6 +44,10 @@ pub(super) struct Node {
     pub(super) sent: Vec<AgentReport>,
     pub(super) signals: Vec<(&'static str, ContainerId)>,
     pub(super) disconnected: Vec<String>,
+    /// What executors were told, and on which stream.
+    pub(super) told: Vec<(StreamId, executor::Event)>,
+    pub(super) ended_streams: Vec<StreamId>,
+    pub(super) resized: Vec<(ContainerId, Limits)>,
     /// What was done to the folders of volumes.
     pub(super) volumes: Vec<String>,
     /// The names of all removals of volumes.
@@ -72,6 +77,9 @@ impl Node {
             sent: Vec::new(),
             signals: Vec::new(),
             disconnected: Vec::new(),
+            told: Vec::new(),
+            ended_streams: Vec::new(),
+            resized: Vec::new(),
             volumes: Vec::new(),
             removals: Vec::new(),
             left: false,
@@ -132,6 +140,9 @@ impl Node {
                 self.launched.push(plan.container.clone());
                 self.launches.push_back(*plan);
             }
+            Effect::Tell { stream, event } => self.told.push((stream, *event)),
+            Effect::EndStream { stream } => self.ended_streams.push(stream),
+            Effect::Resize { container, limits } => self.resized.push((container, limits)),
             Effect::Terminate { container } => self.signals.push(("TERM", container)),
             Effect::Kill { container } => self.signals.push(("KILL", container)),
             Effect::Remove { container } => {
@@ -176,6 +187,7 @@ impl Node {
         self.master(MasterCommand::RunTask {
             framework: Box::new(framework),
             task: Box::new(task),
+            launch_executor: true,
         });
     }
 

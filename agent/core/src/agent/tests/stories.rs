@@ -108,7 +108,11 @@ fn a_message_from_an_old_stream_changes_nothing() {
     node.connect();
     node.register();
     let (framework, task) = (Box::new(modern("f")), Box::new(sleeper("t")));
-    let command = MasterCommand::RunTask { framework, task };
+    let command = MasterCommand::RunTask {
+        framework,
+        task,
+        launch_executor: false,
+    };
     node.apply(Event::Master { link: old, command });
     node.apply(Event::LinkDown { link: old });
     assert!(node.agent.is_registered());
@@ -421,7 +425,11 @@ fn a_task_too_many_is_refused_and_not_remembered() {
     for number in 0..MAX_TASKS {
         let task = Box::new(sleeper(&number.to_string()));
         let framework = Box::new(modern("f"));
-        let command = MasterCommand::RunTask { framework, task };
+        let command = MasterCommand::RunTask {
+            framework,
+            task,
+            launch_executor: false,
+        };
         let event = Event::Master {
             link: LinkId(1),
             command,

@@ -50,7 +50,10 @@ fn a_launched_task_tells_its_agent_the_role_it_is_charged_to() {
     let (mut cluster, scheduler, node) = Cluster::pair(of_roles(&["web"]));
     cluster.launch(&scheduler, "t", "cpus:1");
     let commands = cluster.commands(node.connection);
-    let Some(crate::AgentCommand::RunTask { task, framework }) = commands.first() else {
+    let Some(crate::AgentCommand::RunTask {
+        task, framework, ..
+    }) = commands.first()
+    else {
         panic!("{commands:?}");
     };
     let role = task.resources[0].allocation_info.as_ref().unwrap().role();

@@ -88,18 +88,6 @@ fn a_task_without_command_is_an_error() {
 }
 
 #[test]
-fn a_task_with_an_executor_of_its_own_is_an_error() {
-    let problem = error_of(aware(), |task, _| {
-        task.command = None;
-        task.executor = Some(v1::ExecutorInfo::default());
-    });
-    assert!(
-        problem.starts_with("Custom executors are not supported"),
-        "{problem}"
-    );
-}
-
-#[test]
 fn a_task_with_malformed_resources_is_an_error() {
     let problem = error_of(aware(), |task, _| {
         task.resources[0].scalar = Some(v1::value::Scalar { value: f64::NAN });

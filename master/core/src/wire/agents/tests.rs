@@ -35,6 +35,7 @@ fn registration() -> services::Register {
         tasks: vec![known],
         frameworks: vec![v1::FrameworkInfo::clone(&aware().with_id(framework).wire)],
         operations: Vec::new(),
+        executors: Vec::new(),
     }
 }
 

@@ -211,11 +211,29 @@ fn one_invalid_role_and_the_whole_call_has_no_effect() {
 }
 
 #[test]
-fn what_mesos_takes_and_has_nothing_to_do_for_is_taken() {
+fn what_is_for_an_executor_names_it() {
     for kind in [call::Type::Message, call::Type::Shutdown] {
-        let call = SchedulerCall::try_from(typed(kind)).unwrap();
-        assert!(matches!(call.action, Action::Ignored(_)), "{kind:?}");
+        assert!(SchedulerCall::try_from(typed(kind)).is_err(), "{kind:?}");
     }
+    let message = |executor: &str| Call {
+        message: Some(call::Message {
+            agent_id: v1::AgentId {
+                value: "a".to_owned(),
+            },
+            executor_id: v1::ExecutorId {
+                value: executor.to_owned(),
+            },
+            data: b"hi".to_vec(),
+        }),
+        ..typed(call::Type::Message)
+    };
+    let taken = SchedulerCall::try_from(message("e")).unwrap();
+    let Action::CallExecutor(call) = taken.action else {
+        panic!()
+    };
+    assert_eq!(call.executor_id.as_str(), "e");
+    let refusal = SchedulerCall::try_from(message("a/b")).unwrap_err();
+    assert_eq!(refusal.field, "message.executor_id");
 }
 
 #[test]

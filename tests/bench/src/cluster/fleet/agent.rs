@@ -139,6 +139,7 @@ impl Agent {
             tasks: self.tasks.clone(),
             frameworks: self.frameworks.values().cloned().collect(),
             operations: Vec::new(),
+            executors: Vec::new(),
         }
     }
 

@@ -16,7 +16,7 @@ use super::media::accepts;
 use crate::limits;
 
 /// An answer of this body, packed if it is worth it and the client takes it.
-pub(super) fn answer(headers: &HeaderMap, body: Vec<u8>) -> Response {
+pub fn answer(headers: &HeaderMap, body: Vec<u8>) -> Response {
     let wanted =
         headers.contains_key(ACCEPT_ENCODING) && accepts(headers, &ACCEPT_ENCODING, "gzip");
     if !wanted || body.len() < limits::GZIP_FROM {
@@ -28,7 +28,8 @@ pub(super) fn answer(headers: &HeaderMap, body: Vec<u8>) -> Response {
     response
 }
 
-pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
+/// Bytes packed, in little time rather than in little room.
+pub fn pack(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     // A vector takes everything.
     let _ = packer.write_all(bytes);

@@ -20,12 +20,12 @@ use tonic::Status;
 use crate::limits;
 
 /// The writer's end. Clones write to the same reader.
-pub(crate) struct Outbox<T> {
+pub struct Outbox<T> {
     shared: Arc<Shared<T>>,
 }
 
 /// The reader's end: the response stream of a call.
-pub(crate) struct Outgoing<T> {
+pub struct Outgoing<T> {
     shared: Arc<Shared<T>>,
     heartbeat: Option<Heartbeat<T>>,
     delivered: bool,
@@ -61,7 +61,8 @@ struct Heartbeat<T> {
 }
 
 /// A queue, and the two ends of it.
-pub(crate) fn outbox<T>() -> (Outbox<T>, Outgoing<T>) {
+#[must_use]
+pub fn outbox<T>() -> (Outbox<T>, Outgoing<T>) {
     let queue = Queue {
         beginning: None,
         messages: VecDeque::new(),
@@ -84,7 +85,7 @@ pub(crate) fn outbox<T>() -> (Outbox<T>, Outgoing<T>) {
 impl<T: prost::Message> Outbox<T> {
     /// Adds a message, or cuts the reader off when too much waits for it already. Messages to a
     /// reader that is gone vanish.
-    pub(crate) fn push(&self, message: T) {
+    pub fn push(&self, message: T) {
         let bytes = message.encoded_len();
         let mut queue = self.shared.lock();
         if queue.end.is_some() {
@@ -113,7 +114,7 @@ impl<T: prost::Message> Outbox<T> {
 
 impl<T> Outbox<T> {
     /// Lets the stream begin with a message that its reader makes, since that takes a while.
-    pub(crate) fn begin_with(&self, make: impl FnOnce() -> T + Send + 'static) {
+    pub fn begin_with(&self, make: impl FnOnce() -> T + Send + 'static) {
         let mut queue = self.shared.lock();
         if queue.end.is_none() {
             queue.beginning = Some(Box::new(make));
@@ -123,7 +124,7 @@ impl<T> Outbox<T> {
     }
 
     /// Ends the stream after what waits has been read: well, or with a status.
-    pub(crate) fn end(&self, status: Option<Status>) {
+    pub fn end(&self, status: Option<Status>) {
         let mut queue = self.shared.lock();
         if queue.end.is_none() {
             queue.end = Some(status.map_or(End::Well, End::With));
@@ -134,12 +135,13 @@ impl<T> Outbox<T> {
     }
 
     /// Whether nothing more can be written.
-    pub(crate) fn is_ended(&self) -> bool {
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
         *self.shared.ended.borrow()
     }
 
     /// Waits until nothing more can be written: the reader is gone or cut off, or the stream ended.
-    pub(crate) async fn ended(&self) {
+    pub async fn ended(&self) {
         let mut ended = self.shared.ended.subscribe();
         // The sender lives in `self`, so there is no error to come.
         let _ = ended.wait_for(|ended| *ended).await;
@@ -148,12 +150,14 @@ impl<T> Outbox<T> {
 
 impl<T> Outgoing<T> {
     /// Sends `message` regularly, from the first other message on.
-    pub(crate) fn with_heartbeat(self, every: Duration, message: fn() -> T) -> Self {
+    #[must_use]
+    pub fn with_heartbeat(self, every: Duration, message: fn() -> T) -> Self {
         self.with_early_heartbeat(every, every, message)
     }
 
     /// The same, with the first of them `first` after the first other message.
-    pub(crate) fn with_early_heartbeat(
+    #[must_use]
+    pub fn with_early_heartbeat(
         mut self,
         first: Duration,
         every: Duration,
@@ -249,6 +253,14 @@ impl<T> Clone for Outbox<T> {
     }
 }
 
+impl<T> fmt::Debug for Outgoing<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("delivered", &self.delivered)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<T> fmt::Debug for Outbox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")
@@ -264,12 +276,14 @@ mod tests {
 
     use super::*;
 
+    const HEARTBEAT: Duration = Duration::from_secs(15);
+
     #[test]
     fn the_room_that_a_queue_keeps_for_a_message_is_small() {
         fn room<T>(_: &VecDeque<T>) -> usize {
             size_of::<T>()
         }
-        let (outbox, _outgoing) = outbox::<tepui_proto::services::MasterMessage>();
+        let (outbox, _outgoing) = outbox::<tepui_proto::v1::scheduler::Event>();
         assert_eq!(room(&outbox.shared.lock().messages), 16);
     }
 
@@ -341,14 +355,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn heartbeats_start_after_the_first_message() {
         let (outbox, outgoing) = outbox::<u32>();
-        let mut outgoing = outgoing.with_heartbeat(limits::HEARTBEAT, || 7);
-        let early = tokio::time::timeout(3 * limits::HEARTBEAT, outgoing.next()).await;
+        let mut outgoing = outgoing.with_heartbeat(HEARTBEAT, || 7);
+        let early = tokio::time::timeout(3 * HEARTBEAT, outgoing.next()).await;
         assert!(early.is_err(), "{early:?}");
         outbox.push(1);
         assert_eq!(outgoing.next().await.unwrap().unwrap(), 1);
         assert_eq!(outgoing.next().await.unwrap().unwrap(), 7);
         let before = Instant::now();
         assert_eq!(outgoing.next().await.unwrap().unwrap(), 7);
-        assert_eq!(before.elapsed(), limits::HEARTBEAT);
+        assert_eq!(before.elapsed(), HEARTBEAT);
     }
 }

@@ -15,8 +15,10 @@ use super::refusal::Refusal;
 
 /// A form of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Media {
+pub enum Media {
+    /// Mesos' JSON.
     Json,
+    /// The encoding of protocol buffers.
     Protobuf,
 }
 
@@ -24,19 +26,23 @@ impl Media {
     /// In the order in which they are tried on who takes both.
     const ALL: [Self; 2] = [Self::Json, Self::Protobuf];
 
-    pub(super) const fn name(self) -> &'static str {
+    /// Its name, as in `Content-Type`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Protobuf => "application/x-protobuf",
         }
     }
 
-    pub(super) const fn header(self) -> HeaderValue {
+    /// The same as a header.
+    #[must_use]
+    pub const fn header(self) -> HeaderValue {
         HeaderValue::from_static(self.name())
     }
 
     /// The form of a body. Mesos compares the header exactly.
-    pub(super) fn of_body(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub fn of_body(headers: &HeaderMap) -> Result<Self, Refusal> {
         let Some(kind) = headers.get(CONTENT_TYPE) else {
             let text = "Expecting 'Content-Type' to be present";
             return Err(Refusal::bad_request(text));
@@ -51,7 +57,7 @@ impl Media {
     }
 
     /// The form of an answer: the first that the client takes.
-    pub(super) fn of_answer(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub fn of_answer(headers: &HeaderMap) -> Result<Self, Refusal> {
         let mut all = Self::ALL.into_iter();
         let taken = all.find(|it| accepts(headers, &ACCEPT, it.name()));
         taken.ok_or_else(|| {
@@ -63,10 +69,7 @@ impl Media {
     }
 
     /// Reads a call. The texts are Mesos'.
-    pub(super) fn decode<M: Message + Default + Described>(
-        self,
-        body: &[u8],
-    ) -> Result<M, Refusal> {
+    pub fn decode<M: Message + Default + Described>(self, body: &[u8]) -> Result<M, Refusal> {
         let refuse = |error| match (self, error) {
             (Self::Protobuf, _) => "Failed to parse body into Call protobuf".to_owned(),
             (Self::Json, DecodeError::Syntax(text)) => {
@@ -82,7 +85,8 @@ impl Media {
     }
 
     /// Writes a message.
-    pub(super) fn encode<M: Message + Serialize>(self, message: &M) -> Vec<u8> {
+    #[must_use]
+    pub fn encode<M: Message + Serialize>(self, message: &M) -> Vec<u8> {
         match self {
             Self::Protobuf => message.encode_to_vec(),
             // Our messages have nothing that JSON cannot hold, so there is no error to come.
@@ -93,7 +97,8 @@ impl Media {
 
 /// Whether the header allows the name: it is not there, or names it, or its group, or everything,
 /// and not with a quality of nothing. Of several headers the last counts.
-pub(super) fn accepts(headers: &HeaderMap, header: &HeaderName, name: &str) -> bool {
+#[must_use]
+pub fn accepts(headers: &HeaderMap, header: &HeaderName, name: &str) -> bool {
     let Some(value) = headers.get_all(header).iter().next_back() else {
         return true;
     };

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use crate::limits;
 
 /// Reads all of it.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+pub async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     let late = |_| {
         let seconds = limits::BODY_WITHIN.as_secs();
         let text = format!("The body did not come within {seconds} seconds");
@@ -46,7 +46,7 @@ fn too_large() -> Refusal {
 }
 
 /// Unpacks as much as is taken, and no more: a few bytes can stand for very many.
-fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
+pub fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut unpacked = Vec::new();
     let mut source = GzDecoder::new(bytes).take(limit as u64 + 1);
     source
@@ -56,11 +56,6 @@ fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
         return Err(too_large());
     }
     Ok(unpacked)
-}
-
-#[cfg(test)]
-pub(crate) fn unpack_all(bytes: &[u8]) -> Vec<u8> {
-    unpack(bytes, limits::BODY_BYTES).unwrap()
 }
 
 #[cfg(test)]

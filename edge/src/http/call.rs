@@ -13,10 +13,10 @@ use serde::Serialize;
 use tepui_proto::{Described, recordio};
 
 use super::{body, gzip, media::Media, refusal::Refusal};
-use crate::outbox::Outgoing;
+use crate::Outgoing;
 
 /// Takes a call out of a request, in Mesos' order of checks.
-pub(super) async fn take<M: Message + Default + Described>(
+pub async fn take<M: Message + Default + Described>(
     request: Request,
 ) -> Result<(HeaderMap, M), Refusal> {
     let (parts, content) = request.into_parts();
@@ -30,7 +30,7 @@ pub(super) async fn take<M: Message + Default + Described>(
 }
 
 /// One message as an answer. Large ones take a while to write, which other tasks need not feel.
-pub(super) async fn answer<M: Message + Serialize + 'static>(
+pub async fn answer<M: Message + Serialize + 'static>(
     headers: HeaderMap,
     media: Media,
     message: Box<M>,
@@ -46,10 +46,7 @@ pub(super) async fn answer<M: Message + Serialize + 'static>(
 
 /// Messages as they come, each a record and a chunk of its own. A reader that is cut off sees the
 /// connection break.
-pub(super) fn stream<M: Message + Serialize + 'static>(
-    media: Media,
-    messages: Outgoing<M>,
-) -> Response {
+pub fn stream<M: Message + Serialize + 'static>(media: Media, messages: Outgoing<M>) -> Response {
     let records =
         messages.map(move |item| item.map(|message| recordio::encode(&media.encode(&message))));
     let mut response = Body::from_stream(records).into_response();

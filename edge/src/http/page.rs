@@ -9,11 +9,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::http::gzip;
+use super::gzip;
 
 /// How an answer is wanted.
 #[derive(Debug)]
-pub(super) struct Page {
+pub struct Page {
     headers: HeaderMap,
     query: HashMap<String, String>,
 }
@@ -33,12 +33,12 @@ impl<S: Sync> FromRequestParts<S> for Page {
 
 impl Page {
     /// A parameter of the query.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
 
     /// The answer. Large ones take a while to write, which other tasks need not feel.
-    pub(super) async fn show(self, value: impl Serialize + Send + 'static) -> Response {
+    pub async fn show(self, value: impl Serialize + Send + 'static) -> Response {
         let written = tokio::task::spawn_blocking(move || self.write(&value)).await;
         written.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
     }

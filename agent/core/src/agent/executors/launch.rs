@@ -1,0 +1,255 @@
+//! Starting executors, and what becomes of their containers.
+
+use std::sync::Arc;
+
+use tepui_model::{ContainerId, ExecutorId, Reason, Resources, TaskId, TaskInfo, TaskState, Time};
+use tepui_proto::v1::{
+    self,
+    executor::{Event, event},
+};
+
+use super::super::Agent;
+use crate::{
+    ContainerEvent, ContainerPlan, Effect, Effects, EndCause, ExecutorKey, Exit, JoinedNetwork,
+    Phase, TaskKey,
+    executor::Executor,
+    outcome::Outcome,
+    plan::{self, Place},
+    task::Task,
+    timers::Timer,
+};
+
+impl Agent {
+    /// Takes a task for an executor, which is started for it if need be.
+    pub(in crate::agent) fn run_in_executor(
+        &mut self,
+        now: Time,
+        key: &TaskKey,
+        mut task: Task,
+        launch_executor: bool,
+        fx: &mut Effects,
+    ) {
+        let seat = self.seat(key, &task.info, launch_executor, fx);
+        match seat {
+            Ok(executor) => {
+                self.insert(key, task, fx);
+                self.checkpoint(key, fx);
+                self.hand_over(now, &executor, fx);
+            }
+            Err(outcome) => {
+                task.phase = Phase::Ended;
+                let executor = task.executor.clone();
+                self.insert(key, task, fx);
+                self.update(now, key, outcome, fx);
+                if let (Some(executor), true) = (executor, launch_executor) {
+                    let executor = ExecutorKey::of(key, &executor);
+                    self.report_absence(&executor, None, fx);
+                }
+            }
+        }
+    }
+
+    /// The executor for a task, as it is or started now.
+    fn seat(
+        &mut self,
+        key: &TaskKey,
+        task: &TaskInfo,
+        launch_executor: bool,
+        fx: &mut Effects,
+    ) -> Result<ExecutorKey, Outcome> {
+        self.admit(key, task)?;
+        let invalid = |error: &dyn ToString| {
+            Outcome::by_agent(TaskState::Error, Reason::TaskInvalid, error.to_string())
+        };
+        let Some(info) = task.wire.executor.as_ref() else {
+            return Err(invalid(&"The task has no executor"));
+        };
+        let id = ExecutorId::try_from(&info.executor_id).map_err(|error| invalid(&error))?;
+        let executor = ExecutorKey::of(key, &id);
+        let dropped = |state: TaskState, message: &str| {
+            Err(Outcome::by_agent(
+                state,
+                Reason::ExecutorTerminated,
+                message,
+            ))
+        };
+        let state = self.if_aware(key, TaskState::Dropped);
+        match self.executors.get(&executor) {
+            Some(known) if known.ending.is_some() => {
+                return dropped(state, "The executor is being ended");
+            }
+            Some(_) => return Ok(executor),
+            None if !launch_executor => {
+                return dropped(state, "The executor of the task is not there any more");
+            }
+            None if !self.has_room_for_executor() => {
+                let message = "The agent has as many executors as it can keep track of";
+                let reason = Reason::ContainerLaunchFailed;
+                return Err(Outcome::by_agent(TaskState::Failed, reason, message));
+            }
+            None => {}
+        }
+        let resources = Resources::try_from(info.resources.as_slice())
+            .map_err(|error| invalid(&format!("Executor uses invalid resources: {error}")))?;
+        let container = self.names.container();
+        let total = &resources + &task.resources;
+        let role = task.allocation_role.as_ref().map(ToString::to_string);
+        let plan = self
+            .plan_executor(&executor, info, (&container, &total, role))
+            .map_err(|error| invalid(&error))?;
+        let made = Executor::new(Arc::new(info.clone()), resources, container);
+        self.add_executor(&executor, made, fx);
+        fx.push(Effect::Launch(Box::new(plan)));
+        Ok(executor)
+    }
+
+    fn add_executor(&mut self, key: &ExecutorKey, executor: Executor, fx: &mut Effects) {
+        if let Some(framework) = self.frameworks.get_mut(&key.framework) {
+            framework.executors += 1;
+        }
+        self.executor_containers
+            .insert(executor.container.clone(), key.clone());
+        self.executors.insert(key.clone(), executor);
+        self.checkpoint_executor(key, fx);
+    }
+
+    /// What an executor's container is to be.
+    pub(in crate::agent) fn plan_executor(
+        &self,
+        key: &ExecutorKey,
+        info: &v1::ExecutorInfo,
+        (container, total, role): (&ContainerId, &Resources, Option<String>),
+    ) -> Result<ContainerPlan, plan::Unplannable> {
+        let missing = || plan::Unplannable::Invalid("The agent is not registered".to_owned());
+        let agent = self.id().ok_or_else(missing)?;
+        let framework = self.frameworks.get(&key.framework).ok_or_else(missing)?;
+        let place = Place {
+            config: &self.config,
+            agent,
+            framework: &framework.info,
+            key: &TaskKey::new(&key.framework, &TaskId::from(&key.executor)),
+            container,
+        };
+        plan::executor(&place, info, total, role)
+    }
+
+    /// Acts on what became of an executor's container.
+    pub(in crate::agent) fn executor_event(
+        &mut self,
+        now: Time,
+        key: &ExecutorKey,
+        event: ContainerEvent,
+        fx: &mut Effects,
+    ) {
+        let Some(executor) = self.executors.get(key) else {
+            return;
+        };
+        if executor.phase.next(&event).is_none() {
+            return;
+        }
+        match event {
+            ContainerEvent::Started { pid, networks } => {
+                self.executor_started(now, key, (pid, networks), fx);
+            }
+            ContainerEvent::LaunchFailed { message } => {
+                let message = format!("Failed to launch container: {message}");
+                let outcome = (Reason::ContainerLaunchFailed, message);
+                self.executor_ended(now, key, &Exit::unknown(), Some(outcome), fx);
+            }
+            ContainerEvent::Exited(exit) => self.executor_ended(now, key, &exit, None, fx),
+        }
+    }
+
+    /// From now on it has so long to subscribe.
+    pub(in crate::agent) fn executor_started(
+        &mut self,
+        now: Time,
+        key: &ExecutorKey,
+        (pid, networks): (u32, Vec<JoinedNetwork>),
+        fx: &mut Effects,
+    ) {
+        let Some(executor) = self.executors.get_mut(key) else {
+            return;
+        };
+        executor.phase = Phase::Running;
+        executor.pid = Some(pid);
+        executor.networks = networks;
+        let (ending, awaited) = (executor.ending, executor.stream.is_none());
+        self.checkpoint_executor(key, fx);
+        if ending.is_some() {
+            self.kill_executor(now, key.clone(), fx);
+        } else if awaited {
+            let timer = Timer::Registration(key.clone());
+            let at = now + self.config.executor_registration_timeout;
+            self.timers.set(timer, at);
+        }
+    }
+
+    /// It has not subscribed in time.
+    pub(in crate::agent) fn registration_over(
+        &mut self,
+        now: Time,
+        key: &ExecutorKey,
+        fx: &mut Effects,
+    ) {
+        let Some(executor) = self.executors.get(key) else {
+            return;
+        };
+        let cause = match executor.subscribed {
+            true => EndCause::NoReregistration,
+            false => EndCause::NoRegistration,
+        };
+        self.shut_down(now, key, cause, fx);
+    }
+
+    /// Gives an executor the tasks that wait for it, if it is subscribed.
+    pub(in crate::agent) fn hand_over(&mut self, now: Time, key: &ExecutorKey, fx: &mut Effects) {
+        let Some(executor) = self.executors.get_mut(key) else {
+            return;
+        };
+        let (Some(stream), None) = (executor.stream, executor.ending) else {
+            return;
+        };
+        let queued = self.tasks_of(key).into_iter();
+        let queued: Vec<TaskKey> = queued
+            .filter(|task| self.tasks[task].phase == Phase::Launching)
+            .collect();
+        if queued.is_empty() {
+            return;
+        }
+        if let Some(executor) = self.executors.get_mut(key).filter(|it| !it.employed) {
+            executor.employed = true;
+            self.checkpoint_executor(key, fx);
+        }
+        self.resize(key, fx);
+        for task_key in queued {
+            let Some(task) = self.tasks.get_mut(&task_key) else {
+                continue;
+            };
+            task.phase = Phase::Running;
+            task.started = Some(now);
+            let task = (*task.info.wire).clone();
+            self.checkpoint(&task_key, fx);
+            super::tell(stream, launch_event(task), fx);
+        }
+    }
+
+    /// Its container has as much room as it and its tasks are to have.
+    pub(in crate::agent) fn resize(&self, key: &ExecutorKey, fx: &mut Effects) {
+        let Some(executor) = self.executors.get(key) else {
+            return;
+        };
+        fx.push(Effect::Resize {
+            container: executor.container.clone(),
+            limits: plan::shared_limits(&self.config, &self.held_by(key)),
+        });
+    }
+}
+
+fn launch_event(task: v1::TaskInfo) -> Event {
+    Event {
+        r#type: Some(event::Type::Launch.into()),
+        launch: Some(event::Launch { task }),
+        ..Event::default()
+    }
+}

@@ -1,0 +1,8 @@
+//! The agent's HTTP: executors and operators.
+
+#[path = "../../../master/src/tests/http/client.rs"]
+#[allow(dead_code)]
+mod client;
+mod executors;
+
+use client::Client;

@@ -1,0 +1,71 @@
+//! Why a request is not served: a status and a text, both Mesos'.
+
+use axum::{
+    http::{
+        HeaderValue, StatusCode,
+        header::{ALLOW, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+use tonic::Status;
+
+/// A request that is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// What is wrong.
+    pub text: String,
+    /// The methods that are served, when another was tried.
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// With this status and text.
+    #[must_use]
+    pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+            allow: None,
+        }
+    }
+
+    /// 400.
+    #[must_use]
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// 405: only these methods are served here.
+    #[must_use]
+    pub fn method(allowed: &'static str, used: &axum::http::Method) -> Self {
+        Self {
+            allow: Some(allowed),
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("Expecting one of {{ '{allowed}' }}, but received '{used}'"),
+            )
+        }
+    }
+}
+
+impl From<Status> for Refusal {
+    /// The only reason why an input does not reach the core is that the core is ending.
+    fn from(status: Status) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, status.message())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        let mut response = (self.status, self.text).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        if let Some(allow) = self.allow {
+            let allow = HeaderValue::from_static(allow);
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        response
+    }
+}
