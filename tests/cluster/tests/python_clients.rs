@@ -53,3 +53,8 @@ fn a_framework_and_an_operator_on_pymesos_run() {
 fn a_framework_on_mesoshttp_runs() {
     runs("with_mesoshttp.py", "http://MASTER");
 }
+
+#[test]
+fn an_executor_on_pymesos_runs() {
+    runs("with_pymesos_executor.py", "MASTER");
+}

@@ -230,7 +230,7 @@ fn a_new_master_learns_executors_from_their_agents() {
     cluster.restart();
     come_back(&mut cluster, &scheduler, &mut node, &["e"]);
     assert_eq!(cluster.master.get_executors().executors.len(), 1);
-    let view = cluster.master.get_agents().agents.remove(0);
+    let view = cluster.master.snapshot().get_agents().agents.remove(0);
     let allocated: Resources = view.allocated_resources.as_slice().try_into().unwrap();
     assert_eq!(allocated, resources("cpus:2;mem:100"));
 }
