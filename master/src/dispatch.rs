@@ -95,12 +95,25 @@ impl Dispatcher {
             Effect::Reply { request, result } => self.reply(request, result),
             Effect::Publish(notice) => {
                 record(&notice);
-                if let Notice::TaskUpdated { state, .. } = &notice {
-                    self.tally.count(*state);
-                }
+                self.count(&notice);
                 self.watchers.publish(&notice);
             }
             Effect::Warn(text) => self.warnings.log(&text),
+        }
+    }
+
+    fn count(&self, notice: &Notice) {
+        match notice {
+            Notice::TaskUpdated {
+                framework_id,
+                state,
+                ..
+            } => self.tally.count(framework_id, *state),
+            Notice::FrameworkRemoved(info) => {
+                let id = info.id.as_ref().map_or("", |id| &id.value);
+                self.tally.traffic.removed(id);
+            }
+            _ => {}
         }
     }
 
@@ -109,6 +122,7 @@ impl Dispatcher {
             if let FrameworkEvent::Subscribed { framework_id, .. } = &event {
                 self.sessions.begin(framework_id, connection, road);
             }
+            self.tally.traffic.event(connection, &event);
             outbox.push(event.into());
         }
     }
@@ -123,6 +137,7 @@ impl Dispatcher {
         if let Some(peer) = self.peers.remove(&connection) {
             if let Peer::Framework(..) = peer {
                 self.sessions.end(connection);
+                self.tally.traffic.over(connection);
             }
             peer.end(status);
         }

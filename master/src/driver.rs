@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use crate::{
+    desk::metrics::Tally,
     dispatch::{Peer, Waiting},
     limits, registry,
 };
@@ -70,6 +71,7 @@ pub(crate) struct Driver {
     effects: Effects,
     requests: u64,
     checked: Instant,
+    tally: Tally,
 }
 
 impl Driver {
@@ -78,6 +80,7 @@ impl Driver {
         clock: Clock,
         inbox: mpsc::Receiver<Input>,
         works: mpsc::Sender<Work>,
+        tally: Tally,
     ) -> Self {
         Self {
             master,
@@ -87,6 +90,7 @@ impl Driver {
             effects: Effects::new(),
             requests: 0,
             checked: Instant::now(),
+            tally,
         }
     }
 
@@ -157,9 +161,9 @@ impl Driver {
                 event,
             } => {
                 work.steps.push(Step::Open(connection, peer));
-                self.apply(event, work);
+                self.hear(event, work);
             }
-            Input::Event(event) => self.apply(event, work),
+            Input::Event(event) => self.hear(event, work),
             Input::Probe(probe) => work.steps.push(Step::Probe(probe)),
             Input::Close { connection, event } => {
                 self.apply(event, work);
@@ -172,6 +176,13 @@ impl Driver {
                 self.apply(Event::Operator { request, call }, work);
             }
         }
+    }
+
+    fn hear(&mut self, event: Event, work: &mut Work) {
+        if let Event::Call { connection, call } = &event {
+            self.tally.traffic.call(*connection, call);
+        }
+        self.apply(event, work);
     }
 
     fn apply(&mut self, event: Event, work: &mut Work) {

@@ -80,7 +80,8 @@ impl Server {
         let committed = committed.map_err(|error| broken("disk", &error))?;
         let (stop, stopped) = oneshot::channel();
         let (master, clock) = master;
-        let driver = tokio::spawn(Driver::new(master, clock, inputs, works).run(stopped));
+        let driver =
+            tokio::spawn(Driver::new(master, clock, inputs, works, tally.clone()).run(stopped));
 
         let whitelist = begin_whitelist(&options, &inbox).await?;
         let health = HealthReporter::new();

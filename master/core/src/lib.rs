@@ -40,7 +40,7 @@ pub mod wire;
 
 pub use self::{
     agents::{AgentState, AgentStep, Deactivation, Drain, DrainState, IllegalAgentStep},
-    calls::{Action, SchedulerCall},
+    calls::{Action, ExecutorWish, SchedulerCall},
     config::Config,
     effects::{AgentCommand, Effect, Effects, Ending, FrameworkEvent},
     events::{
@@ -58,5 +58,5 @@ pub use self::{
     operator::{OperatorCall, OperatorError, OperatorReply},
     preemption::Preemption,
     record::{Change, Record, RecordKind, Recovered},
-    views::{Amounts, Figures, Snapshot},
+    views::{Amounts, Figures, FrameworkFigures, Snapshot},
 };

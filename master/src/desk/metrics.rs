@@ -1,16 +1,28 @@
 //! Metrics under Mesos' names, each with a value that is known; those that are not are left out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+mod traffic;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tepui_master_core::{Amounts, Figures};
-use tepui_model::{Quantity, TaskState};
+use tepui_model::{FrameworkId, Quantity, TaskState};
 
-/// Tasks that have ended since the master started, by state; cheap to clone.
+use traffic::Traffic;
+
+/// What was counted since the master started; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally(Arc<[AtomicU64; ENDS.len()]>);
+pub(crate) struct Tally {
+    /// Tasks that have ended, by state.
+    ends: Arc<[AtomicU64; ENDS.len()]>,
+    /// What each framework called and heard.
+    pub(crate) traffic: Traffic,
+}
 
 /// The ends that Mesos counts.
 const ENDS: [(TaskState, &str); 5] = [
@@ -32,14 +44,15 @@ const LIVES: [(TaskState, &str); 5] = [
 
 impl Tally {
     /// Counts a task that has come into this state.
-    pub(crate) fn count(&self, state: TaskState) {
+    pub(crate) fn count(&self, framework: &FrameworkId, state: TaskState) {
         if let Some(index) = ENDS.iter().position(|(end, _)| *end == state) {
-            self.0[index].fetch_add(1, Ordering::Relaxed);
+            self.ends[index].fetch_add(1, Ordering::Relaxed);
         }
+        self.traffic.task(framework, state);
     }
 
     fn ends(&self) -> impl Iterator<Item = (String, f64)> {
-        let value = |index: usize| self.0[index].load(Ordering::Relaxed) as f64;
+        let value = |index: usize| self.ends[index].load(Ordering::Relaxed) as f64;
         let all = ENDS.iter().enumerate();
         all.map(move |(index, (_, name))| (format!("master/tasks_{name}"), value(index)))
     }
@@ -76,6 +89,9 @@ pub(crate) fn all(figures: &Figures, tally: &Tally) -> Vec<(String, f64)> {
         metrics.push(count(&format!("tasks_{name}"), tasks));
     }
     metrics.extend(tally.ends());
+    for framework in &figures.frameworks {
+        metrics.extend(tally.traffic.metrics(framework));
+    }
     metrics.extend(resources(&figures.total, &figures.used));
     metrics.extend(machine());
     metrics.sort_by(|a, b| a.0.cmp(&b.0));
@@ -131,31 +147,58 @@ fn machine() -> Vec<(String, f64)> {
     metrics
 }
 
-/// The same for Prometheus, whose names have no slashes.
+/// The same for Prometheus, whose names have no slashes, and which framework it is about in labels.
 pub(crate) fn prometheus(metrics: &[(String, f64)]) -> String {
-    let mut text = String::new();
+    let mut families: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in metrics {
-        let name: String = name
-            .chars()
-            .map(|letter| {
-                if letter.is_ascii_alphanumeric() {
-                    letter
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        let counts = ENDS
-            .iter()
-            .any(|(_, end)| name == format!("master_tasks_{end}"));
-        let kind = if counts || name.ends_with("_runs") {
-            "counter"
-        } else {
-            "gauge"
-        };
-        text += &format!("# TYPE tepui_{name} {kind}\ntepui_{name} {value}\n");
+        let (name, labels) = family(name);
+        let lines = families.entry(name.clone()).or_default();
+        *lines += &format!("{name}{labels} {value}\n");
+    }
+    let mut text = String::new();
+    for (name, lines) in families {
+        let kind = if counts(&name) { "counter" } else { "gauge" };
+        text += &format!("# TYPE {name} {kind}\n{lines}");
     }
     text
+}
+
+/// The name of a metric without what it is about, and that as labels.
+fn family(name: &str) -> (String, String) {
+    let about = name.strip_prefix("master/frameworks/").and_then(|rest| {
+        let mut parts = rest.splitn(3, '/');
+        Some((parts.next()?, parts.next()?, parts.next()?))
+    });
+    match about {
+        // Encoded, neither has anything that a label would have to quote.
+        Some((framework, id, rest)) => (
+            format!("tepui_master_framework_{}", underscored(rest)),
+            format!("{{name=\"{framework}\",id=\"{id}\"}}"),
+        ),
+        None => (format!("tepui_{}", underscored(name)), String::new()),
+    }
+}
+
+fn underscored(name: &str) -> String {
+    let letter = |letter: char| match letter.is_ascii_alphanumeric() {
+        true => letter,
+        false => '_',
+    };
+    name.chars().map(letter).collect()
+}
+
+/// Whether a metric only grows.
+fn counts(name: &str) -> bool {
+    let ends = ENDS
+        .iter()
+        .any(|(_, end)| name == format!("tepui_master_tasks_{end}"));
+    let rest = name.strip_prefix("tepui_master_framework_");
+    let traffic = rest.is_some_and(|rest| {
+        ["calls", "events", "operations", "offers", "tasks_terminal"]
+            .iter()
+            .any(|group| rest.starts_with(group))
+    });
+    ends || traffic || name.ends_with("_runs")
 }
 
 #[cfg(test)]
@@ -165,9 +208,10 @@ mod tests {
     #[test]
     fn ends_are_counted_and_other_states_are_not() {
         let tally = Tally::default();
-        tally.count(TaskState::Finished);
-        tally.count(TaskState::Finished);
-        tally.count(TaskState::Running);
+        let framework = FrameworkId::new("f").unwrap();
+        for state in [TaskState::Finished, TaskState::Finished, TaskState::Running] {
+            tally.count(&framework, state);
+        }
         let metrics = all(&Figures::default(), &tally);
         let value = |name: &str| metrics.iter().find(|it| it.0 == name).map(|it| it.1);
         assert_eq!(value("master/tasks_finished"), Some(2.0));
@@ -181,5 +225,21 @@ mod tests {
         let text = prometheus(&[("master/tasks_lost".to_owned(), 2.0)]);
         let expected = "# TYPE tepui_master_tasks_lost counter\ntepui_master_tasks_lost 2\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn prometheus_reads_of_which_framework_in_labels() {
+        let metric = |id: &str, name: &str| (format!("master/frameworks/web/{id}/{name}"), 1.0);
+        let metrics = [
+            metric("a", "calls"),
+            metric("a", "subscribed"),
+            metric("b", "calls"),
+        ];
+        let expected = "# TYPE tepui_master_framework_calls counter\n\
+                        tepui_master_framework_calls{name=\"web\",id=\"a\"} 1\n\
+                        tepui_master_framework_calls{name=\"web\",id=\"b\"} 1\n\
+                        # TYPE tepui_master_framework_subscribed gauge\n\
+                        tepui_master_framework_subscribed{name=\"web\",id=\"a\"} 1\n";
+        assert_eq!(prometheus(&metrics), expected);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tepui_model::{Quantity, TaskState};
+use tepui_model::{FrameworkId, Quantity, Role, TaskState};
 
 use crate::{
     Master,
     agents::{Agent, AgentState},
-    frameworks::FrameworkState,
+    frameworks::{Framework, FrameworkState},
 };
 
 /// How many there are of everything.
@@ -29,6 +29,8 @@ pub struct Figures {
     pub offers: usize,
     /// Tasks that have not ended, by state.
     pub tasks: BTreeMap<TaskState, usize>,
+    /// Of each framework that is there or may come back.
+    pub frameworks: Vec<FrameworkFigures>,
     /// What all agents have of each kind.
     pub total: Amounts,
     /// What tasks use of it.
@@ -37,6 +39,21 @@ pub struct Figures {
     pub allocation_runs: u64,
     /// Since the first event, in milliseconds.
     pub uptime_ms: u64,
+}
+
+/// How many there are of what belongs to one framework.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameworkFigures {
+    /// Which framework.
+    pub id: FrameworkId,
+    /// As it calls itself.
+    pub name: String,
+    /// Whether it has a stream.
+    pub connected: bool,
+    /// Its tasks that have not ended, by state.
+    pub tasks: BTreeMap<TaskState, usize>,
+    /// Its roles, and whether it wants no offers in them.
+    pub suppressed: Vec<(Role, bool)>,
 }
 
 /// An amount of each of the well-known kinds.
@@ -85,12 +102,7 @@ impl Master {
                 }
                 FrameworkState::Ending => {}
             }
-            for task in framework.tasks.values().filter(|task| !task.is_over()) {
-                *figures.tasks.entry(task.state).or_default() += 1;
-                figures.used.add(&task.resources);
-            }
-            let lost = framework.unreachable.iter().count();
-            *figures.tasks.entry(TaskState::Unreachable).or_default() += lost;
+            count_framework(framework, &mut figures);
         }
         figures
     }
@@ -107,4 +119,31 @@ impl Master {
             figures.total.add(total);
         }
     }
+}
+
+fn count_framework(framework: &Framework, figures: &mut Figures) {
+    let mut own: BTreeMap<TaskState, usize> = BTreeMap::new();
+    for task in framework.tasks.values().filter(|task| !task.is_over()) {
+        *own.entry(task.state).or_default() += 1;
+        figures.used.add(&task.resources);
+    }
+    let lost = framework.unreachable.iter().count();
+    if lost > 0 {
+        own.insert(TaskState::Unreachable, lost);
+    }
+    for (state, count) in &own {
+        *figures.tasks.entry(*state).or_default() += count;
+    }
+    if framework.state == FrameworkState::Ending {
+        return;
+    }
+    let roles = framework.info.roles.iter();
+    let suppressed = roles.map(|role| (role.clone(), framework.suppressed.contains(role)));
+    figures.frameworks.push(FrameworkFigures {
+        id: framework.id.clone(),
+        name: framework.info.wire.name.clone(),
+        connected: framework.state == FrameworkState::Connected,
+        tasks: own,
+        suppressed: suppressed.collect(),
+    });
 }
