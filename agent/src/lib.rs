@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod checkpoints;
+mod checks;
 mod collector;
 mod committer;
 mod detect;

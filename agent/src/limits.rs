@@ -93,3 +93,12 @@ pub const COLLECT_EVERY: Duration = Duration::from_secs(60);
 
 /// How exactly the end of a task is known to the collection of its sandbox after a restart.
 pub const COLLECT_PRECISION: Duration = Duration::from_secs(600);
+
+/// Checks of tasks that are carried out at once; the others wait for their turn.
+pub const PROBES_AT_ONCE: usize = 256;
+
+/// The most of an answer that an HTTP check reads, in bytes.
+pub const CHECK_ANSWER_BYTES: u64 = 64 << 10;
+
+/// The redirects that an HTTP check follows.
+pub const CHECK_REDIRECTS: usize = 5;

@@ -2,11 +2,11 @@
 
 mod spec;
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 
 use tepui_agent_core::{
     ContainerEvent, ContainerPlan, Event, Exit, ExitStatus, FoundContainer, JoinedNetwork,
-    Limitation, Limited, Limits, VolumePlace,
+    Limitation, Limited, Limits, ProbeOrder, VolumePlace,
 };
 use tepui_containers as containers;
 use tepui_containers::{LaunchError, Runtime, Session, SessionSpec, Spec, Usage};
@@ -18,7 +18,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{driver::Front, limits, sandbox, volumes};
+use crate::{checks, driver::Front, limits, sandbox, volumes};
 
 pub(crate) use spec::Users;
 
@@ -26,6 +26,8 @@ pub(crate) use spec::Users;
 pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     /// Starts a container; returns the process id of its init.
     fn launch(&self, spec: Spec) -> impl Future<Output = Result<u32, String>> + Send;
+    /// Where the network namespace is mounted that a container is in; none for the agent's own.
+    fn network(&self, id: &ContainerId) -> Option<PathBuf>;
     /// The networks that a container is attached to.
     fn networks(&self, id: &ContainerId) -> Vec<JoinedNetwork>;
     /// Waits until a container has ended.
@@ -59,6 +61,10 @@ impl Containers for Runtime {
             .await
             .map_err(|error| error.to_string())?;
         Ok(started.pid)
+    }
+
+    fn network(&self, id: &ContainerId) -> Option<PathBuf> {
+        Self::network(self, id)
     }
 
     fn networks(&self, id: &ContainerId) -> Vec<JoinedNetwork> {
@@ -149,6 +155,7 @@ pub(crate) struct Machine<C> {
     front: Front,
     users: Users,
     launches: Arc<Semaphore>,
+    probes: Arc<Semaphore>,
 }
 
 impl<C: Containers> Machine<C> {
@@ -159,6 +166,7 @@ impl<C: Containers> Machine<C> {
             front,
             users,
             launches,
+            probes: Arc::new(Semaphore::new(limits::PROBES_AT_ONCE)),
         }
     }
 
@@ -193,6 +201,22 @@ impl<C: Containers> Machine<C> {
             )
         })?;
         self.containers.launch(spec::spec(plan, &self.users)?).await
+    }
+
+    /// Carries out a check, and tells what it found.
+    pub(crate) async fn probe(self, order: ProbeOrder) {
+        let (container, check, number) = (order.container.clone(), order.check, order.number);
+        let Ok(_permit) = self.probes.clone().acquire_owned().await else {
+            return;
+        };
+        let finding = checks::probe(&self.containers, order).await;
+        let probed = Event::Probed {
+            container,
+            check,
+            number,
+            finding,
+        };
+        self.front.tell(probed).await;
     }
 
     /// Tells how a container ends, once it has.

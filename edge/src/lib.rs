@@ -19,3 +19,10 @@ pub use outbox::{Outbox, Outgoing, outbox};
 pub use routes::Site;
 pub use serving::Serving;
 pub use tonic_health::{ServingStatus, server::HealthReporter};
+
+/// What asks a server for its health, by gRPC's own protocol.
+pub mod health_client {
+    pub use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+}

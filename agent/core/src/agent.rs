@@ -1,5 +1,6 @@
 //! The node as a state machine.
 
+mod checks;
 mod drain;
 mod executors;
 mod kill;
@@ -28,6 +29,7 @@ use crate::{
     timers::{Timer, Timers},
 };
 
+pub(crate) use checks::is_well;
 pub use executors::UnknownExecutor;
 pub use recovery::RecoveryError;
 
@@ -129,6 +131,12 @@ impl Agent {
             }
             Event::Executor { key, call } => self.executor_call(now, &key, call, fx),
             Event::ExecutorGone { stream } => self.executor_gone(now, stream),
+            Event::Probed {
+                container,
+                check,
+                number,
+                finding,
+            } => self.probed(now, &container, (check, number), &finding, fx),
             Event::VolumeRemoved { removal } => self.volume_removed(&removal, fx),
             Event::Leave => self.leave(now, fx),
             Event::Wake => {}
@@ -163,6 +171,7 @@ impl Agent {
             Timer::Leave => self.leave_at_last(now, fx),
             Timer::Retry(key) => self.send_first(now, &key, fx),
             Timer::Kill(key) => self.kill_now(now, key, fx),
+            Timer::Check(key, index) => self.check_due(key, index, fx),
             Timer::Orphan(container) => self.kill_orphan(now, container, fx),
             Timer::Registration(key) => self.registration_over(now, &key, fx),
             Timer::Executor(key) => self.kill_executor(now, key, fx),

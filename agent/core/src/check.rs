@@ -6,6 +6,7 @@ use tepui_model::{ContainerId, FrameworkId, TaskState};
 
 use crate::{
     Agent, ExecutorKey, Phase, TaskKey, executor::Executor, limits, task::Task, timers::Timer,
+    updates::is_of_check,
 };
 
 /// A promise that does not hold.
@@ -131,6 +132,14 @@ impl Agent {
                 let due = |task: &Task| task.phase == Phase::Running && task.kill.is_some();
                 !self.tasks.get(key).is_some_and(due)
             }
+            Timer::Check(key, index) => {
+                let due = |task: &Task| {
+                    task.phase == Phase::Running
+                        && task.kill.is_none()
+                        && *index < task.checks.len()
+                };
+                !self.tasks.get(key).is_some_and(due)
+            }
             Timer::Operation(uuid) => !self
                 .operations
                 .get(uuid)
@@ -177,7 +186,10 @@ fn check_updates(task: &Task) -> Result<(), &'static str> {
         // What happens inside an executor is its own story, up to the end.
         let follows = |last: TaskState| match task.executor {
             Some(_) => !last.is_terminal(),
-            None => last != status.state && last.next(status.state).is_ok(),
+            None => {
+                let is_new = last != status.state || is_of_check(status);
+                is_new && last.next(status.state).is_ok()
+            }
         };
         if last.is_some_and(|last| !follows(last)) {
             return Err("they are out of order");

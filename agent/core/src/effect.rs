@@ -6,8 +6,8 @@ use tepui_model::{AgentId, ContainerId, TaskState};
 use tepui_proto::v1::executor;
 
 use crate::{
-    AgentReport, Change, ContainerPlan, Kind, Limits, LinkId, OperationUuid, StreamId, TaskKey,
-    VolumePlace,
+    AgentReport, Change, ContainerPlan, Kind, Limits, LinkId, OperationUuid, ProbeOrder, StreamId,
+    TaskKey, VolumePlace,
 };
 
 /// What an agent wants done.
@@ -50,6 +50,8 @@ pub enum Effect {
         /// How much.
         limits: Limits,
     },
+    /// Carry out a check, and report [`Event::Probed`](crate::Event::Probed).
+    Probe(Box<ProbeOrder>),
     /// Send SIGTERM to every process of a container.
     Terminate {
         /// The container.

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use tepui_model::ContainerId;
 
-use crate::{ExecutorCall, ExecutorKey, MasterCommand, StreamId};
+use crate::{ExecutorCall, ExecutorKey, Finding, MasterCommand, StreamId};
 
 /// One stream to a master. Numbered by the shell; messages of any but the newest change nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,17 @@ pub enum Event {
         container: ContainerId,
         /// What became of it.
         event: ContainerEvent,
+    },
+    /// A check was carried out.
+    Probed {
+        /// The container.
+        container: ContainerId,
+        /// Which of the task's checks.
+        check: usize,
+        /// The how-manieth time.
+        number: u64,
+        /// What was found.
+        finding: Finding,
     },
     /// The operator takes the agent out of the cluster: end every task, unregister, forget the id.
     Leave,

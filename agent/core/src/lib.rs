@@ -17,6 +17,7 @@
 
 mod agent;
 mod check;
+mod checks;
 mod command;
 mod config;
 mod effect;
@@ -40,6 +41,7 @@ mod volumes;
 
 pub use agent::{Agent, RecoveryError, UnknownExecutor};
 pub use check::Violation;
+pub use checks::{Finding, Probe, ProbeOrder, Target};
 pub use command::{InvalidCommand, MasterCommand};
 pub use config::Config;
 pub use effect::{Effect, Effects, Note};

@@ -68,6 +68,18 @@ pub const MAX_PORT_VARIABLES: usize = 100;
 /// Bytes of a message inside a status update; the rest is cut.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 
+/// The checks of one task.
+pub const MAX_CHECKS: usize = 16;
+
+/// The longest path that an HTTP check may ask for, in bytes.
+pub const MAX_CHECK_PATH_BYTES: usize = 2048;
+
+/// The shortest pause between two checks, whatever the task says.
+pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(50);
+
+/// The longest time that a check may name. What is longer never comes.
+pub const MAX_CHECK_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// The networks of one container.
 pub const MAX_NETWORKS: usize = 8;
 

@@ -13,6 +13,8 @@ pub(crate) struct Outcome {
     pub(crate) reason: Option<Reason>,
     pub(crate) message: String,
     pub(crate) limitation: Option<v1::TaskResourceLimitation>,
+    /// Whether the task is well, when that is what ended it.
+    healthy: Option<bool>,
     /// How the command ended, as a shell's `$?`.
     exit_status: Option<u8>,
 }
@@ -26,6 +28,7 @@ impl Outcome {
             reason: Some(reason),
             message: message.into(),
             limitation: None,
+            healthy: None,
             exit_status: None,
         }
     }
@@ -38,6 +41,7 @@ impl Outcome {
             reason: None,
             message: message.into(),
             limitation: None,
+            healthy: None,
             exit_status: None,
         }
     }
@@ -50,7 +54,16 @@ impl Outcome {
             reason: status.reason,
             message: status.message.clone().unwrap_or_default(),
             limitation: status.passengers.limitation.clone(),
+            healthy: status.healthy,
             exit_status: None,
+        }
+    }
+
+    /// The same for a reason.
+    pub(crate) fn because(self, reason: Reason) -> Self {
+        Self {
+            reason: Some(reason),
+            ..self
         }
     }
 
@@ -59,6 +72,7 @@ impl Outcome {
         status.state = self.state;
         status.source = Some(self.source);
         status.reason = self.reason;
+        status.healthy = self.healthy;
         let mut message = self.message;
         cut(&mut message, limits::MAX_MESSAGE_BYTES);
         status.message = (!message.is_empty()).then_some(message);
@@ -108,6 +122,7 @@ pub(crate) fn of_exit(task: &Task, exit: &Exit) -> Outcome {
             reason: Some(Reason::MaxCompletionTimeReached),
             ..Outcome::by_executor(TaskState::Failed, "Max completion time exceeded")
         },
+        (Some(KillCause::Unhealthy), status) => unhealthy(task, status),
         // As in Mesos, a command that ends well when asked to end has finished.
         (_, ExitStatus::Code(0)) => {
             Outcome::by_executor(TaskState::Finished, describe(exit.status)).with_exit(exit.status)
@@ -123,6 +138,23 @@ pub(crate) fn of_exit(task: &Task, exit: &Exit) -> Outcome {
         (None, status) => {
             Outcome::by_executor(TaskState::Failed, describe(status)).with_exit(status)
         }
+    }
+}
+
+/// A task whose health check failed too often was killed (Mesos: CHK-02).
+fn unhealthy(task: &Task, status: ExitStatus) -> Outcome {
+    let failed = task
+        .checks
+        .iter()
+        .filter(|check| check.is_well() == Some(false));
+    let why = failed.filter_map(|check| check.last()).next();
+    let why = why.map_or_else(String::new, |finding| format!(": {}", finding.words()));
+    let message = format!("{}; it was killed as unhealthy{why}", describe(status));
+    Outcome {
+        healthy: Some(false),
+        ..Outcome::by_executor(TaskState::Killed, message)
+            .because(Reason::TaskHealthCheckStatusUpdated)
+            .with_exit(status)
     }
 }
 

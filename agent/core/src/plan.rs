@@ -15,7 +15,7 @@ use tepui_proto::v1;
 pub(crate) use self::executor::executor;
 pub use self::networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol};
 pub use self::rights::{Calls, ResourceLimit, Rights};
-use crate::{Config, TaskKey, VolumeMount, volumes as persistent};
+use crate::{Config, TaskKey, VolumeMount, checks, volumes as persistent};
 
 /// What a task's container is to be.
 #[derive(Clone, Debug)]
@@ -99,6 +99,7 @@ pub(crate) struct Place<'a> {
 /// Makes the plan of a task's container.
 pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, Unplannable> {
     let command = supported(&task.wire)?;
+    checks::checks(task)?;
     let sandbox = sandbox(
         &place.config.work_dir,
         place.agent,
@@ -125,6 +126,18 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         volumes: volumes(place.config, task)?,
         sandbox,
     })
+}
+
+/// What a command runs, of a check.
+pub(crate) fn program_of(command: &v1::CommandInfo) -> Result<Program, Unplannable> {
+    program::program(command)
+}
+
+/// A variable of the environment of a check's command.
+pub(crate) fn variable_of(
+    variable: &v1::environment::Variable,
+) -> Result<(String, String), Unplannable> {
+    environment::variable(variable)
 }
 
 /// The persistent volumes among the task's resources, and those that it names.
@@ -157,9 +170,6 @@ pub(crate) fn sandbox(
 /// The task's command, if everything it asks for can be had.
 fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
     let unsupported = |what| Err(Unplannable::Unsupported(what));
-    if task.health_check.is_some() || task.check.is_some() {
-        return unsupported("checks and health checks");
-    }
     if let Some(container) = &task.container {
         containable(container)?;
     }
@@ -318,7 +328,7 @@ mod tests {
             plan_of(wire).unwrap_err().to_string()
         };
         let text = refusal(|task| task.health_check = Some(v1::HealthCheck::default()));
-        assert_eq!(text, "This agent does not support checks and health checks");
+        assert_eq!(text, "'health_check' has no type that is known");
         let text = refusal(|task| {
             let uri = v1::command_info::Uri {
                 value: "http://x".to_owned(),

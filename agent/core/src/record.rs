@@ -135,6 +135,7 @@ pub struct FoundContainer {
     pub networks: Vec<JoinedNetwork>,
 }
 
+mod checks;
 mod executors;
 mod operations;
 
@@ -273,6 +274,8 @@ struct ProgressWire {
     silent: bool,
     #[prost(string, optional, tag = "7")]
     preempted: Option<String>,
+    #[prost(message, repeated, tag = "20")]
+    checks: Vec<checks::MemoryWire>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -299,6 +302,11 @@ pub(crate) fn put_progress(key: &TaskKey, task: &Task) -> Change {
         pending: task.updates.iter().map(Into::into).collect(),
         silent: task.silent,
         preempted: task.preempted.as_deref().map(str::to_owned),
+        checks: task
+            .checks
+            .iter()
+            .map(|check| check.memory().into())
+            .collect(),
     };
     Change::put(Kind::Progress, key, &record)
 }
@@ -323,6 +331,7 @@ pub(crate) fn read_progress(bytes: &[u8], task: &mut Task) -> Result<(), Damaged
     task.latest = latest;
     task.updates = crate::updates::Updates::recover(pending);
     task.silent = wire.silent;
+    task.memories = wire.checks.into_iter().map(Into::into).collect();
     task.preempted = wire.preempted.map(String::into_boxed_str);
     Ok(())
 }
@@ -352,6 +361,7 @@ const fn cause_number(cause: KillCause) -> u32 {
         KillCause::Drain => 3,
         KillCause::LastDrain => 4,
         KillCause::Preempted => 5,
+        KillCause::Unhealthy => 20,
     }
 }
 
@@ -363,6 +373,7 @@ fn cause(number: u32) -> Result<KillCause, Damaged> {
         3 => Ok(KillCause::Drain),
         4 => Ok(KillCause::LastDrain),
         5 => Ok(KillCause::Preempted),
+        20 => Ok(KillCause::Unhealthy),
         _ => Err(Damaged::new("its kill has an unknown cause")),
     }
 }

@@ -7,7 +7,11 @@ use tepui_model::{
     ContainerId, ExecutorId, FrameworkId, TaskId, TaskInfo, TaskState, TaskStatus, Time,
 };
 
-use crate::{ContainerEvent, JoinedNetwork, updates::Updates};
+use crate::{
+    ContainerEvent, JoinedNetwork,
+    checks::{Check, Memory},
+    updates::Updates,
+};
 
 /// Names a task: frameworks choose task ids without knowing of each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +85,8 @@ pub enum KillCause {
     LastDrain,
     /// It gives way to a task of a higher priority.
     Preempted,
+    /// Its health check failed too often.
+    Unhealthy,
 }
 
 impl KillCause {
@@ -100,7 +106,7 @@ impl KillCause {
     pub(crate) const fn is_told(self) -> bool {
         matches!(
             self,
-            Self::Asked | Self::Drain | Self::LastDrain | Self::Preempted
+            Self::Asked | Self::Drain | Self::LastDrain | Self::Preempted | Self::Unhealthy
         )
     }
 }
@@ -135,6 +141,10 @@ pub(crate) struct Task {
     pub(crate) pid: Option<u32>,
     /// The networks that its container is attached to, once it runs.
     pub(crate) networks: Vec<JoinedNetwork>,
+    /// Its checks, once it runs.
+    pub(crate) checks: Vec<Check>,
+    /// What an earlier agent knew of them, until they begin.
+    pub(crate) memories: Vec<Memory>,
     /// When its container was first seen running.
     pub(crate) started: Option<Time>,
     pub(crate) kill: Option<KillOrder>,
@@ -160,6 +170,8 @@ impl Task {
             phase: Phase::Launching,
             pid: None,
             networks: Vec::new(),
+            checks: Vec::new(),
+            memories: Vec::new(),
             started: None,
             kill: None,
             preempted: None,

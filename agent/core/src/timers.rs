@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Retry(TaskKey),
     /// A task's grace period is over.
     Kill(TaskKey),
+    /// One of a task's checks is due.
+    Check(TaskKey, usize),
     /// A container that belongs to no task has survived a SIGKILL.
     Orphan(ContainerId),
     /// A task's longest time to completion is over.

@@ -4,9 +4,17 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use tepui_model::{StatusUuid, TaskStatus};
+use tepui_model::{Reason, StatusUuid, TaskState, TaskStatus};
 
 use crate::{limits, retry::Retry};
+
+/// Whether an update says what a check found, and no new state.
+pub(crate) fn is_of_check(status: &TaskStatus) -> bool {
+    matches!(
+        status.reason,
+        Some(Reason::TaskCheckStatusUpdated | Reason::TaskHealthCheckStatusUpdated)
+    ) && status.state == TaskState::Running
+}
 
 /// The line of a task's status updates.
 #[derive(Debug, Default)]
@@ -32,6 +40,19 @@ impl Updates {
             self.pending.pop_back();
         }
         self.pending.push_back(status);
+    }
+
+    /// Puts an update at the end of the line. What a check found takes the place of what one found
+    /// before that was not sent yet: who hears late hears what is so now.
+    pub(crate) fn push_latest(&mut self, status: TaskStatus) {
+        let sent = usize::from(self.in_flight());
+        if is_of_check(&status)
+            && self.pending.len() > sent
+            && self.pending.back().is_some_and(is_of_check)
+        {
+            self.pending.pop_back();
+        }
+        self.push(status);
     }
 
     /// The update whose turn it is.
@@ -93,7 +114,7 @@ impl Updates {
 
 #[cfg(test)]
 mod tests {
-    use tepui_model::{TaskId, TaskState};
+    use tepui_model::TaskId;
 
     use super::*;
 
@@ -110,6 +131,25 @@ mod tests {
         assert_eq!(waits, [10, 20, 40, 80, 160, 320, 600, 600]);
         updates.recall();
         assert_eq!(updates.sent(), limits::RETRY_MIN);
+    }
+
+    #[test]
+    fn what_a_check_found_takes_the_place_of_what_was_not_sent() {
+        let found = |uuid| TaskStatus {
+            reason: Some(Reason::TaskHealthCheckStatusUpdated),
+            ..status(uuid)
+        };
+        let mut updates = Updates::recover([status(1)]);
+        updates.sent();
+        updates.push_latest(found(2));
+        updates.push_latest(found(3));
+        assert_eq!(updates.len(), 2, "the first is no check's");
+        assert!(updates.acknowledge(StatusUuid::from_bytes([1; 16])));
+        updates.sent();
+        updates.push_latest(found(4));
+        updates.push_latest(found(5));
+        let left = updates.iter().filter_map(|status| status.uuid);
+        assert!(left.eq([3, 5].map(|byte| StatusUuid::from_bytes([byte; 16]))));
     }
 
     #[test]

@@ -181,6 +181,7 @@ fn actions<C: Containers>(
         Effect::Resize { container, limits } => {
             drop(handle.spawn(machine.clone().resize(container, limits)));
         }
+        Effect::Probe(order) => drop(handle.spawn(machine.clone().probe(*order))),
         Effect::Terminate { container } => machine.terminate(&container),
         Effect::Kill { container } => drop(handle.spawn(machine.clone().kill(container))),
         Effect::Remove { container } => drop(handle.spawn(machine.clone().remove(container))),

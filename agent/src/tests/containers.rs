@@ -73,6 +73,10 @@ impl Containers for Fake {
         Ok(7)
     }
 
+    fn network(&self, _: &ContainerId) -> Option<std::path::PathBuf> {
+        None
+    }
+
     fn networks(&self, _: &ContainerId) -> Vec<JoinedNetwork> {
         Vec::new()
     }

@@ -424,9 +424,9 @@ impl AgentNode {
             }
             Effect::ForgetVolume { removal, .. } => self.machine.forget_volume(&removal),
             Effect::Left => self.gone(scene),
-            // Its tasks run alone.
+            // Its tasks run alone, and ask for no checks.
             Effect::Tell { .. } | Effect::EndStream { .. } | Effect::Resize { .. } => {}
-            Effect::Persist(_) | Effect::Note(_) => {}
+            Effect::Probe(_) | Effect::Persist(_) | Effect::Note(_) => {}
         }
     }
 

@@ -38,6 +38,7 @@ impl Agent {
             .or(task.info.kill_grace)
             .unwrap_or(limits::DEFAULT_KILL_GRACE);
         let first = task.kill.is_none();
+        let running = task.phase == Phase::Running;
         let order = task.kill.get_or_insert(KillOrder {
             cause,
             since: now,
@@ -49,7 +50,8 @@ impl Agent {
         if task.executor.is_some() {
             return self.kill_in_executor(now, key, asked, fx);
         }
-        if task.phase == Phase::Launching {
+        self.end_checks(key);
+        if !running {
             // The container is killed as soon as it is there.
             return self.checkpoint(key, fx);
         }

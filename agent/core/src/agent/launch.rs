@@ -175,6 +175,7 @@ impl Agent {
         }
         task.started = Some(now);
         self.await_completion(key);
+        self.begin_checks(now, key);
         self.update(now, key, Outcome::by_executor(TaskState::Running, ""), fx);
     }
 
@@ -187,6 +188,8 @@ impl Agent {
         task.pid = None;
         self.timers.cancel(&Timer::Kill(key.clone()));
         self.timers.cancel(&Timer::Completion(key.clone()));
+        self.end_checks(key);
+        let task = &self.tasks[key];
         if let Some(container) = task.container.clone() {
             self.containers.remove(&container);
             fx.push(Effect::Remove { container });

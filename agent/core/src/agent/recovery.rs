@@ -374,6 +374,8 @@ impl Agent {
         self.await_completion(key);
         if killed {
             self.pursue_kill(now, key, fx);
+        } else {
+            self.begin_checks(now, key);
         }
     }
 

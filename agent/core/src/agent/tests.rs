@@ -1,5 +1,6 @@
 //! Tests of the agent as a whole, and what tests elsewhere build on.
 
+mod checking;
 mod draining;
 mod executing;
 mod histories;

@@ -5,9 +5,9 @@ use tepui_model::{
 };
 use tepui_proto::v1;
 
-use super::{Agent, Framework};
+use super::{Agent, Framework, is_well};
 use crate::{
-    AgentReport, Change, Effect, Effects, ExecutorKey, Kind, Note, Phase, TaskKey,
+    AgentReport, Change, Effect, Effects, ExecutorKey, Kind, Note, Phase, TaskKey, checks,
     executor::Executor, history::Completed, networks, outcome::Outcome, task::Task, timers::Timer,
 };
 
@@ -46,7 +46,12 @@ impl Agent {
             return self.end_in_silence(key, fx);
         }
         task.latest = status.clone();
-        task.updates.push(status);
+        if task.executor.is_some() {
+            // It waits for each of its updates to be acknowledged.
+            task.updates.push(status);
+        } else {
+            task.updates.push_latest(status);
+        }
         self.checkpoint(key, fx);
         if !self.tasks[key].updates.in_flight() {
             self.send_first(now, key, fx);
@@ -61,6 +66,12 @@ impl Agent {
         let own = || ExecutorId::from(&task.info.id);
         status.executor_id = Some(task.executor.clone().unwrap_or_else(own));
         status.passengers.container_status = self.container_status(key, task);
+        if !status.state.is_terminal() {
+            status.healthy = status.healthy.or_else(|| is_well(task));
+        }
+        let plain = task.checks.iter().find(|check| !check.is_health());
+        status.passengers.check_status =
+            plain.map(|check| checks::check_status(&check.probe, check.last()));
         status
     }
 
@@ -192,6 +203,7 @@ impl Agent {
 
     /// Forgets a task, but for the operators' history.
     pub(super) fn finish(&mut self, key: &TaskKey, fx: &mut Effects) {
+        self.end_checks(key);
         let Some(task) = self.tasks.remove(key) else {
             return;
         };

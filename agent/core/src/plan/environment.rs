@@ -122,6 +122,13 @@ fn words(span: Duration) -> String {
     }
 }
 
+/// Name and value of one variable.
+pub(super) fn variable(
+    variable: &v1::environment::Variable,
+) -> Result<(String, String), Unplannable> {
+    Ok((name(variable)?.to_owned(), value(variable)?))
+}
+
 fn name(variable: &v1::environment::Variable) -> Result<&str, Unplannable> {
     let name = variable.name.as_str();
     if name.is_empty() || name.contains(['=', '\0']) {

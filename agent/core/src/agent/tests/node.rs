@@ -15,8 +15,8 @@ use tepui_proto::v1::executor;
 use super::{config, framework, sleeper};
 use crate::{
     Agent, AgentReport, Change, Config, ContainerEvent, ContainerPlan, Effect, Effects, Event,
-    Exit, FoundContainer, Kind, Limits, LinkId, MasterCommand, Recovered, Registration, StreamId,
-    TaskKey, VolumePlace,
+    Exit, Finding, FoundContainer, Kind, Limits, LinkId, MasterCommand, ProbeOrder, Recovered,
+    Registration, StreamId, TaskKey, VolumePlace,
 };
 
 /// What became of a container on the machine.
@@ -48,6 +48,8 @@ pub(super) struct Node {
     pub(super) told: Vec<(StreamId, executor::Event)>,
     pub(super) ended_streams: Vec<StreamId>,
     pub(super) resized: Vec<(ContainerId, Limits)>,
+    /// Checks that were asked for and not yet carried out.
+    pub(super) probes: Vec<ProbeOrder>,
     /// What was done to the folders of volumes.
     pub(super) volumes: Vec<String>,
     /// The names of all removals of volumes.
@@ -80,6 +82,7 @@ impl Node {
             told: Vec::new(),
             ended_streams: Vec::new(),
             resized: Vec::new(),
+            probes: Vec::new(),
             volumes: Vec::new(),
             removals: Vec::new(),
             left: false,
@@ -143,6 +146,7 @@ impl Node {
             Effect::Tell { stream, event } => self.told.push((stream, *event)),
             Effect::EndStream { stream } => self.ended_streams.push(stream),
             Effect::Resize { container, limits } => self.resized.push((container, limits)),
+            Effect::Probe(order) => self.probes.push(*order),
             Effect::Terminate { container } => self.signals.push(("TERM", container)),
             Effect::Kill { container } => self.signals.push(("KILL", container)),
             Effect::Remove { container } => {
@@ -223,6 +227,16 @@ impl Node {
             },
         );
         container
+    }
+
+    /// Answers a check.
+    pub(super) fn found(&mut self, order: &ProbeOrder, finding: Finding) {
+        self.apply(Event::Probed {
+            container: order.container.clone(),
+            check: order.check,
+            number: order.number,
+            finding,
+        });
     }
 
     pub(super) fn exit(&mut self, container: &ContainerId, exit: Exit) {
