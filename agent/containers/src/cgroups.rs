@@ -112,6 +112,9 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn entrance(&self) -> Entrance;
     /// The names of the groups below this one: sessions, and containers inside.
     fn below(&self) -> BTreeSet<String>;
+    /// How the init of a container gets in that others are made inside of: they are to have limits
+    /// of their own below this group.
+    fn entrance_beside_others(&self) -> Result<Entrance, Error>;
     /// How the container sees it.
     fn view(&self) -> CgroupView;
     /// Sets share and quota.

@@ -74,6 +74,9 @@ impl Container {
                 () = self.destroy_when_disk_is_full(interval) => drop(init.readable().await),
             }
         }
+        if self.record.as_ref().is_some_and(|it| it.holds_others) {
+            self.kill_leftovers().await;
+        }
         let exit = self.collect();
         tracing::debug!(container = %self.id, ?exit, "container ended");
         self.exit.send_replace(Some(exit));
@@ -207,8 +210,9 @@ impl Container {
     }
 
     /// What its group is called, beneath that of all containers.
-    pub(crate) fn group_name(&self) -> &str {
-        self.id.as_str()
+    pub(crate) fn group_name(&self) -> String {
+        let parent = self.record.as_ref().and_then(|it| it.parent.as_deref());
+        group_name(parent, &self.id)
     }
 
     /// Whether it has ended.
@@ -282,6 +286,14 @@ impl Container {
         self.folder
             .remove()
             .map_err(|source| Error::Record { path, source })
+    }
+}
+
+/// What the group of a container is called, beneath that of all containers.
+pub(crate) fn group_name(parent: Option<&str>, id: &ContainerId) -> String {
+    match parent {
+        Some(parent) => format!("{parent}/{id}"),
+        None => id.to_string(),
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) use self::{
     prepare::{command, encode},
 };
 use crate::{
-    Isolator, LaunchError, NetworkSpec, Spec, Started,
-    container::{Container, remove_group},
+    Isolator, LaunchError, NetworkSpec, Program, Spec, Started,
+    container::{Container, group_name, remove_group},
     isolators::hard_limit,
     limits::LAUNCH_TIMEOUT,
     networks,
@@ -36,9 +36,15 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
         Entry::Vacant(free) => free.insert(Slot::Launching(launching)),
     };
     let folder = inner.records.folder(&id);
+    let parent = spec.parent.as_ref().map(|parent| parent.container.as_str());
+    let name = group_name(parent, &id);
     // The semaphore is never closed.
     let _permit = inner.launches.acquire().await.ok();
-    let seat = inner.seats.take();
+    // A seat is in a group of its own, which nobody can put beneath another.
+    let seat = match spec.parent {
+        None => inner.seats.take(),
+        Some(_) => None,
+    };
     let seat_name = seat.as_ref().map(|seat| seat.name.clone());
     let launched = timeout(LAUNCH_TIMEOUT, launch_reserved(inner, spec, &folder, seat)).await;
     match launched.unwrap_or(Err(LaunchError::Timeout)) {
@@ -49,7 +55,7 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
         }
         Err(error) => {
             if !matches!(error, LaunchError::Exists(_)) {
-                undo(inner, &id, &folder).await;
+                undo(inner, &id, &name, &folder).await;
             }
             if let Some(name) = seat_name {
                 remove_leftover(inner, &name).await;
@@ -68,6 +74,10 @@ async fn launch_reserved(
 ) -> Result<(Started, Container), LaunchError> {
     let spec = named(inner, spec);
     let (id, program) = (spec.id.clone(), spec.program.clone());
+    let parent = spec
+        .parent
+        .as_ref()
+        .map(|parent| parent.container.to_string());
     let memory_limit = hard_limit(&spec.limits);
     let watched = inner.options.isolation.has(Isolator::Disk);
     let disk = spec.disk.filter(|_| watched);
@@ -79,6 +89,8 @@ async fn launch_reserved(
     let (identity, own_processes) = ((started.pid, started.start_time), prepared.own_processes);
     let mut record = Record::new(&inner.boot_id, identity, own_processes, memory_limit);
     record.disk = disk;
+    record.parent = parent;
+    record.holds_others = program == Program::Hold;
     let path = folder.path().to_owned();
     folder
         .keep_plan(&prepared.plan)
@@ -93,6 +105,13 @@ async fn launch_reserved(
 
 /// Who has a network of its own has a name there: its id, unless it asks for another.
 fn named(inner: &Inner, mut spec: Spec) -> Spec {
+    // Who is inside of another shares that one's network, and its name.
+    if let Some(parent) = &spec.parent {
+        if inner.options.isolation.has(Isolator::Network) {
+            spec.network = NetworkSpec::Of(parent.container.clone());
+        }
+        return spec;
+    }
     let own = matches!(spec.network, NetworkSpec::Alone | NetworkSpec::Attached(_));
     if own && inner.options.isolation.has(Isolator::UtsNamespace) {
         spec.hostname.get_or_insert_with(|| spec.id.to_string());
@@ -108,8 +127,8 @@ pub(crate) fn step(step: &str, source: io::Error) -> LaunchError {
 }
 
 /// Leaves nothing of a container that did not start.
-async fn undo(inner: &Inner, id: &ContainerId, folder: &Folder) {
-    remove_leftover(inner, id.as_str()).await;
+async fn undo(inner: &Inner, id: &ContainerId, name: &str, folder: &Folder) {
+    remove_leftover(inner, name).await;
     if let Err(error) = networks::detach(&inner.options.networks, folder).await {
         // Its record stays: the next start of the agent tries again.
         return tracing::error!(container = %id, %error, "cannot clean up after a failed launch");

@@ -52,31 +52,37 @@ impl Launcher {
     }
 
     /// Asks for a new init, and returns the socket to it. What comes of it is told through the
-    /// socket.
-    pub(crate) async fn ask_init(&self, request: InitRequest) -> io::Result<UnixStream> {
+    /// socket. The parent is a hold on the init whose namespaces it is to share.
+    pub(crate) async fn ask_init(
+        &self,
+        request: InitRequest,
+        parent: Option<BorrowedFd<'_>>,
+    ) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
-        self.ask(&Request::Init(request), far.as_fd()).await?;
+        let files: Vec<_> = [far.as_fd()].into_iter().chain(parent).collect();
+        self.ask(&Request::Init(request), &files).await?;
         Ok(near)
     }
 
     /// Asks for the helper of a session, and returns the socket to it.
     pub(crate) async fn ask_session(&self, request: SessionRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
-        self.ask(&Request::Session(request), far.as_fd()).await?;
+        self.ask(&Request::Session(request), &[far.as_fd()]).await?;
         Ok(near)
     }
 
-    /// Sends a request, with the far end of a socket. A launcher that is gone is replaced.
-    pub(crate) async fn ask(&self, request: &Request, far: BorrowedFd<'_>) -> io::Result<()> {
+    /// Sends a request, with the far end of a socket and what else it needs. A launcher that is
+    /// gone is replaced.
+    pub(crate) async fn ask(&self, request: &Request, files: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut running = self.running.lock().await;
         if let Some(launcher) = running.as_ref() {
-            match ask(&launcher.socket, request, far).await {
+            match ask(&launcher.socket, request, files).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "the launcher is gone: starting another"),
             }
         }
         let fresh = Running::start(self.program.as_fd())?;
-        ask(&fresh.socket, request, far).await?;
+        ask(&fresh.socket, request, files).await?;
         *running = Some(fresh);
         Ok(())
     }
@@ -99,10 +105,10 @@ impl Launcher {
 pub(crate) async fn ask(
     socket: &Watched<OwnedFd>,
     request: &Request,
-    far: BorrowedFd<'_>,
+    files: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let bytes = message(request)?;
-    let send = |socket: &OwnedFd| send(socket.as_fd(), &bytes, &[far]).map(drop);
+    let send = |socket: &OwnedFd| send(socket.as_fd(), &bytes, files).map(drop);
     socket.write_with(send).await
 }
 

@@ -42,6 +42,12 @@ pub(crate) struct Record {
     /// The sandbox, and the most that it may hold.
     #[serde(default)]
     pub(crate) disk: Option<(PathBuf, Bytes)>,
+    /// The container that it is inside of.
+    #[serde(default)]
+    pub(crate) parent: Option<String>,
+    /// Whether others are inside of it, and end with it.
+    #[serde(default)]
+    pub(crate) holds_others: bool,
 }
 
 impl Record {
@@ -60,6 +66,8 @@ impl Record {
             own_processes,
             memory_limit,
             disk: None,
+            parent: None,
+            holds_others: false,
         }
     }
 }

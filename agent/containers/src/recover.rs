@@ -7,7 +7,7 @@ use tepui_sys::{PidFd, Watched};
 
 use crate::{
     Recovered, RecoveredState, Started,
-    container::{Container, remove_group},
+    container::{Container, group_name, remove_group},
     records::Record,
     runtime::Inner,
     seat::{self, prepare_seat},
@@ -35,10 +35,12 @@ pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
 async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {
     let folder = inner.records.folder(&id);
     let record = folder.read();
+    let parent = record.as_ref().and_then(|record| record.parent.as_deref());
+    let name = group_name(parent, &id);
     let group = inner
         .all_hierarchies
         .as_ref()
-        .map(|hierarchies| hierarchies.group(id.as_str()).into());
+        .map(|hierarchies| hierarchies.group(&name).into());
     let init = record
         .as_ref()
         .and_then(|record| find_init(inner, &id, record));

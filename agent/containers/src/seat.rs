@@ -85,7 +85,7 @@ impl Seat {
     /// Asks for an init in place of the seat.
     pub(crate) async fn ask_init(self, request: InitRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;
-        ask(&self.socket, &Request::Init(request), far.as_fd()).await?;
+        ask(&self.socket, &Request::Init(request), &[far.as_fd()]).await?;
         Ok(near)
     }
 }
@@ -130,7 +130,7 @@ async fn make_seat(
 async fn sit_down(launcher: &Launcher, group: &dyn Group) -> io::Result<Watched<OwnedFd>> {
     let (near, far) = message_sockets()?;
     launcher
-        .ask(&Request::Seat(group.entrance().join), far.as_fd())
+        .ask(&Request::Seat(group.entrance().join), &[far.as_fd()])
         .await?;
     drop(far);
     let socket = Watched::new(near)?;

@@ -14,7 +14,7 @@ use tepui_model::ContainerId;
 use tepui_sys::{PidFd, Signal, Watched, WindowSize, resize};
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use self::open::{PREFIX, open};
+pub(crate) use self::open::{PREFIX, differing, open};
 pub use self::streams::{SessionInput, SessionOutput, SessionStream};
 use crate::{ExitStatus, Program};
 

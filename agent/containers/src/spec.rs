@@ -36,6 +36,22 @@ pub struct Spec {
     pub root: Option<RootSpec>,
     /// Where the program starts: a path from the root, or from the sandbox, which it is without.
     pub working_dir: Option<PathBuf>,
+    /// The container that this one is inside of, if it is.
+    pub parent: Option<Parent>,
+}
+
+/// The container that another is inside of: one with the program [`Program::Hold`].
+///
+/// What is inside shares its network, its host name and its means of interprocess communication,
+/// and has limits of its own within its limits. It ends with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its name.
+    pub container: ContainerId,
+    /// Its sandbox, of which volumes may be parts.
+    pub sandbox: PathBuf,
+    /// Whether its processes are shared too: each sees those of the others.
+    pub share_processes: bool,
 }
 
 /// A root that is not the host's, prepared by somebody else.
@@ -85,6 +101,7 @@ impl Spec {
             disk: None,
             root: None,
             working_dir: None,
+            parent: None,
         }
     }
 }
@@ -115,11 +132,15 @@ pub enum VolumeKind {
     HostPath,
     /// The task, by a path from its own sandbox, which is made if it is not there.
     SandboxPath,
+    /// The task, by a path from the sandbox of the container that its own is inside of.
+    ParentPath,
 }
 
 /// What runs in a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
+    /// None: the container's init alone holds what containers inside of it share.
+    Hold,
     /// A line for `/bin/sh -c`.
     Shell(String),
     /// A program with its arguments, run without a shell.

@@ -208,6 +208,10 @@ impl Group for V1Group {
         }
     }
 
+    fn entrance_beside_others(&self) -> Result<Entrance, Error> {
+        Ok(self.entrance())
+    }
+
     fn below(&self) -> BTreeSet<String> {
         let groups = self.controllers().into_iter();
         groups

@@ -27,6 +27,9 @@ use crate::{
     },
 };
 
+/// The group of a container's init, beside those of the containers inside of it.
+const HOLDER: &str = ".holder";
+
 /// The one hierarchy.
 #[derive(Debug)]
 pub(crate) struct V2 {
@@ -158,6 +161,21 @@ impl Group for V2Group {
             join: Vec::new(),
             born_in: Some(self.path.clone()),
         }
+    }
+
+    fn entrance_beside_others(&self) -> Result<Entrance, Error> {
+        // A group of v2 has either processes or groups with limits below.
+        let leaf = self.path.join(HOLDER);
+        fs::create_dir(&leaf).map_err(|error| Error::new("create", &leaf, error))?;
+        let given = read(&self.file("cgroup.controllers"));
+        let given: BTreeSet<&str> = given.split_ascii_whitespace().collect();
+        let used = Controller::ALL.into_iter();
+        let mut used = used.filter(|controller| given.contains(controller.name()));
+        used.try_for_each(|controller| enable(&self.path, controller))?;
+        Ok(Entrance {
+            join: Vec::new(),
+            born_in: Some(leaf),
+        })
     }
 
     fn below(&self) -> BTreeSet<String> {

@@ -31,9 +31,12 @@ fn serve() -> io::Result<u8> {
     let socket = tepui_sys::become_launcher()?;
     Linux.set_name(c"tepui-launcher")?;
     send(socket.as_fd(), HELLO, &[])?;
-    while let Some((request, far)) = next_request(&socket)? {
+    while let Some((request, far, parent)) = next_request(&socket)? {
         match request {
-            Request::Init(request) => make_init(&request, far),
+            Request::Init(request) => match parent {
+                Some(parent) => make_inside(&request, far, &parent),
+                None => make_init(&request, far),
+            },
             Request::Session(request) => make_session(&request, far),
             Request::Seat(files) => match Linux.fork() {
                 Ok(Forked::Parent(_)) => {}
@@ -55,21 +58,22 @@ fn take_seat(files: &[PathBuf], socket: &OwnedFd) -> io::Result<u8> {
         return Ok(1);
     }
     send(socket.as_fd(), &[UP], &[])?;
-    if let Some((Request::Init(request), far)) = next_request(socket)? {
+    if let Some((Request::Init(request), far, _)) = next_request(socket)? {
         make_init(&request, far);
     }
     Ok(0)
 }
 
 /// `None` when the agent is gone.
-fn next_request(socket: &OwnedFd) -> io::Result<Option<(Request, OwnedFd)>> {
+fn next_request(socket: &OwnedFd) -> io::Result<Option<(Request, OwnedFd, Option<OwnedFd>)>> {
     let mut buffer = [0; MAX_MESSAGE_BYTES];
-    let mut received = receive(socket.as_fd(), &mut buffer)?;
-    let Some(far) = received.files.pop() else {
+    let received = receive(socket.as_fd(), &mut buffer)?;
+    let mut files = received.files.into_iter();
+    let Some(far) = files.next() else {
         return Ok(None);
     };
     let request = serde_json::from_slice(&buffer[..received.length])?;
-    Ok(Some((request, far)))
+    Ok(Some((request, far, files.next())))
 }
 
 /// Forks an init, which does not come back from here.
@@ -82,6 +86,24 @@ fn make_init(request: &InitRequest, far: OwnedFd) {
             Err(_) => tepui_sys::leave(1),
         },
         Err(error) => agent.report(&Failure::step("make the container's namespaces")(error)),
+    }
+}
+
+/// Forks an init by way of a process that enters namespaces to share, and ends: the launcher itself
+/// stays where it is, and becomes the init's parent.
+fn make_inside(request: &InitRequest, far: OwnedFd, parent: &OwnedFd) {
+    let step = "enter the namespaces of the container that it is inside of";
+    match Linux.fork() {
+        Ok(Forked::Parent(_)) => {}
+        Ok(Forked::Child) => {
+            let entered = request.enter.unwrap_or_default().into();
+            match Linux.enter_namespaces(parent.as_fd(), entered) {
+                Ok(()) => make_init(request, far),
+                Err(error) => report(far.as_fd(), &Failure::step(step)(error)),
+            }
+            tepui_sys::leave(0)
+        }
+        Err(error) => report(far.as_fd(), &Failure::step("fork")(error)),
     }
 }
 

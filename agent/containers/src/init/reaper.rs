@@ -33,6 +33,17 @@ pub(super) fn wait_for(kernel: &impl Kernel, task: i32, own_processes: bool) -> 
     }
 }
 
+/// Reaps what ends until it is told to end itself.
+pub(super) fn hold(kernel: &impl Kernel) -> io::Result<Reaped> {
+    loop {
+        match kernel.wait_signal()? {
+            Signal::SIGCHLD => while kernel.reap()?.is_some() {},
+            Signal::SIGTERM | KILL_SIGNAL => return Ok(Reaped::Exited { pid: 0, code: 0 }),
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tepui_sys::{Forked, fake::Recorder};
@@ -50,6 +61,15 @@ mod tests {
 
     const DONE: Option<Reaped> = Some(Reaped::Exited { pid: TASK, code: 3 });
     const ORPHAN: Option<Reaped> = Some(Reaped::Signaled { pid: 9, signal: 15 });
+
+    #[test]
+    fn who_holds_for_others_reaps_and_ends_when_told() {
+        let kernel = kernel(&[Signal::SIGCHLD, Signal::SIGTERM], &[ORPHAN, ORPHAN, None]);
+        let code = Reaped::Exited { pid: 0, code: 0 };
+        assert_eq!(hold(&kernel).unwrap(), code);
+        assert!(kernel.reaped.borrow().is_empty());
+        assert!(kernel.calls().is_empty());
+    }
 
     #[test]
     fn orphans_are_reaped_and_the_task_s_status_is_what_counts() {

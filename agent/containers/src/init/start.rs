@@ -11,7 +11,7 @@ use tepui_sys::{Forked, Kernel, Signal, User};
 use super::{
     exec::exec,
     mounts,
-    reaper::wait_for,
+    reaper::{hold, wait_for},
     rights,
     wire::{Failure, InitRequest, Plan, status_line},
 };
@@ -31,7 +31,8 @@ pub(super) trait Agent {
 
 /// A task that runs, and the file for its exit status.
 struct Running {
-    task: i32,
+    /// Its process; none where the init alone holds what others share.
+    task: Option<i32>,
     status: OwnedFd,
     own_processes: bool,
 }
@@ -79,9 +80,16 @@ fn start(
         None => open_folders(kernel, &plan)?,
     };
     connect_output(kernel, &plan, &sandbox)?;
+    if plan.hold {
+        return Ok(Some(Running {
+            task: None,
+            status,
+            own_processes: plan.own_processes,
+        }));
+    }
     match kernel.fork().map_err(Failure::step("fork"))? {
         Forked::Parent(task) => Ok(Some(Running {
-            task,
+            task: Some(task),
             status,
             own_processes: plan.own_processes,
         })),
@@ -203,7 +211,10 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, working: &OwnedFd) -> Failure {
 
 /// Waits for the task, writes down how it ended, and leaves nothing behind.
 fn finish(kernel: &impl Kernel, running: Running) -> io::Result<()> {
-    let ended = wait_for(kernel, running.task, running.own_processes)?;
+    let ended = match running.task {
+        Some(task) => wait_for(kernel, task, running.own_processes)?,
+        None => hold(kernel)?,
+    };
     // One write: it is there whole, or not at all.
     kernel.write_to(running.status.as_fd(), &status_line(ended))?;
     if !running.own_processes {

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tepui_sys::{Device, Layers, Mount, Reaped, User};
 
-use super::session::wire::SessionRequest;
+use super::session::wire::{EnteredPlan, SessionRequest};
 use crate::{ExitStatus, Isolation};
 
 /// The launcher's first words.
@@ -44,11 +44,17 @@ pub(crate) struct InitRequest {
     pub(crate) join: Vec<PathBuf>,
     /// The v2 cgroup to be born in.
     pub(crate) born_in: Option<PathBuf>,
+    /// The namespaces to share with a container, of whose init a hold comes along.
+    #[serde(default)]
+    pub(crate) enter: Option<EnteredPlan>,
 }
 
 /// Agent to init: what the container is to be. Sent when the record of it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
+    /// Whether there is no program, and the init alone holds what others share.
+    #[serde(default)]
+    pub(crate) hold: bool,
     /// The program and its arguments.
     pub(crate) command: Command,
     /// The whole environment.

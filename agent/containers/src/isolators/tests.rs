@@ -32,6 +32,10 @@ impl Group for FakeGroup {
         Entrance::default()
     }
 
+    fn entrance_beside_others(&self) -> Result<Entrance, Error> {
+        Ok(self.entrance())
+    }
+
     fn below(&self) -> BTreeSet<String> {
         BTreeSet::new()
     }

@@ -1,6 +1,9 @@
 //! An init that was forked and does not run its task yet: how it is asked for, and talked to.
 
-use std::{io, os::fd::AsFd};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use tepui_sys::{PidFd, Signal, receive, start_time};
 use tokio::{
@@ -12,12 +15,15 @@ use super::{prepare::Prepared, step};
 use crate::{
     LaunchError, Program, Started,
     cgroups::Entrance,
+    container::Container,
     init::{
         KILL_SIGNAL,
+        session::wire::EnteredPlan,
         wire::{Cause, FAILED, Failure, InitRequest, UP},
     },
     limits::MAX_MESSAGE_BYTES,
     runtime::Inner,
+    session,
 };
 
 /// An init that does not run its task yet. Dropped before it does, it is killed.
@@ -46,7 +52,7 @@ pub(super) async fn make_init(
     inner: &Inner,
     prepared: &mut Prepared,
 ) -> Result<Newborn, LaunchError> {
-    let isolation = inner.options.isolation;
+    let isolation = prepared.isolation;
     let refused = |source| step("ask the launcher for a container", source);
     if let Some(seat) = prepared.seat.take() {
         let request = InitRequest {
@@ -61,26 +67,49 @@ pub(super) async fn make_init(
             }
         }
     }
-    let entrance = prepared
-        .group
-        .as_ref()
-        .map(|group| group.entrance())
-        .unwrap_or_default();
-    let Entrance { join, born_in } = entrance;
+    let Entrance { join, born_in } = prepared.entrance.clone();
+    let (enter, held) = match &prepared.parent {
+        Some((parent, share)) => {
+            let (entered, init) = inside_of(parent, *share)?;
+            (Some(entered), Some(init))
+        }
+        None => (None, None),
+    };
     let request = InitRequest {
         isolation,
         join,
         born_in,
+        enter,
     };
     // A launcher that dies under the request is replaced, once.
     for _ in 0..2 {
-        let asked = inner.launcher.ask_init(request.clone()).await;
+        let asked = inner.launcher.ask_init(request.clone(), held).await;
         let socket = asked.and_then(open).map_err(refused)?;
         if let Some(newborn) = expect_up(socket, prepared.own_processes).await? {
             return Ok(newborn);
         }
     }
     Err(LaunchError::InitDied(String::new()))
+}
+
+/// The namespaces of a container that one inside of it shares, and a hold on its init.
+fn inside_of(
+    parent: &Container,
+    share_processes: bool,
+) -> Result<(EnteredPlan, BorrowedFd<'_>), LaunchError> {
+    let gone = || LaunchError::NotRunning(parent.id.clone());
+    let init = parent.init.as_ref().ok_or_else(gone)?;
+    let pid = parent.record.as_ref().ok_or_else(gone)?.pid;
+    let differing = session::differing(pid)
+        .map_err(|source| step("look at the namespaces to share", source))?;
+    let entered = EnteredPlan {
+        user: false,
+        mount: false,
+        cgroup: false,
+        pid: differing.pid && share_processes,
+        ..differing
+    };
+    Ok((entered, init.get().as_fd()))
 }
 
 fn open(socket: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {

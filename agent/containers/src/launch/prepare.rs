@@ -6,8 +6,9 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::{step, volumes};
 use crate::{
-    Isolator, LaunchError, NetworkSpec, Program, Spec,
-    cgroups::Group,
+    Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
+    cgroups::{Entrance, Group},
+    container::{Container, group_name},
     init::wire::{Command, Plan, UserPlan},
     isolators::Preparation,
     limits::MAX_PLAN_BYTES,
@@ -26,6 +27,12 @@ pub(super) struct Prepared {
     pub(super) group: Option<Arc<dyn Group>>,
     /// The process that waits in the group, if one does.
     pub(super) seat: Option<Seat>,
+    /// How the init gets into the group.
+    pub(super) entrance: Entrance,
+    /// The isolators that are the container's own: what it shares is not among them.
+    pub(super) isolation: Isolation,
+    /// The container that it is inside of, and whether it shares that one's processes.
+    pub(super) parent: Option<(Arc<Container>, bool)>,
 }
 
 /// Cgroups can be slow to make, and users slow to look up: not for the threads that serve
@@ -48,33 +55,13 @@ fn prepare(
     seat: Option<Seat>,
 ) -> Result<Prepared, LaunchError> {
     check(inner, spec)?;
-    let mut plan = Plan {
-        command: command(&spec.program),
-        environment: spec.environment.clone(),
-        user: spec
-            .user
-            .as_deref()
-            .map(resolve_user)
-            .transpose()?
-            .flatten(),
-        sandbox: spec.sandbox.clone(),
-        working_dir: spec.working_dir.clone(),
-        status: folder.status_path(),
-        // A protected agent does not protect its tasks.
-        oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
-        ..Plan::default()
-    };
-    let path = folder.path();
-    match folder.create() {
-        Ok(true) => {}
-        Ok(false) => return Err(LaunchError::Exists(spec.id.clone())),
-        Err(source) => {
-            return Err(LaunchError::Record {
-                path: path.to_owned(),
-                source,
-            });
-        }
-    }
+    let parent = spec
+        .parent
+        .as_ref()
+        .map(|parent| find_parent(inner, parent));
+    let parent = parent.transpose()?;
+    let mut plan = first_plan(inner, spec, folder)?;
+    make_folder(spec, folder)?;
     plan.volumes = volumes::prepare(spec, &inner.options, plan.user.as_ref())?;
     let group = make_group(inner, spec, seat.as_ref())?;
     let mut container = Preparation {
@@ -91,12 +78,75 @@ fn prepare(
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;
     }
+    let isolation = own_isolation(inner, parent.as_ref().map(|(_, share)| *share));
+    plan.own_processes &= isolation.has(Isolator::PidNamespace);
+    let entrance = match &group {
+        Some(group) if plan.hold => group.entrance_beside_others()?,
+        Some(group) => group.entrance(),
+        None => Entrance::default(),
+    };
     Ok(Prepared {
         own_processes: plan.own_processes,
         plan: encode(&plan)?,
         group,
         seat,
+        entrance,
+        isolation,
+        parent,
     })
+}
+
+/// What is known before anything is made.
+fn first_plan(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Plan, LaunchError> {
+    let user = spec.user.as_deref().map(resolve_user).transpose()?;
+    Ok(Plan {
+        hold: spec.program == Program::Hold,
+        command: command(&spec.program),
+        environment: spec.environment.clone(),
+        user: user.flatten(),
+        sandbox: spec.sandbox.clone(),
+        working_dir: spec.working_dir.clone(),
+        status: folder.status_path(),
+        // A protected agent does not protect its tasks.
+        oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
+        ..Plan::default()
+    })
+}
+
+fn make_folder(spec: &Spec, folder: &Folder) -> Result<(), LaunchError> {
+    match folder.create() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(LaunchError::Exists(spec.id.clone())),
+        Err(source) => Err(LaunchError::Record {
+            path: folder.path().to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The isolators that are a container's own, when it is inside of another and shares that one's
+/// processes or not.
+fn own_isolation(inner: &Inner, share_processes: Option<bool>) -> Isolation {
+    let mut isolation = inner.options.isolation;
+    if let Some(share_processes) = share_processes {
+        isolation = isolation.without(Isolator::IpcNamespace);
+        isolation = isolation.without(Isolator::UtsNamespace);
+        if share_processes {
+            isolation = isolation.without(Isolator::PidNamespace);
+        }
+    }
+    isolation
+}
+
+/// The container that a new one is to be inside of.
+fn find_parent(inner: &Inner, parent: &Parent) -> Result<(Arc<Container>, bool), LaunchError> {
+    let holds = |container: &Arc<Container>| {
+        let record = container.record.as_ref();
+        record.is_some_and(|record| record.holds_others) && !container.has_ended()
+    };
+    let found = inner.known(&parent.container).filter(holds);
+    let found = found.ok_or_else(|| LaunchError::NotRunning(parent.container.clone()))?;
+    Ok((found, parent.share_processes))
 }
 
 pub(crate) fn encode(plan: &impl serde::Serialize) -> Result<Vec<u8>, LaunchError> {
@@ -118,7 +168,8 @@ fn make_group(
     let Some(hierarchies) = &inner.hierarchies else {
         return Ok(None);
     };
-    let group = hierarchies.group(spec.id.as_str());
+    let parent = spec.parent.as_ref().map(|parent| parent.container.as_str());
+    let group = hierarchies.group(&group_name(parent, &spec.id));
     match seat {
         Some(seat) => hierarchies.rename(&seat.name, spec.id.as_str())?,
         None => group.create()?,
@@ -152,6 +203,7 @@ fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
 
 pub(crate) fn command(program: &Program) -> Command {
     match program {
+        Program::Hold => Command::default(),
         Program::Shell(line) => Command {
             path: "/bin/sh".to_owned(),
             arguments: vec!["sh".to_owned(), "-c".to_owned(), line.clone()],

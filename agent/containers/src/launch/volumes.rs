@@ -30,7 +30,10 @@ pub(super) fn prepare(
         match volume.kind {
             VolumeKind::Given => give(volume, user).map_err(cannot)?,
             VolumeKind::HostPath => {}
-            VolumeKind::SandboxPath => make(spec, volume, user).map_err(cannot)?,
+            VolumeKind::SandboxPath => make(&spec.sandbox, volume, user).map_err(cannot)?,
+            VolumeKind::ParentPath => {
+                make(parent_sandbox(spec)?, volume, user).map_err(cannot)?;
+            }
         }
         let in_sandbox = volume.target.is_relative();
         if own_mounts {
@@ -55,6 +58,10 @@ fn plan(spec: &Spec, policy: &Policy, volume: &VolumeSpec) -> Result<VolumePlan,
         VolumeKind::Given => (None, volume.source.clone()),
         VolumeKind::HostPath => allowed(&volume.source, &policy.host_paths)?,
         VolumeKind::SandboxPath => (Some(spec.sandbox.clone()), volume.source.clone()),
+        VolumeKind::ParentPath => {
+            let base = parent_sandbox(spec)?.to_owned();
+            (Some(base), volume.source.clone())
+        }
     };
     Ok(VolumePlan {
         base,
@@ -91,15 +98,23 @@ fn allowed(path: &Path, folders: &[PathBuf]) -> Result<(Option<PathBuf>, PathBuf
     }
 }
 
-/// Makes a folder in the sandbox, which links there cannot lead out of.
-fn make(spec: &Spec, volume: &VolumeSpec, user: Option<&UserPlan>) -> io::Result<()> {
+fn parent_sandbox(spec: &Spec) -> Result<&Path, LaunchError> {
+    let parent = spec.parent.as_ref().map(|parent| parent.sandbox.as_path());
+    parent.ok_or_else(|| {
+        let message = "a volume of a parent's sandbox needs a parent: the task is in no group";
+        LaunchError::Invalid(message.to_owned())
+    })
+}
+
+/// Makes a folder in a sandbox, which links there cannot lead out of.
+fn make(sandbox: &Path, volume: &VolumeSpec, user: Option<&UserPlan>) -> io::Result<()> {
     let plain = |part| matches!(part, Component::Normal(_));
     if !volume.source.components().all(plain) {
         return Err(io::Error::other(
             "it must be a path from the sandbox, without '..'",
         ));
     }
-    let folder = tepui_sys::make_beneath(&spec.sandbox, &volume.source)?;
+    let folder = tepui_sys::make_beneath(sandbox, &volume.source)?;
     let Some(user) = user else { return Ok(()) };
     // By descriptor: the name may mean something else by now.
     let path = format!("/proc/self/fd/{}", folder.as_raw_fd());

@@ -119,7 +119,7 @@ async fn connect(
     let not_running = || LaunchError::NotRunning(spec.container.clone());
     let init = container.init.as_ref().ok_or_else(not_running)?;
     let pid = container.record.as_ref().map(|record| record.pid);
-    let entered = entered(pid.ok_or_else(not_running)?)
+    let entered = differing(pid.ok_or_else(not_running)?)
         .map_err(|source| step("look at the container's namespaces", source))?;
     let plan = plan(container, spec, entered)?;
     let bytes = encode(&plan)?;
@@ -185,7 +185,7 @@ fn plan(
 }
 
 /// The namespaces in which a process is and this one is not.
-fn entered(pid: u32) -> io::Result<EnteredPlan> {
+pub(crate) fn differing(pid: u32) -> io::Result<EnteredPlan> {
     let differs = |name: &str| -> io::Result<bool> {
         let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/{name}"));
         match of("self") {

@@ -12,6 +12,7 @@ mod limits;
 mod machine;
 mod networks;
 mod offers;
+mod pods;
 mod recovery;
 mod remains;
 mod rights;

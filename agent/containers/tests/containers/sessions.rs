@@ -227,11 +227,11 @@ async fn keys_of_a_terminal_are_signals_and_its_end_of_input_is_one() {
     let Some(machine) = with_task().await else {
         return;
     };
-    let line = "trap 'echo interrupted' INT; echo ready; cat; echo after $?";
+    let line = "trap 'exit 3' INT; echo ready; while :; do sleep 0.02; done";
     let mut session = open(&machine, on_terminal(line)).await;
     read_until(&mut session, "ready").await;
     session.input.write(&[3]).await.unwrap();
-    read_until(&mut session, "after").await;
+    assert_eq!(session.control.wait().await, ExitStatus::Code(3));
     let mut session = open(&machine, on_terminal("cat; echo after $?")).await;
     session.input.write(b"line\n").await.unwrap();
     read_until(&mut session, "line\r\nline").await;

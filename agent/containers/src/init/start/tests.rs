@@ -44,6 +44,7 @@ fn request() -> InitRequest {
         isolation: Isolation::ALL,
         join,
         born_in: None,
+        enter: None,
     }
 }
 
@@ -62,6 +63,7 @@ fn mount(kind: &str, target: &str, optional: bool) -> MountPlan {
 
 fn plan() -> Plan {
     Plan {
+        hold: false,
         command: Command {
             path: "/bin/tool".into(),
             arguments: vec!["tool".into()],
