@@ -3,10 +3,18 @@
 mod call;
 mod files;
 mod http;
+mod metrics;
+mod operator;
+mod plain;
 mod read;
 mod sessions;
+mod state;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use tepui_edge::{HealthReporter, Site};
 use tepui_model::{FrameworkId, InvalidId, TaskId};
@@ -40,6 +48,8 @@ pub(crate) struct Node<C> {
     sandboxes: PathBuf,
     flags: Vec<v1::Flag>,
     readers: Arc<Semaphore>,
+    started: Instant,
+    started_at: SystemTime,
 }
 
 impl<C: Containers> Node<C> {
@@ -56,6 +66,8 @@ impl<C: Containers> Node<C> {
             sandboxes,
             flags,
             readers,
+            started: Instant::now(),
+            started_at: SystemTime::now(),
         }
     }
 }
@@ -66,17 +78,17 @@ pub(crate) async fn routes<C: Containers>(
     executors: Executors,
     health: &HealthReporter,
 ) -> Result<Routes, Error> {
-    let front = node.front.clone();
+    let plain = http::routes(node.clone(), executors.clone());
     let service = NodeServer::new(node).max_decoding_message_size(limits::MESSAGE_BYTES);
     health.set_serving::<NodeServer<Node<C>>>().await;
-    let executor = ExecutorServer::new(Service(executors.clone()));
+    let executor = ExecutorServer::new(Service(executors));
     let executor = executor.max_decoding_message_size(limits::MESSAGE_BYTES);
     health.set_serving::<ExecutorServer<Service>>().await;
     let site = Site {
         services: Routes::new(service).add_service(executor),
         descriptors: DESCRIPTORS,
         health: health.clone(),
-        plain: http::routes(front, executors),
+        plain,
         elsewhere: "There is nothing here; /health says how the agent is.\n",
     };
     site.routes()

@@ -6,6 +6,7 @@ pub mod http;
 mod joined;
 pub mod limits;
 mod listener;
+pub mod metrics;
 mod outbox;
 mod routes;
 mod serving;

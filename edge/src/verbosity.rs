@@ -1,9 +1,12 @@
 //! How much a running server logs, beyond what it was started with. Whoever set logs up says how
 //! that is changed; a server without it only remembers.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 /// The highest level (Mesos: those of glog).
@@ -32,6 +35,24 @@ pub fn set(level: u32) {
     if let Some(change) = CHANGE.get() {
         change(level);
     }
+}
+
+/// Changes the level for a while, as with Mesos.
+///
+/// # Errors
+/// What is wrong with the level or with the time, in nanoseconds.
+pub fn set_for(level: u32, nanoseconds: i64) -> Result<(), String> {
+    if level > MOST {
+        return Err(format!("Invalid level: {level} is over {MOST}"));
+    }
+    let span = u64::try_from(nanoseconds).map(Duration::from_nanos);
+    let span = span.map_err(|_| "Invalid duration: it is negative".to_owned())?;
+    set(level);
+    tokio::spawn(async move {
+        tokio::time::sleep(span).await;
+        set(0);
+    });
+    Ok(())
 }
 
 #[cfg(test)]

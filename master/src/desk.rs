@@ -3,7 +3,7 @@
 
 pub(crate) mod metrics;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use tepui_edge::{Outgoing, outbox, verbosity};
 
@@ -155,22 +155,8 @@ async fn develop(snapshot: Box<Snapshot>, kind: call::Type) -> Result<Box<Respon
 
 /// Logs more for a while, as with Mesos.
 fn set_logging_level(wanted: &call::SetLoggingLevel) -> Result<(), Unanswered> {
-    let invalid = |text: String| Unanswered::Refused(OperatorError::Invalid(text));
-    if wanted.level > verbosity::MOST {
-        let most = verbosity::MOST;
-        return Err(invalid(format!(
-            "Invalid level: {} is over {most}",
-            wanted.level
-        )));
-    }
-    let span = u64::try_from(wanted.duration.nanoseconds).map(Duration::from_nanos);
-    let span = span.map_err(|_| invalid("Invalid duration: it is negative".to_owned()))?;
-    verbosity::set(wanted.level);
-    tokio::spawn(async move {
-        tokio::time::sleep(span).await;
-        verbosity::set(0);
-    });
-    Ok(())
+    let set = verbosity::set_for(wanted.level, wanted.duration.nanoseconds);
+    set.map_err(|text| Unanswered::Refused(OperatorError::Invalid(text)))
 }
 
 /// What a watcher of events hears while nothing happens.

@@ -21,6 +21,7 @@ use crate::{
     Change, Config, Effect, Effects, Event, ExecutorKey, LinkId, OperationUuid, TaskKey,
     VolumePlace,
     executor::Executor,
+    figures::Counts,
     history::History,
     names::Names,
     operation::Operation,
@@ -60,6 +61,7 @@ pub struct Agent {
     pub(crate) timers: Timers,
     names: Names,
     pub(crate) history: History,
+    pub(crate) counts: Counts,
 }
 
 /// Whether the agent means to stay.

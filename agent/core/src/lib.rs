@@ -23,6 +23,7 @@ mod config;
 mod effect;
 mod event;
 mod executor;
+mod figures;
 mod history;
 pub mod limits;
 mod names;
@@ -49,6 +50,7 @@ pub use event::{
     ContainerEvent, Event, Exit, ExitStatus, JoinedNetwork, Limitation, Limited, LinkId,
 };
 pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
+pub use figures::Figures;
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
     Calls, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping, Program, Protocol,

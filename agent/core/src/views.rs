@@ -4,12 +4,15 @@ use tepui_model::{ContainerId, ExecutorId, FrameworkId, FrameworkInfo, TaskInfo,
 use tepui_proto::v1::{
     self,
     agent::response::{
-        GetAgent, GetExecutors, GetFrameworks, GetState, GetTasks, get_containers, get_executors,
-        get_frameworks,
+        GetAgent, GetExecutors, GetFrameworks, GetOperations, GetState, GetTasks, get_containers,
+        get_executors, get_frameworks,
     },
 };
 
-use crate::{Agent, ExecutorKey, Phase, TaskKey, history::Completed, task::Task};
+use crate::{
+    Agent, ExecutorKey, OperationUuid, Phase, TaskKey, history::Completed, operation::Operation,
+    task::Task,
+};
 
 impl Agent {
     /// Whether the task's container may still run.
@@ -132,6 +135,24 @@ impl Agent {
         GetExecutors {
             executors: self.executors.values().map(|it| show(&it.info)).collect(),
             completed_executors: ended.map(|(_, it)| show(&it.info)).collect(),
+        }
+    }
+
+    /// The answer to `GET_OPERATIONS`: those of which the end is not acknowledged.
+    #[must_use]
+    pub fn get_operations(&self) -> GetOperations {
+        let show = |(uuid, operation): (&OperationUuid, &Operation)| v1::Operation {
+            framework_id: operation.framework.as_ref().map(Into::into),
+            agent_id: self.id().map(Into::into),
+            info: operation.info.clone(),
+            latest_status: operation.status.clone(),
+            statuses: vec![operation.status.clone()],
+            uuid: v1::Uuid {
+                value: uuid.0.to_vec(),
+            },
+        };
+        GetOperations {
+            operations: self.operations.iter().map(show).collect(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tepui_agent_core::Agent;
 use tepui_containers::Usage;
+use tepui_edge::verbosity;
 use tepui_model::{ContainerId, Resources};
 use tepui_proto::v1::{
     self,
@@ -15,7 +16,7 @@ use tepui_proto::v1::{
 };
 use tonic::Status;
 
-use super::{Node, files, stopping};
+use super::{Node, files, metrics, stopping};
 use crate::machine::Containers;
 
 impl<C: Containers> Node<C> {
@@ -38,6 +39,52 @@ impl<C: Containers> Node<C> {
                 });
                 response::Type::GetFlags
             }
+            Type::GetMetrics => {
+                let metric = |(name, value)| v1::Metric {
+                    name,
+                    value: Some(value),
+                };
+                let metrics = self.metrics().await?.into_iter().map(metric);
+                let metrics = metrics.collect();
+                response.get_metrics = Some(response::GetMetrics { metrics });
+                response::Type::GetMetrics
+            }
+            Type::GetLoggingLevel => {
+                let level = verbosity::level();
+                response.get_logging_level = Some(response::GetLoggingLevel { level });
+                response::Type::GetLoggingLevel
+            }
+            Type::SetLoggingLevel => {
+                let wanted = call.set_logging_level;
+                let wanted = wanted.ok_or_else(|| not_set("set_logging_level"))?;
+                let span = wanted.duration.nanoseconds;
+                verbosity::set_for(wanted.level, span).map_err(Status::invalid_argument)?;
+                return Ok(response);
+            }
+            Type::GetResourceProviders => {
+                response.get_resource_providers = Some(response::GetResourceProviders::default());
+                response::Type::GetResourceProviders
+            }
+            Type::ListFiles => {
+                let path = call.list_files.ok_or_else(|| not_set("list_files"))?.path;
+                response.list_files = Some(files::list(&self.sandboxes, path).await?);
+                response::Type::ListFiles
+            }
+            Type::ReadFile => {
+                let read = call.read_file.ok_or_else(|| not_set("read_file"))?;
+                response.read_file = Some(files::read(&self.sandboxes, read).await?);
+                response::Type::ReadFile
+            }
+            other => return self.show(other).await,
+        };
+        response.r#type = Some(kind.into());
+        Ok(response)
+    }
+
+    /// Answers a call about what the core has.
+    async fn show(&self, kind: Type) -> Result<Response, Status> {
+        let mut response = Response::default();
+        let kind = match kind {
             Type::GetAgent => {
                 response.get_agent = Some(self.look(Agent::get_agent).await?);
                 response::Type::GetAgent
@@ -62,21 +109,21 @@ impl<C: Containers> Node<C> {
                 response.get_containers = Some(self.containers().await?);
                 response::Type::GetContainers
             }
-            Type::ListFiles => {
-                let path = call.list_files.ok_or_else(|| not_set("list_files"))?.path;
-                response.list_files = Some(files::list(&self.sandboxes, path).await?);
-                response::Type::ListFiles
-            }
-            Type::ReadFile => {
-                let read = call.read_file.ok_or_else(|| not_set("read_file"))?;
-                response.read_file = Some(files::read(&self.sandboxes, read).await?);
-                response::Type::ReadFile
+            Type::GetOperations => {
+                response.get_operations = Some(self.look(Agent::get_operations).await?);
+                response::Type::GetOperations
             }
             Type::Unknown => return Err(not_set("type")),
             other => return Err(unsupported(other)),
         };
         response.r#type = Some(kind.into());
         Ok(response)
+    }
+
+    /// Every metric that is known, by name.
+    pub(super) async fn metrics(&self) -> Result<Vec<(String, f64)>, Status> {
+        let figures = self.look(Agent::figures).await?;
+        Ok(metrics::all(&figures, self.started.elapsed()))
     }
 
     pub(super) async fn look<T: Send + 'static>(
@@ -87,7 +134,7 @@ impl<C: Containers> Node<C> {
     }
 
     /// The running containers, and what they use.
-    async fn containers(&self) -> Result<GetContainers, Status> {
+    pub(super) async fn containers(&self) -> Result<GetContainers, Status> {
         let shown = |agent: &Agent| {
             let resources = |container: &v1::ContainerId| {
                 let id = ContainerId::try_from(container).ok()?;
@@ -143,8 +190,13 @@ fn not_set(field: &str) -> Status {
 }
 
 fn unsupported(call: Type) -> Status {
-    Status::unimplemented(format!(
-        "this agent does not know the call {}",
-        call.as_str_name()
-    ))
+    let name = call.as_str_name();
+    let what = match call {
+        Type::AddResourceProviderConfig
+        | Type::UpdateResourceProviderConfig
+        | Type::RemoveResourceProviderConfig
+        | Type::MarkResourceProviderGone => "there are no resource providers on this agent",
+        _ => "this agent does not know the call",
+    };
+    Status::unimplemented(format!("{name} is not supported: {what}"))
 }

@@ -1,25 +1,30 @@
-//! Plain HTTP beside gRPC, on the same port.
+//! HTTP beside gRPC, on the same port.
 
 use axum::{
     Router,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::{MethodRouter, any, get},
+    routing::{MethodRouter, any},
 };
 
+use super::{Node, operator, plain};
 use crate::{
-    driver::Front,
     executors::{self, Executors},
+    machine::Containers,
 };
 
 /// The HTTP routes.
-pub(super) fn routes(front: Front, executors: Executors) -> Router {
-    let calls = everywhere("/api/v1/executor", &any(executors::call)).with_state(executors);
-    Router::new()
-        .route("/health", get(health))
-        .with_state(front)
-        .merge(calls)
+pub(super) fn routes<C: Containers>(node: Node<C>, executors: Executors) -> Router {
+    let of_executors = everywhere("/api/v1/executor", &any(executors::call));
+    let calls = [
+        ("/api/v1", any(operator::call::<C>)),
+        // A name that some clients use.
+        ("/api/v1/operator", any(operator::call::<C>)),
+    ];
+    let all = calls.into_iter().chain(plain::routes());
+    let of_node = all.fold(Router::new(), |router, (path, method)| {
+        router.merge(everywhere(path, &method))
+    });
+    let of_executors = of_executors.with_state(executors);
+    of_node.with_state(node).merge(of_executors)
 }
 
 /// Mesos' endpoints are under the name of its process too, and forgive a slash at the end.
@@ -31,12 +36,4 @@ fn everywhere<S: Clone + Send + Sync + 'static>(path: &str, method: &MethodRoute
     paths.fold(Router::new(), |router, path| {
         router.route(&path, method.clone())
     })
-}
-
-/// 200 when the core answers. The master being away is no illness of the agent.
-async fn health(State(front): State<Front>) -> Response {
-    match front.look(|_| ()).await {
-        Some(()) => StatusCode::OK.into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "the agent is stopping\n").into_response(),
-    }
 }

@@ -4,5 +4,6 @@
 #[allow(dead_code)]
 mod client;
 mod executors;
+mod operators;
 
 use client::Client;

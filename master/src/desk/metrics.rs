@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use tepui_edge::metrics::machine;
 use tepui_master_core::{Amounts, Figures};
 use tepui_model::{FrameworkId, Quantity, TaskState};
 
@@ -115,36 +116,6 @@ fn resources(total: &Amounts, used: &Amounts) -> Vec<(String, f64)> {
         ]
     };
     kinds.into_iter().flat_map(metrics).collect()
-}
-
-/// The machine that the master runs on.
-fn machine() -> Vec<(String, f64)> {
-    let mut metrics = Vec::new();
-    let mut add = |name: &str, value: f64| metrics.push((format!("system/{name}"), value));
-    if let Ok(cpus) = std::thread::available_parallelism() {
-        add("cpus_total", cpus.get() as f64);
-    }
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let loads = load.split(' ').map_while(|part| part.parse().ok());
-    for (name, value) in ["load_1min", "load_5min", "load_15min"]
-        .into_iter()
-        .zip(loads)
-    {
-        add(name, value);
-    }
-    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    for (key, name) in [
-        ("MemTotal:", "mem_total_bytes"),
-        ("MemFree:", "mem_free_bytes"),
-    ] {
-        let line = memory.lines().find_map(|line| line.strip_prefix(key));
-        let kilobytes: Option<f64> =
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        if let Some(kilobytes) = kilobytes {
-            add(name, kilobytes * 1024.0);
-        }
-    }
-    metrics
 }
 
 /// The same for Prometheus, whose names have no slashes, and which framework it is about in labels.

@@ -1,6 +1,5 @@
 //! The endpoints without a version that people's tools use.
 
-mod amounts;
 mod cluster;
 mod deeds;
 mod roles;

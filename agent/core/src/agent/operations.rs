@@ -108,7 +108,7 @@ impl Agent {
     }
 
     /// What live tasks hold; a shared volume that several of them use is there once.
-    pub(super) fn used(&self) -> Resources {
+    pub(crate) fn used(&self) -> Resources {
         let live = self.tasks.values().filter(|task| task.is_live());
         let mut used = Resources::new();
         for task in live {

@@ -21,6 +21,7 @@ use tepui_proto::v1;
 use super::{Agent, Framework, Link, Standing};
 use crate::{
     Change, Config, Effect, Effects, Exit, FoundContainer, Kind, Note, Phase, Recovered, TaskKey,
+    figures::Counts,
     history::History,
     names::Names,
     outcome::{self, Outcome},
@@ -109,6 +110,7 @@ impl Agent {
             timers: Timers::default(),
             names: Names::new(config.seed),
             history: History::new(config.completed_tasks),
+            counts: Counts::default(),
             config,
         };
         let is_new = recovered.records.is_empty();

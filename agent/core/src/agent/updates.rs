@@ -32,6 +32,9 @@ impl Agent {
         mut status: TaskStatus,
         fx: &mut Effects,
     ) {
+        if status.state.is_terminal() {
+            *self.counts.ends.entry(status.state).or_default() += 1;
+        }
         fx.note(Note::Changed {
             task: key.clone(),
             state: status.state,

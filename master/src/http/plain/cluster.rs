@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{extract::State, response::Response};
 use serde_json::{Map, Value, json};
-use tepui_edge::http::{Page, Refusal};
+use tepui_edge::http::{
+    Page, Refusal,
+    shapes::{object, task as task_shape},
+};
 use tepui_proto::v1::{
     self,
     master::{call, response::GetState},
@@ -42,7 +45,7 @@ pub(super) async fn state(page: Page, State(site): State<Site>) -> Result<Respon
     let state = state_of(&site).await?;
     show(page, state, move |state| {
         let info = master.master_info.unwrap_or_default();
-        let mut map = shapes::object(json!({
+        let mut map = object(json!({
             "version": info.version(),
             "start_time": master.start_time,
             "elected_time": master.elected_time,
@@ -70,7 +73,7 @@ pub(super) async fn state(page: Page, State(site): State<Site>) -> Result<Respon
 fn agent_counts(state: &GetState) -> Map<String, Value> {
     let agents = state.get_agents.iter().flat_map(|it| &it.agents);
     let (active, other): (Vec<_>, Vec<_>) = agents.partition(|agent| agent.active);
-    shapes::object(json!({
+    object(json!({
         "activated_slaves": active.len() as f64,
         "deactivated_slaves": other.len() as f64,
     }))
@@ -81,7 +84,7 @@ fn agents(state: &GetState, full: bool) -> Map<String, Value> {
     let agents: Vec<_> = agents.map(|agent| shapes::agent(agent, full)).collect();
     let recovered = state.get_agents.iter().flat_map(|it| &it.recovered_agents);
     let recovered = recovered.map(|info| json!({"id": info.id, "hostname": info.hostname}));
-    shapes::object(json!({"slaves": agents, "recovered_slaves": recovered.collect::<Vec<_>>()}))
+    object(json!({"slaves": agents, "recovered_slaves": recovered.collect::<Vec<_>>()}))
 }
 
 /// The tasks of each framework: that run, that are out of reach, that have ended.
@@ -98,7 +101,7 @@ fn tasks_of(state: &GetState) -> BTreeMap<&str, [Vec<Value>; 3]> {
     for (index, list) in lists.into_iter().enumerate() {
         for task in list {
             let lists = all.entry(&task.framework_id.value).or_default();
-            lists[index].push(shapes::task(task));
+            lists[index].push(task_shape(task));
         }
     }
     all
@@ -120,7 +123,7 @@ fn frameworks_of(state: &GetState) -> Map<String, Value> {
     };
     let live: Vec<_> = view.frameworks.iter().map(&mut show).collect();
     let completed: Vec<_> = view.completed_frameworks.iter().map(&mut show).collect();
-    shapes::object(json!({"frameworks": live, "completed_frameworks": completed}))
+    object(json!({"frameworks": live, "completed_frameworks": completed}))
 }
 
 /// The agents.
@@ -179,7 +182,7 @@ pub(super) async fn tasks(page: Page, State(site): State<Site>) -> Result<Respon
             tasks.reverse();
         }
         let shown = tasks.into_iter().skip(offset).take(limit);
-        json!({"tasks": shown.map(shapes::task).collect::<Vec<_>>()})
+        json!({"tasks": shown.map(task_shape).collect::<Vec<_>>()})
     })
     .await
 }

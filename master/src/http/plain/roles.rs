@@ -2,7 +2,10 @@
 
 use axum::{extract::State, response::Response};
 use serde_json::{Value, json};
-use tepui_edge::http::{Page, Refusal};
+use tepui_edge::http::{
+    Page, Refusal,
+    amounts::{quantities, reserved_to},
+};
 use tepui_proto::v1::{
     self,
     master::{
@@ -11,10 +14,7 @@ use tepui_proto::v1::{
     },
 };
 
-use super::{
-    super::Site,
-    amounts::{quantities, reserved_to},
-};
+use super::super::Site;
 
 /// Each role with its weight, its quota and what it has.
 pub(super) async fn roles(page: Page, State(site): State<Site>) -> Result<Response, Refusal> {

@@ -2,19 +2,17 @@
 //! of the v1 API.
 
 use serde_json::{Map, Value, json};
+use tepui_edge::http::{
+    amounts::{in_both_forms, reserved_to, summed},
+    shapes::{attributes, id, object},
+};
 use tepui_proto::v1::{
     self,
     master::response::{get_agents, get_frameworks},
 };
 
-use super::amounts::{in_both_forms, reserved_to, summed};
-
 fn seconds(time: Option<&v1::TimeInfo>) -> f64 {
     time.map_or(0.0, |time| time.nanoseconds as f64 / 1e9)
-}
-
-fn id<T>(id: Option<&T>, value: impl Fn(&T) -> &String) -> String {
-    id.map(|id| value(id).clone()).unwrap_or_default()
 }
 
 pub(super) fn agent_id(agent: &get_agents::Agent) -> String {
@@ -90,24 +88,6 @@ pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value>
     map
 }
 
-fn attributes(list: &[v1::Attribute]) -> Value {
-    let value = |attribute: &v1::Attribute| match attribute {
-        v1::Attribute {
-            scalar: Some(it), ..
-        } => json!(it.value),
-        v1::Attribute { text: Some(it), .. } => json!(it.value),
-        v1::Attribute {
-            ranges: Some(it), ..
-        } => {
-            let texts = it.range.iter().map(|it| format!("{}-{}", it.begin, it.end));
-            json!(format!("[{}]", texts.collect::<Vec<_>>().join(", ")))
-        }
-        _ => Value::Null,
-    };
-    let all = list.iter().map(|it| (it.name.clone(), value(it)));
-    Value::Object(all.collect())
-}
-
 /// What every view of a framework begins with.
 pub(super) fn framework(framework: &get_frameworks::Framework) -> Map<String, Value> {
     let info = &framework.framework_info;
@@ -160,64 +140,4 @@ pub(super) fn whole_framework(view: &get_frameworks::Framework) -> Map<String, V
         map.insert("role".to_owned(), json!(info.role()));
     }
     map
-}
-
-pub(super) fn task(task: &v1::Task) -> Value {
-    let first = task.resources.first();
-    let role = first
-        .and_then(|it| it.allocation_info.as_ref())
-        .map(|it| it.role());
-    let mut map = object(json!({
-        "id": task.task_id.value,
-        "name": task.name,
-        "framework_id": task.framework_id.value,
-        "executor_id": id(task.executor_id.as_ref(), |id| &id.value),
-        "slave_id": task.agent_id.value,
-        "state": task.state().as_str_name(),
-        "resources": summed(&task.resources),
-        "statuses": task.statuses.iter().map(status).collect::<Vec<_>>(),
-    }));
-    let parts = [
-        ("role", role.map(|it| json!(it))),
-        ("user", task.user.as_ref().map(|it| json!(it))),
-        ("labels", task.labels.as_ref().map(|it| json!(it.labels))),
-        ("discovery", task.discovery.as_ref().map(|it| json!(it))),
-        ("container", task.container.as_ref().map(|it| json!(it))),
-        (
-            "health_check",
-            task.health_check.as_ref().map(|it| json!(it)),
-        ),
-    ];
-    let set = parts
-        .into_iter()
-        .filter_map(|(name, part)| Some((name.to_owned(), part?)));
-    map.extend(set);
-    Value::Object(map)
-}
-
-fn status(status: &v1::TaskStatus) -> Value {
-    let mut map = object(json!({
-        "state": status.state().as_str_name(),
-        "timestamp": status.timestamp(),
-    }));
-    let parts = [
-        ("labels", status.labels.as_ref().map(|it| json!(it.labels))),
-        (
-            "container_status",
-            status.container_status.as_ref().map(|it| json!(it)),
-        ),
-        ("healthy", status.healthy.map(|it| json!(it))),
-    ];
-    let set = parts
-        .into_iter()
-        .filter_map(|(name, part)| Some((name.to_owned(), part?)));
-    map.extend(set);
-    Value::Object(map)
-}
-
-pub(super) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
 }

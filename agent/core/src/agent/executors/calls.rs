@@ -27,6 +27,7 @@ impl Agent {
             ExecutorCall::Update(status) => self.executor_update(now, key, *status, fx),
             ExecutorCall::Message(data) => {
                 let (framework_id, executor_id) = (key.framework.clone(), key.executor.clone());
+                self.counts.framework_messages += 1;
                 // Best effort (Mesos: EXE-08).
                 if let Some(link) = self.registered_link() {
                     let report = AgentReport::ExecutorMessage {
@@ -138,12 +139,16 @@ impl Agent {
         match own {
             // It is over, or was never here; that it is heard twice is no news either.
             Some(task) if task.phase == Phase::Ended || task.updates.has(uuid) => {}
-            None => fx.note(Note::UnknownTask {
-                task: task_key.clone(),
-                wants: "update",
-            }),
+            None => {
+                self.counts.stray_updates += 1;
+                fx.note(Note::UnknownTask {
+                    task: task_key.clone(),
+                    wants: "update",
+                });
+            }
             Some(task) if task.latest.uuid == Some(uuid) => {}
             Some(_) => {
+                self.counts.status_updates += 1;
                 self.complete(now, key, &mut status);
                 self.take_update(now, &task_key, status, fx);
             }

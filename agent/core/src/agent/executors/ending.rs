@@ -105,6 +105,7 @@ impl Agent {
         for timer in [Timer::Registration, Timer::Executor] {
             self.timers.cancel(&timer(key.clone()));
         }
+        self.counts.executors_terminated += 1;
         let container = executor.container.clone();
         self.executor_containers.remove(&container);
         fx.push(Effect::Persist(Change::delete(Kind::Executor, key)));

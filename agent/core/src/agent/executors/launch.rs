@@ -152,6 +152,7 @@ impl Agent {
                 self.executor_started(now, key, (pid, networks), fx);
             }
             ContainerEvent::LaunchFailed { message } => {
+                self.counts.launch_errors += 1;
                 let message = format!("Failed to launch container: {message}");
                 let outcome = (Reason::ContainerLaunchFailed, message);
                 self.executor_ended(now, key, &Exit::unknown(), Some(outcome), fx);

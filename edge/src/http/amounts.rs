@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use tepui_proto::v1;
 
 /// The sums by name. Four kinds are there even when there is none of them.
-pub(super) fn summed(resources: &[v1::Resource]) -> Value {
+#[must_use]
+pub fn summed(resources: &[v1::Resource]) -> Value {
     let mut sums = scalars(resources);
     for name in ["cpus", "gpus", "mem", "disk"] {
         sums.entry(name.to_owned()).or_default();
@@ -39,7 +40,8 @@ pub(super) fn summed(resources: &[v1::Resource]) -> Value {
 }
 
 /// The amounts by name, of ranges their lengths; what there is none of is left out.
-pub(super) fn quantities<'a>(resources: impl IntoIterator<Item = &'a v1::Resource>) -> Value {
+#[must_use]
+pub fn quantities<'a>(resources: impl IntoIterator<Item = &'a v1::Resource>) -> Value {
     let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
     for resource in resources {
         let scalar = resource.scalar.as_ref().map_or(0.0, |scalar| scalar.value);
@@ -89,8 +91,9 @@ fn text_of(mut list: Vec<(u64, u64)>) -> String {
 }
 
 /// The role that a resource is reserved to, if it is.
+#[must_use]
 #[allow(deprecated)] // Agents may speak the older form.
-pub(super) fn reserved_to(resource: &v1::Resource) -> Option<&str> {
+pub fn reserved_to(resource: &v1::Resource) -> Option<&str> {
     let last = resource
         .reservations
         .last()
@@ -100,8 +103,9 @@ pub(super) fn reserved_to(resource: &v1::Resource) -> Option<&str> {
 }
 
 /// The resources in both forms of reservations at once, as these endpoints show them.
+#[must_use]
 #[allow(deprecated)] // The older form is what is asked for.
-pub(super) fn in_both_forms(resources: &[v1::Resource]) -> Vec<v1::Resource> {
+pub fn in_both_forms(resources: &[v1::Resource]) -> Vec<v1::Resource> {
     let both = |resource: &v1::Resource| {
         let mut resource = resource.clone();
         if let [only] = &resource.reservations[..] {
