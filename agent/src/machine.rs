@@ -30,6 +30,8 @@ pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     fn network(&self, id: &ContainerId) -> Option<PathBuf>;
     /// The networks that a container is attached to.
     fn networks(&self, id: &ContainerId) -> Vec<JoinedNetwork>;
+    /// Asks those who attached a container to its networks whether it still is.
+    fn check_networks(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
     /// Waits until a container has ended.
     fn wait(&self, id: &ContainerId) -> impl Future<Output = Exit> + Send;
     /// The containers that an earlier agent left.
@@ -77,6 +79,11 @@ impl Containers for Runtime {
                 .collect(),
         };
         Self::attached(self, id).into_iter().map(joined).collect()
+    }
+
+    async fn check_networks(&self, id: &ContainerId) -> Result<(), String> {
+        let checked = Self::check_networks(self, id).await;
+        checked.map_err(|error| error.to_string())
     }
 
     async fn wait(&self, id: &ContainerId) -> Exit {
@@ -201,6 +208,23 @@ impl<C: Containers> Machine<C> {
             )
         })?;
         self.containers.launch(spec::spec(plan, &self.users)?).await
+    }
+
+    /// Stays with a container that an earlier agent started, until it ends.
+    pub(crate) async fn take_over(self, found: FoundContainer) {
+        let watched = self.clone().watch(found.id.clone());
+        tokio::join!(self.check_networks(&found), watched);
+    }
+
+    /// Somebody may have changed its networks while no agent was there.
+    async fn check_networks(&self, found: &FoundContainer) {
+        if found.pid.is_some()
+            && !found.networks.is_empty()
+            && let Err(error) = self.containers.check_networks(&found.id).await
+        {
+            let container = &found.id;
+            tracing::warn!(%container, error, "a container may have lost its network");
+        }
     }
 
     /// Carries out a check, and tells what it found.

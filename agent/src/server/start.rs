@@ -107,7 +107,7 @@ async fn start_core<C: Containers>(
     // There is room: nothing else was sent.
     let _ = works.send(first).await;
     for container in found {
-        tokio::spawn(machine.clone().watch(container.id));
+        tokio::spawn(machine.clone().take_over(container));
     }
     let (stop, stopped) = oneshot::channel();
     let driver = tokio::spawn(Driver::new(agent, clock, inputs, works).run(stopped));

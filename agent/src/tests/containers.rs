@@ -73,6 +73,10 @@ impl Containers for Fake {
         Ok(7)
     }
 
+    async fn check_networks(&self, _: &ContainerId) -> Result<(), String> {
+        Ok(())
+    }
+
     fn network(&self, _: &ContainerId) -> Option<std::path::PathBuf> {
         None
     }
