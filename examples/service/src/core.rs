@@ -5,7 +5,6 @@
 
 mod app;
 mod effects;
-mod health;
 mod instance;
 mod pace;
 mod placement;
@@ -19,11 +18,10 @@ use tepui_sdk::model::{FrameworkId, TaskId, Time};
 pub use self::recovery::Corrupt;
 use self::{
     app::Deployed,
-    health::Verdict,
-    instance::{Cause, Life, parse_task_id, task_id},
+    instance::{Life, task_id},
 };
 pub(crate) use self::{
-    effects::{Change, Effect, Effects, Probe},
+    effects::{Change, Effect, Effects},
     recovery::Records,
 };
 use crate::{
@@ -55,8 +53,6 @@ pub(crate) enum Refusal {
 enum Timer {
     /// The pause of an app ends.
     Pace(AppName),
-    /// The next check of an instance.
-    Check(AppName, u64),
 }
 
 /// See the module.
@@ -232,83 +228,12 @@ impl Core {
             self.timers.pop_first();
             match timer {
                 Timer::Pace(name) => self.settle(now, &name, effects),
-                Timer::Check(name, number) => self.check(now, &name, number, effects),
             }
         }
     }
 
-    /// Begins the check of an instance, and plans the next.
-    fn check(&mut self, now: Time, name: &AppName, number: u64, effects: &mut Effects) {
-        let Some(deployed) = self.apps.get_mut(name) else {
-            return;
-        };
-        let (Some(check), Some(instance)) =
-            (&deployed.app.health, deployed.instances.get_mut(&number))
-        else {
-            return;
-        };
-        let (Some(checks), Some(task)) = (&mut instance.checks, task_id(name, number)) else {
-            return;
-        };
-        self.timers.insert((
-            now + checks.pause(now, check),
-            Timer::Check(name.clone(), number),
-        ));
-        // A version with other ports checks its own instances only; the old ones just go on.
-        let port = instance.ports.iter().find(|(port, _)| *port == check.port);
-        let Some((_, port)) = port.filter(|_| checks.begin()) else {
-            return;
-        };
-        effects.push(Effect::Probe(Probe {
-            task,
-            host: instance.hostname.clone(),
-            port: *port,
-            http_path: check.http_path.clone(),
-            timeout: check.timeout,
-        }));
-    }
-
-    /// A check has passed, or failed for a reason.
-    pub(crate) fn checked(
-        &mut self,
-        now: Time,
-        task: &TaskId,
-        outcome: Result<(), String>,
-        effects: &mut Effects,
-    ) {
-        let Some((name, number)) = parse_task_id(task) else {
-            return;
-        };
-        let Some(deployed) = self.apps.get_mut(name) else {
-            return;
-        };
-        let name = deployed.app.name.clone();
-        let (Some(check), Some(instance)) =
-            (&deployed.app.health, deployed.instances.get_mut(&number))
-        else {
-            return;
-        };
-        let Some(checks) = &mut instance.checks else {
-            return;
-        };
-        let before = checks.health();
-        let verdict = checks.checked(now, outcome.is_ok(), check);
-        let changed = checks.health() != before;
-        if let Err(reason) = outcome
-            && changed
-        {
-            instance.message = format!("health check: {reason}");
-        }
-        if verdict == Verdict::End && instance.is_alive() {
-            self.end(&name, number, Cause::Unhealthy, effects);
-        }
-        if changed {
-            self.settle(now, &name, effects);
-        }
-    }
-
     /// Kills an instance, and remembers that it is to be.
-    fn end(&mut self, name: &AppName, number: u64, cause: Cause, effects: &mut Effects) {
+    fn end(&mut self, name: &AppName, number: u64, effects: &mut Effects) {
         let Some(deployed) = self.apps.get_mut(name) else {
             return;
         };
@@ -317,7 +242,7 @@ impl Core {
         else {
             return;
         };
-        (instance.life, instance.checks) = (Life::Ending(cause), None);
+        (instance.life, instance.health) = (Life::Ending, None);
         let stored = api::StoredInstance {
             app: name.to_string(),
             instance: Some(instance.to_wire(&task)),
@@ -339,7 +264,7 @@ impl Core {
         };
         let plan = deployed.plan();
         for number in plan.kills {
-            self.end(name, number, Cause::Surplus, effects);
+            self.end(name, number, effects);
         }
         effects.push(Effect::Changed(name.clone()));
         let Some(deployed) = self.apps.get_mut(name) else {

@@ -13,7 +13,6 @@ pub mod client;
 mod core;
 pub mod demo_web;
 mod error;
-mod health;
 pub mod limits;
 mod options;
 mod requests;

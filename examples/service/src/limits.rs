@@ -14,10 +14,6 @@ pub const MAX_NAME_BYTES: usize = 63;
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// API requests that wait for the framework; more have to wait for room.
 pub const WAITING_REQUESTS: usize = 256;
-/// Health checks that run at once; the others wait for their turn.
-pub const PROBES_AT_ONCE: usize = 256;
-/// Bytes of an HTTP answer that a health check looks at.
-pub const PROBE_ANSWER_BYTES: usize = 1024;
 /// Streams that watch apps.
 pub const WATCHERS: usize = 1_000;
 

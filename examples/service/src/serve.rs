@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use tepui_sdk::{
     Driver, Event, Events, KnownTask, Options as Session, Profile, connect,
     edge::{Clock, Listener, Serving},
-    model::{Filters, FrameworkId, Role, TaskId},
+    model::{Filters, FrameworkId, Role},
     state::{RocksStore, Store},
 };
 use tokio::{
@@ -16,7 +16,6 @@ use tokio::{
 use crate::{
     Error, FRAMEWORK_NAME, Options, api,
     core::{Change, Core, Effect, Effects, Refusal},
-    health::{self, Checks},
     limits,
     requests::{Request, Requests},
     service::{self, Api},
@@ -42,7 +41,6 @@ pub struct Server {
     core: Core,
     clock: Clock,
     store: Arc<dyn Store>,
-    checks: Checks,
     changed: broadcast::Sender<AppName>,
     requests: mpsc::Receiver<Request>,
     /// Dropping it ends the API.
@@ -56,7 +54,6 @@ pub struct Server {
 enum Turn {
     Event(Option<Result<Event, tepui_sdk::Error>>),
     Request(Option<Request>),
-    Checked(TaskId, health::Outcome),
     Wake,
     Shutdown,
 }
@@ -78,7 +75,6 @@ impl Server {
         let (changed, _) = broadcast::channel(limits::WAITING_REQUESTS);
         let api = Api::new(Requests(asked), changed.clone());
         let api = service::serve(listener, api).await?;
-        let checks = Checks::new();
         Ok(Self {
             options,
             role,
@@ -86,7 +82,6 @@ impl Server {
             core,
             clock,
             store,
-            checks,
             changed,
             requests,
             api,
@@ -120,7 +115,6 @@ impl Server {
             let turn = tokio::select! {
                 event = events.next() => Turn::Event(event),
                 request = self.requests.recv() => Turn::Request(request),
-                (task, outcome) = self.checks.next() => Turn::Checked(task, outcome),
                 () = sleep_until(self.clock.instant(self.core.next_wake())) => Turn::Wake,
                 () = &mut shutdown => Turn::Shutdown,
             };
@@ -134,7 +128,6 @@ impl Server {
                 }
                 Turn::Event(Some(Err(error))) => return Err(error.into()),
                 Turn::Request(Some(request)) => self.asked(&driver, request).await?,
-                Turn::Checked(task, outcome) => self.checked(&driver, &task, outcome).await?,
                 Turn::Wake => {
                     let mut effects = Effects::new();
                     self.core.wake(self.clock.now(), &mut effects);
@@ -205,18 +198,6 @@ impl Server {
             // Offers are answered at once; what ends with an agent is reported task by task.
             _ => {}
         }
-        self.carry_out(driver, effects).await
-    }
-
-    async fn checked(
-        &mut self,
-        driver: &Driver,
-        task: &TaskId,
-        outcome: health::Outcome,
-    ) -> Result<(), Error> {
-        let mut effects = Effects::new();
-        self.core
-            .checked(self.clock.now(), task, outcome, &mut effects);
         self.carry_out(driver, effects).await
     }
 
@@ -298,7 +279,6 @@ impl Server {
                 Effect::Kill { task, grace: None } => driver.kill(&task).await,
                 Effect::Revive => driver.revive(&[]).await,
                 Effect::Suppress => driver.suppress(&[]).await,
-                Effect::Probe(probe) => self.checks.begin(probe),
                 // Nobody may be watching.
                 Effect::Changed(name) => drop(self.changed.send(name)),
             }

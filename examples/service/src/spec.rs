@@ -68,7 +68,7 @@ pub struct App {
     pub priority: i32,
 }
 
-/// A check of each instance at its agent's host, from the framework.
+/// A check of each instance by its agent, inside the network that it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
     /// Which of the app's ports.

@@ -16,16 +16,6 @@ pub(crate) enum Change {
     Identity(crate::api::StoredIdentity),
 }
 
-/// A check to be made from the framework.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Probe {
-    pub(crate) task: TaskId,
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) http_path: Option<String>,
-    pub(crate) timeout: Duration,
-}
-
 #[expect(
     clippy::large_enum_variant,
     reason = "effects are few, and gone at once"
@@ -43,7 +33,6 @@ pub(crate) enum Effect {
     Revive,
     /// No offers are wanted.
     Suppress,
-    Probe(Probe),
     /// Something that [`Core::status`](super::Core::status) shows of this app has changed.
     Changed(AppName),
 }

@@ -2,7 +2,6 @@
 
 use tepui_sdk::model::{AgentId, TaskId, Time};
 
-use super::health::{Checks, Health};
 use crate::{api, spec::AppName};
 
 /// How far an instance has come.
@@ -11,16 +10,19 @@ pub(crate) enum Life {
     /// Launched; nothing heard of it yet.
     Launching,
     Running,
-    /// To be killed, for a reason; `Unhealthy` counts as a failure.
-    Ending(Cause),
+    /// To be killed: more run than are wanted, or another version is wanted.
+    Ending,
 }
 
+/// Whether an instance is well, as its agent says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// More run than are wanted, or another version is wanted.
-    Surplus,
-    /// Its checks failed.
-    Unhealthy,
+pub(crate) enum Health {
+    /// Nothing was said yet.
+    Unchecked,
+    /// Its check passes.
+    Healthy,
+    /// It does not.
+    Failing,
 }
 
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ pub(crate) struct Instance {
     pub(crate) launched: Time,
     pub(crate) life: Life,
     /// Of a running instance of an app with a health check.
-    pub(crate) checks: Option<Checks>,
+    pub(crate) health: Option<Health>,
     /// The last thing that was said of it.
     pub(crate) message: String,
 }
@@ -41,21 +43,18 @@ pub(crate) struct Instance {
 impl Instance {
     /// Whether it counts as one of the replicas.
     pub(crate) fn is_alive(&self) -> bool {
-        !matches!(self.life, Life::Ending(_))
+        self.life != Life::Ending
     }
 
     /// Whether it does its work: it runs and, if it is checked, passes.
     pub(crate) fn is_ready(&self) -> bool {
-        self.life == Life::Running
-            && self
-                .checks
-                .is_none_or(|checks| checks.health() == Health::Healthy)
+        self.life == Life::Running && self.health.is_none_or(|health| health == Health::Healthy)
     }
 
     /// The order in which surplus instances end: failing before launching before ready.
     pub(crate) fn worth(&self) -> u8 {
-        match self.checks.map(|checks| checks.health()) {
-            Some(Health::Failing(_)) => 0,
+        match self.health {
+            Some(Health::Failing) => 0,
             _ if self.life == Life::Launching => 1,
             _ if !self.is_ready() => 2,
             _ => 3,
@@ -71,12 +70,12 @@ impl Instance {
         let state = match self.life {
             Life::Launching => api::instance::State::Launching,
             Life::Running => api::instance::State::Running,
-            Life::Ending(_) => api::instance::State::Ending,
+            Life::Ending => api::instance::State::Ending,
         };
-        let health = match self.checks.map(|checks| checks.health()) {
+        let health = match self.health {
             None | Some(Health::Unchecked) => api::instance::Health::Unchecked,
             Some(Health::Healthy) => api::instance::Health::Healthy,
-            Some(Health::Failing(_)) => api::instance::Health::Unhealthy,
+            Some(Health::Failing) => api::instance::Health::Unhealthy,
         };
         api::Instance {
             task_id: id.to_string(),
@@ -103,11 +102,11 @@ impl Instance {
             ports: wire.ports.into_iter().map(port).collect::<Option<_>>()?,
             launched: Time::from_micros(wire.launched_ms.saturating_mul(1_000)),
             life: if ending {
-                Life::Ending(Cause::Surplus)
+                Life::Ending
             } else {
                 Life::Launching
             },
-            checks: None,
+            health: None,
             message: wire.message,
         })
     }

@@ -3,6 +3,7 @@
 use tepui_sdk::{
     Misfit, OfferMatcher, Task, TaskBuilder, TaskInvalid,
     model::{Offer, Time},
+    v1,
 };
 
 use super::{
@@ -11,8 +12,8 @@ use super::{
     instance::{Instance, Life, task_id},
 };
 use crate::{
-    api,
-    spec::{App, AppName, Command},
+    api, limits,
+    spec::{App, AppName, Command, HealthCheck},
 };
 
 impl Core {
@@ -90,7 +91,7 @@ fn place_one(
         ports,
         launched: now,
         life: Life::Launching,
-        checks: None,
+        health: None,
         message: String::new(),
     };
     let stored = api::StoredInstance {
@@ -131,10 +132,38 @@ fn task(app: &App, name: &AppName, number: u64) -> Result<Task, TaskInvalid> {
     for port in &app.ports {
         task = task.port(port);
     }
+    if let Some(health) = &app.health {
+        task = task.health_check(&health.port, check(health));
+    }
     for constraint in &app.constraints {
         task = task.constraint(constraint.clone());
     }
     task.build()
+}
+
+/// What the agent is told of a check; the SDK adds the number of the port.
+fn check(health: &HealthCheck) -> v1::HealthCheck {
+    use v1::health_check::{HttpCheckInfo, TcpCheckInfo, Type};
+    let mut check = v1::HealthCheck {
+        r#type: Some(Type::Tcp.into()),
+        delay_seconds: Some(0.0),
+        interval_seconds: Some(health.interval.as_secs_f64()),
+        timeout_seconds: Some(health.timeout.as_secs_f64()),
+        grace_period_seconds: Some(health.grace.as_secs_f64()),
+        consecutive_failures: Some(health.failures),
+        tepui_starting_interval_seconds: Some(limits::STARTING_INTERVAL.as_secs_f64()),
+        ..v1::HealthCheck::default()
+    };
+    if let Some(path) = &health.http_path {
+        check.r#type = Some(Type::Http.into());
+        check.http = Some(HttpCheckInfo {
+            path: Some(path.clone()),
+            ..HttpCheckInfo::default()
+        });
+    } else {
+        check.tcp = Some(TcpCheckInfo::default());
+    }
+    check
 }
 
 /// `no offer fits: 2 have too little cpus, 1 too few ports`.

@@ -3,9 +3,8 @@
 use tepui_sdk::model::{Reason, TaskState, TaskStatus, Time};
 
 use super::{
-    Change, Core, Effect, Effects, Timer,
-    health::Checks,
-    instance::{Cause, Life, parse_task_id},
+    Change, Core, Effect, Effects,
+    instance::{Health, Instance, Life, parse_task_id},
 };
 use crate::spec::AppName;
 
@@ -66,13 +65,14 @@ impl Core {
         {
             instance.message.clone_from(message);
         }
-        if status.state == TaskState::Running && instance.life == Life::Launching {
+        let started = status.state == TaskState::Running && instance.life == Life::Launching;
+        if started {
             instance.life = Life::Running;
-            if deployed.app.health.is_some() {
-                instance.checks = Some(Checks::new(now));
-                self.timers
-                    .insert((now, Timer::Check(name.clone(), number)));
-            }
+            // One of an older version, from which nothing was heard, just goes on.
+            let checked = deployed.app.health.is_some() && instance.version == deployed.version;
+            instance.health = checked.then_some(Health::Unchecked);
+        }
+        if hears(instance, status.healthy) || started {
             self.settle(now, name, effects);
         }
     }
@@ -98,7 +98,7 @@ impl Core {
             // Its agent may come back with it; by then another has taken its place.
             effects.push(Effect::Kill { task, grace: None });
         }
-        if matches!(fate(status.state, instance.life), Fate::Failed) {
+        if matches!(fate(status, instance.life), Fate::Failed) {
             let message = status.message.as_deref().unwrap_or_default();
             let separator = if message.is_empty() { "" } else { ": " };
             deployed.failure = format!(
@@ -120,10 +120,28 @@ fn is_alive(state: TaskState) -> bool {
     )
 }
 
-fn fate(state: TaskState, life: Life) -> Fate {
-    match (life, state) {
-        (Life::Ending(Cause::Unhealthy), _) => Fate::Failed,
-        (Life::Ending(Cause::Surplus), _) => Fate::Gone,
+/// Takes in whether an instance is well; true when that is new.
+fn hears(instance: &mut Instance, healthy: Option<bool>) -> bool {
+    let health = healthy.map(|healthy| {
+        if healthy {
+            Health::Healthy
+        } else {
+            Health::Failing
+        }
+    });
+    let is_new = health.is_some() && instance.is_alive() && instance.health != health;
+    if is_new {
+        instance.health = health;
+    }
+    is_new
+}
+
+fn fate(status: &TaskStatus, life: Life) -> Fate {
+    // Its agent killed it because its check failed.
+    let unhealthy = status.healthy == Some(false);
+    match (life, status.state) {
+        (Life::Ending, _) => Fate::Gone,
+        (_, TaskState::Killed) if unhealthy => Fate::Failed,
         // A service that finishes has failed to go on, as in Marathon.
         (_, TaskState::Failed | TaskState::Finished | TaskState::Error) => Fate::Failed,
         _ => Fate::Gone,

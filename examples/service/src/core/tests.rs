@@ -192,37 +192,43 @@ fn a_removed_app_is_forgotten_when_its_last_instance_has_ended() {
 }
 
 #[test]
-fn checks_begin_when_an_instance_runs_and_go_on() {
-    let mut play = Play::running(WEB);
-    play.pass(0);
-    assert_eq!(play.said(), ["check web.1", "check web.2", "check web.3"]);
-    assert_eq!(play.status().ready, 0);
-    for task in ["web.1", "web.2", "web.3"] {
-        play.checked(task, true);
-    }
-    assert_eq!((play.status().ready, play.said().len()), (3, 0));
-    play.pass(2_000);
-    assert_eq!(play.said(), ["check web.1", "check web.2", "check web.3"]);
-    // A check that is still on its way is not made twice.
-    play.pass(2_000);
-    assert!(play.said().is_empty());
+fn the_agent_is_told_how_to_check_each_instance() {
+    let mut play = Play::with(WEB);
+    play.offer(&[("one", "cpus:4;mem:999;ports:[7-9]")]);
+    let checks = play.health_checks();
+    assert_eq!(checks.len(), 3);
+    let check = &checks[1];
+    assert_eq!(check.http.as_ref().unwrap().port, 8);
+    assert_eq!(
+        (check.interval_seconds, check.consecutive_failures),
+        (Some(2.0), Some(2))
+    );
 }
 
 #[test]
-fn an_instance_that_fails_its_checks_is_killed_and_replaced_after_a_pause() {
+fn an_instance_is_ready_when_its_agent_says_that_it_is_well() {
     let mut play = Play::running(WEB);
-    play.pass(0);
-    for passed in [true, false, false] {
-        play.said();
-        play.checked("web.2", passed);
-        play.pass(2_000);
+    assert_eq!((play.status().running, play.status().ready), (3, 0));
+    for task in ["web.1", "web.2", "web.3"] {
+        play.healthy(task, true);
     }
-    let said = play.said();
-    assert!(
-        said.starts_with(&["instance web.2 Ending".into(), "kill web.2".into()]),
-        "{said:?}"
-    );
-    play.report("web.2", Killed, "");
+    assert_eq!((play.status().ready, play.said().len()), (3, 0));
+    play.healthy("web.2", false);
+    assert_eq!(play.status().ready, 2);
+    play.restart();
+    for task in ["web.1", "web.2", "web.3"] {
+        play.healthy(task, true);
+    }
+    assert_eq!(play.status().ready, 3);
+}
+
+#[test]
+fn an_instance_that_its_agent_killed_as_unhealthy_is_replaced_after_a_pause() {
+    let mut play = Play::running(WEB);
+    play.healthy("web.2", false);
+    play.said();
+    play.end_unhealthy("web.2");
+    assert_eq!(play.said(), ["instance web.2 gone"]);
     assert!(
         play.status()
             .waiting

@@ -4,11 +4,8 @@ use tepui_sdk::model::AgentId;
 
 use super::*;
 use crate::{
-    core::{
-        health::Checks,
-        instance::{Cause, Life},
-    },
-    spec::{HealthCheck, Upgrade, from_yaml},
+    core::instance::{Health, Life},
+    spec::{Upgrade, from_yaml},
 };
 
 /// An app with instances written as their versions and lives: `1r` runs, `1l` launches, `1f` fails
@@ -26,16 +23,6 @@ fn deployed(replicas: u32, version: u64, instances: &str) -> Deployed {
 }
 
 fn instance(version: u64, life: &str) -> Instance {
-    let check = HealthCheck {
-        port: "p".into(),
-        http_path: None,
-        interval: std::time::Duration::ZERO,
-        timeout: std::time::Duration::ZERO,
-        grace: std::time::Duration::ZERO,
-        failures: 9,
-    };
-    let mut checks = Checks::new(Time::ZERO);
-    checks.checked(Time::ZERO, life == "r", &check);
     Instance {
         version,
         agent_id: AgentId::new("agent").unwrap(),
@@ -44,10 +31,14 @@ fn instance(version: u64, life: &str) -> Instance {
         launched: Time::ZERO,
         life: match life {
             "l" => Life::Launching,
-            "e" => Life::Ending(Cause::Surplus),
+            "e" => Life::Ending,
             _ => Life::Running,
         },
-        checks: matches!(life, "r" | "f").then_some(checks),
+        health: match life {
+            "r" => Some(Health::Healthy),
+            "f" => Some(Health::Failing),
+            _ => None,
+        },
         message: String::new(),
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Play {
     apps: BTreeMap<String, api::StoredApp>,
     instances: BTreeMap<String, api::StoredInstance>,
     identity: Option<api::StoredIdentity>,
+    /// The health checks of what was launched.
+    checks: Vec<tepui_sdk::v1::HealthCheck>,
 }
 
 impl Play {
@@ -39,6 +41,7 @@ impl Play {
             apps,
             instances,
             identity: None,
+            checks: Vec::new(),
         };
         play.said();
         play.deploy(yaml);
@@ -100,14 +103,24 @@ impl Play {
         self.act(|core, now, effects| core.reported(now, &status, effects));
     }
 
-    pub(super) fn checked(&mut self, task: &str, passed: bool) {
-        let outcome = if passed {
-            Ok(())
-        } else {
-            Err("status 500".to_owned())
-        };
-        let task = TaskId::new(task).unwrap();
-        self.act(|core, now, effects| core.checked(now, &task, outcome, effects));
+    /// Its agent says whether an instance that runs is well.
+    pub(super) fn healthy(&mut self, task: &str, healthy: bool) {
+        let mut status = TaskStatus::new(TaskId::new(task).unwrap(), TaskState::Running);
+        status.healthy = Some(healthy);
+        self.act(|core, now, effects| core.reported(now, &status, effects));
+    }
+
+    /// The checks of what was launched so far.
+    pub(super) fn health_checks(&mut self) -> Vec<tepui_sdk::v1::HealthCheck> {
+        self.said();
+        std::mem::take(&mut self.checks)
+    }
+
+    /// Its agent has killed an instance that was not well.
+    pub(super) fn end_unhealthy(&mut self, task: &str) {
+        let mut status = TaskStatus::new(TaskId::new(task).unwrap(), TaskState::Killed);
+        status.healthy = Some(false);
+        self.act(|core, now, effects| core.reported(now, &status, effects));
     }
 
     /// The process dies and another begins with what is on the disk.
@@ -138,6 +151,9 @@ impl Play {
         match effect {
             Effect::Persist(change) => vec![self.record(change)],
             Effect::Apply(matches) => {
+                let tasks = matches.launches.iter().flat_map(|launch| &launch.tasks);
+                self.checks
+                    .extend(tasks.filter_map(|task| task.health_check.clone()));
                 let launch = |launch: &tepui_sdk::Launch| {
                     let ids = launch.tasks.iter().map(|task| task.task_id.value.as_str());
                     let ids: Vec<_> = ids.collect();
@@ -157,7 +173,6 @@ impl Play {
             Effect::Kill { task, .. } => vec![format!("kill {task}")],
             Effect::Revive => vec!["revive".to_owned()],
             Effect::Suppress => vec!["suppress".to_owned()],
-            Effect::Probe(probe) => vec![format!("check {}", probe.task)],
             Effect::Changed(_) => Vec::new(),
         }
     }
