@@ -219,6 +219,13 @@ impl Drop for Remains {
         for root in roots(options) {
             let _ = fs::remove_dir(root);
         }
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let paths = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+        for path in paths.map(Path::new) {
+            if path.starts_with(&options.runtime_dir) {
+                let _ = tepui_sys::remove_network(path);
+            }
+        }
     }
 }
 
