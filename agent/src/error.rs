@@ -44,6 +44,9 @@ pub enum Error {
         /// Why.
         source: tepui_store::Error,
     },
+    /// The images of tasks cannot be kept.
+    #[error("cannot keep images of tasks (--image-store-dir): {0}")]
+    Images(tepui_images::Error),
     /// This machine cannot isolate containers as asked for.
     #[error(transparent)]
     Isolation(#[from] tepui_containers::Refusal),

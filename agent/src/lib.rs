@@ -34,5 +34,5 @@ mod work_dir;
 
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
-pub use options::{ExecutorOptions, NetworkOptions, Options};
+pub use options::{ExecutorOptions, ImageOptions, NetworkOptions, Options};
 pub use server::{Server, run};

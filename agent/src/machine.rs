@@ -1,5 +1,6 @@
 //! Containers: what the core wants done to them, and what becomes of them.
 
+mod images;
 mod spec;
 
 use std::{fmt, future::Future, path::PathBuf, sync::Arc};
@@ -10,6 +11,7 @@ use tepui_agent_core::{
 };
 use tepui_containers as containers;
 use tepui_containers::{LaunchError, Runtime, Session, SessionSpec, Spec, Usage};
+use tepui_images::Images;
 use tepui_model::ContainerId;
 use tokio::{
     runtime::Handle,
@@ -18,9 +20,13 @@ use tokio::{
     time::sleep,
 };
 
+use self::images::OwnRoot;
 use crate::{checks, driver::Front, limits, sandbox, volumes};
 
-pub(crate) use spec::Users;
+pub(crate) use self::{
+    images::{Abandoned, Provider},
+    spec::Users,
+};
 
 /// What a machine does with containers. There is one on the real runtime, and another in tests.
 pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
@@ -161,30 +167,28 @@ pub(crate) struct Machine<C> {
     containers: C,
     front: Front,
     users: Users,
+    provider: Provider,
     launches: Arc<Semaphore>,
     probes: Arc<Semaphore>,
 }
 
 impl<C: Containers> Machine<C> {
-    pub(crate) fn new(containers: C, front: Front, users: Users) -> Self {
+    pub(crate) fn new(containers: C, front: Front, users: Users, provider: Provider) -> Self {
         let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
         Self {
             containers,
             front,
             users,
+            provider,
             launches,
             probes: Arc::new(Semaphore::new(limits::PROBES_AT_ONCE)),
         }
     }
 
     /// Makes the sandbox, starts the container, and stays with it until it ends.
-    pub(crate) async fn launch(self, plan: ContainerPlan) {
+    pub(crate) async fn launch(self, plan: ContainerPlan, abandoned: Option<Abandoned>) {
         let container = plan.container.clone();
-        let launched = match self.launches.clone().acquire_owned().await {
-            Ok(_permit) => self.start(plan).await,
-            Err(_) => Err("the agent is stopping".to_owned()),
-        };
-        match launched {
+        match self.prepare_and_start(plan, abandoned).await {
             Ok(pid) => {
                 let networks = self.containers.networks(&container);
                 let started = ContainerEvent::Started { pid, networks };
@@ -198,7 +202,45 @@ impl<C: Containers> Machine<C> {
         }
     }
 
-    async fn start(&self, plan: ContainerPlan) -> Result<u32, String> {
+    /// Lets the image of a container be given up from now on, if it has one.
+    pub(crate) fn expect(&self, plan: &ContainerPlan) -> Option<Abandoned> {
+        self.provider.expect(plan)
+    }
+
+    /// Gives up the image of a container, if it is being fetched.
+    pub(crate) fn abandon(&self, container: &ContainerId) {
+        self.provider.abandon(container);
+    }
+
+    /// Images of tasks.
+    pub(crate) const fn images(&self) -> &Images {
+        self.provider.images()
+    }
+
+    /// Gets the image first: others need not wait for that.
+    async fn prepare_and_start(
+        &self,
+        mut plan: ContainerPlan,
+        abandoned: Option<Abandoned>,
+    ) -> Result<u32, String> {
+        let mut root = None;
+        if let Some(asked) = plan.image.clone() {
+            let container = plan.container.clone();
+            let image = asked.name.clone();
+            let fetching = self.tell(&container, ContainerEvent::Fetching { image });
+            let (completed, own) = self
+                .provider
+                .root(plan, &asked, abandoned, fetching)
+                .await?;
+            (plan, root) = (completed, Some(own));
+        }
+        match self.launches.clone().acquire_owned().await {
+            Ok(_permit) => self.start(plan, root).await,
+            Err(_) => Err("the agent is stopping".to_owned()),
+        }
+    }
+
+    async fn start(&self, plan: ContainerPlan, root: Option<OwnRoot>) -> Result<u32, String> {
         let path = plan.sandbox.clone();
         let made = spawn_blocking(move || sandbox::make(&path)).await;
         made.map_err(|error| error.to_string())?.map_err(|error| {
@@ -207,7 +249,8 @@ impl<C: Containers> Machine<C> {
                 plan.sandbox.display()
             )
         })?;
-        self.containers.launch(spec::spec(plan, &self.users)?).await
+        let spec = spec::spec(plan, root, &self.users)?;
+        self.containers.launch(spec).await
     }
 
     /// Stays with a container that an earlier agent started, until it ends.
@@ -265,7 +308,12 @@ impl<C: Containers> Machine<C> {
     /// Removes what is left of a container. The kernel may need a while until it lets go.
     pub(crate) async fn remove(self, container: ContainerId) {
         for attempt in 1..=limits::REMOVE_ATTEMPTS {
-            let Err(error) = self.containers.remove(&container).await else {
+            let removed = match self.containers.remove(&container).await {
+                // Not before: it may hold the files.
+                Ok(()) => self.provider.release(&container).await,
+                failed => failed,
+            };
+            let Err(error) = removed else {
                 return;
             };
             tracing::warn!(%container, attempt, error, "cannot remove what is left of a container");

@@ -1,6 +1,7 @@
 //! What can be set on an agent: one struct for flags, environment, configuration file and manual.
 
 mod executors;
+mod images;
 mod networks;
 
 use std::{
@@ -15,7 +16,7 @@ use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
 
-pub use self::{executors::ExecutorOptions, networks::NetworkOptions};
+pub use self::{executors::ExecutorOptions, images::ImageOptions, networks::NetworkOptions};
 use crate::{Error, Masters};
 
 /// What can be set on an agent.
@@ -231,6 +232,10 @@ pub struct Options {
     #[command(flatten)]
     pub executors: ExecutorOptions,
 
+    /// Images
+    #[command(flatten)]
+    pub images: ImageOptions,
+
     /// How long the sandbox of an ended task is kept, on an empty disk
     #[arg(
         long,
@@ -295,6 +300,7 @@ impl Default for Options {
             networks: NetworkOptions::default(),
             switch_user: true,
             executors: ExecutorOptions::default(),
+            images: ImageOptions::default(),
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
             registration_backoff_factor: Duration::from_secs(1),
@@ -313,6 +319,7 @@ impl Options {
         self.parse_default_role()?;
         self.parse_oversubscribed()?;
         self.executors.validate()?;
+        self.images.validate()?;
         let backoff = self.registration_backoff_factor;
         let bad_name = |name: &String| {
             name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -426,11 +433,7 @@ impl Options {
 
     /// Every flag and its value, for the operator to see.
     pub(crate) fn flags(&self) -> Vec<v1::Flag> {
-        let path = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .map(|path| path.display().to_string())
-                .unwrap_or_default()
-        };
+        let path = |path: &Option<PathBuf>| paths(path.as_slice());
         let domain = self.domain.as_ref().map(ToString::to_string);
         let values = [
             ("master", self.master.to_string()),
@@ -492,6 +495,7 @@ impl Options {
             .into_iter()
             .chain(self.networks.flags())
             .chain(self.executors.flags())
+            .chain(self.images.flags())
             .map(flag)
             .collect()
     }

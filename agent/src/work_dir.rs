@@ -66,6 +66,11 @@ impl WorkDir {
         self.path.join("run")
     }
 
+    /// Where the images of tasks are, unless the operator says otherwise.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.path.join("images")
+    }
+
     /// The cgroup of this agent's containers: the same whenever an agent runs on this work dir, on
     /// whatever port, and another than that of any other work dir.
     pub(crate) fn cgroup_root(&self) -> String {

@@ -25,7 +25,7 @@ pub(crate) enum Command {
     /// Run a master: it collects resources from agents and offers them to frameworks
     Master(Component<tepui_master::Options>),
     /// Run an agent: it runs tasks on this machine, each in a container
-    Agent(commands::isolators::Agent),
+    Agent(Box<commands::isolators::Agent>),
     /// Run a whole cluster on this machine: a master, agents and both frameworks; Ctrl-C ends all
     Dev(commands::dev::Options),
     /// Run one command as a task: its output as it comes, and its exit code

@@ -10,6 +10,7 @@ pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod file;
 pub(crate) mod frameworks;
+pub(crate) mod images;
 pub(crate) mod isolators;
 pub(crate) mod kill;
 pub(crate) mod logs;
@@ -43,7 +44,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
     logging::to_stderr(logging::default_level(&command));
     match command {
         Command::Master(component) => components::master(component.options),
-        Command::Agent(agent) => isolators::run(agent),
+        Command::Agent(agent) => isolators::run(*agent),
         Command::Dev(options) => components::block_on(dev::run(options)),
         Command::Run(options) => components::block_on(run::run(options)),
         Command::Ps(options) => components::block_on(ps::run(options)),

@@ -1,5 +1,7 @@
 //! Tasks: what a framework wants to run, before it is known where.
 
+mod image;
+
 use std::time::Duration;
 
 use tepui_model::{Kind, Offer, Quantity, Ranges, Resources, Scalars, TaskId, Traits, Value};
@@ -244,11 +246,15 @@ impl TaskBuilder {
             }
             needs.increase(&kind, quantity);
         }
-        if info
+        let has_image = info.container.as_ref().is_some_and(|container| {
+            let mesos = container.mesos.as_ref();
+            container.docker.is_some() || mesos.is_some_and(|mesos| mesos.image.is_some())
+        });
+        let has_program = info
             .command
             .as_ref()
-            .is_none_or(|command| command.value.is_none())
-        {
+            .is_some_and(|command| command.value.is_some());
+        if !has_program && !has_image {
             return Err(TaskInvalid::NoCommand(id.to_string()));
         }
         if needs.is_empty() && self.ports.is_empty() {

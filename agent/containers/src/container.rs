@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    DiskReport, Error, Exit, ExitStatus, OomReport,
+    Bytes, DiskReport, Error, Exit, ExitStatus, OomReport,
     cgroups::Group,
     disk,
     init::KILL_SIGNAL,
@@ -98,10 +98,19 @@ impl Container {
         let Some((sandbox, limit)) = disk else {
             return std::future::pending().await;
         };
+        let changes = self
+            .record
+            .as_ref()
+            .and_then(|record| record.changes.clone());
         loop {
             sleep(interval).await;
-            let path = sandbox.clone();
-            let measured = tokio::task::spawn_blocking(move || disk::used(&path)).await;
+            let (path, changes) = (sandbox.clone(), changes.clone());
+            let measured = tokio::task::spawn_blocking(move || {
+                let changes =
+                    changes.map_or(0, |changes| disk::used(&changes).unwrap_or_default().0);
+                Ok::<_, io::Error>(Bytes(disk::used(&path)?.0.saturating_add(changes)))
+            });
+            let measured = measured.await;
             // A sandbox that is gone holds nothing.
             let Ok(Ok(used)) = measured else { continue };
             if used > limit {

@@ -16,7 +16,7 @@ pub(crate) use self::{
     prepare::{command, encode},
 };
 use crate::{
-    Isolator, LaunchError, NetworkSpec, Program, Spec, Started,
+    Isolator, LaunchError, NetworkSpec, Program, RootSpec, Spec, Started,
     container::{Container, group_name, remove_group},
     isolators::hard_limit,
     limits::LAUNCH_TIMEOUT,
@@ -82,6 +82,10 @@ async fn launch_reserved(
     let watched = inner.options.isolation.has(Isolator::Disk);
     let disk = spec.disk.filter(|_| watched);
     let disk = disk.map(|limit| (spec.sandbox.clone(), limit));
+    let changes = match &spec.root {
+        Some(RootSpec::Layers { upper, .. }) if disk.is_some() => Some(upper.clone()),
+        _ => None,
+    };
     let mut prepared = prepare_blocking(inner, spec, folder, seat).await?;
     networks::attach(&inner.options.networks, folder).await?;
     let newborn = make_init(inner, &mut prepared).await?;
@@ -91,6 +95,7 @@ async fn launch_reserved(
     record.disk = disk;
     record.parent = parent;
     record.holds_others = program == Program::Hold;
+    record.changes = changes;
     let path = folder.path().to_owned();
     folder
         .keep_plan(&prepared.plan)

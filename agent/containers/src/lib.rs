@@ -50,7 +50,7 @@ pub use security::{Policy, Resource, ResourceLimit, Seccomp, Security};
 pub use session::{
     Session, SessionControl, SessionInput, SessionOutput, SessionSpec, SessionStream,
 };
-pub use spec::{Bytes, Limits, Parent, Program, RootSpec, Spec, VolumeKind, VolumeSpec};
+pub use spec::{Bytes, Ids, Limits, Parent, Program, RootSpec, Spec, VolumeKind, VolumeSpec};
 
 /// Signals and terminals, as they cross this crate's border.
 pub use tepui_sys::{RawTerminal, Signal, WindowSize, window_size};

@@ -48,6 +48,9 @@ pub(crate) struct Record {
     /// Whether others are inside of it, and end with it.
     #[serde(default)]
     pub(crate) holds_others: bool,
+    /// What counts as the sandbox does: the changes to its root.
+    #[serde(default)]
+    pub(crate) changes: Option<PathBuf>,
 }
 
 impl Record {
@@ -68,6 +71,7 @@ impl Record {
             disk: None,
             parent: None,
             holds_others: false,
+            changes: None,
         }
     }
 }

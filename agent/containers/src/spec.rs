@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tepui_model::{ContainerId, Quantity};
+use tepui_sys::Signal;
 
 use crate::{NetworkSpec, Security};
 
@@ -20,6 +21,8 @@ pub struct Spec {
     pub environment: Vec<(String, String)>,
     /// A user's name or number. Without one, the task runs as the agent does.
     pub user: Option<String>,
+    /// A user in numbers, whom the host need not know, instead of `user`.
+    pub ids: Option<Ids>,
     /// The host name inside. Without one, the host's.
     pub hostname: Option<String>,
     /// How much it may use.
@@ -38,6 +41,21 @@ pub struct Spec {
     pub working_dir: Option<PathBuf>,
     /// The container that this one is inside of, if it is.
     pub parent: Option<Parent>,
+    /// Folders of its own root that are made where they are not there.
+    pub folders: Vec<PathBuf>,
+    /// The signal by which its processes are asked to end, if that is not SIGTERM.
+    pub stop_signal: Option<Signal>,
+}
+
+/// A user in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// The user.
+    pub uid: u32,
+    /// The user's first group.
+    pub gid: u32,
+    /// The other groups.
+    pub groups: Vec<u32>,
 }
 
 /// The container that another is inside of: one with the program [`Program::Hold`].
@@ -93,6 +111,7 @@ impl Spec {
             program,
             environment: Vec::new(),
             user: None,
+            ids: None,
             hostname: None,
             limits,
             volumes: Vec::new(),
@@ -102,6 +121,8 @@ impl Spec {
             root: None,
             working_dir: None,
             parent: None,
+            folders: Vec::new(),
+            stop_signal: None,
         }
     }
 }

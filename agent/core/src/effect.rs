@@ -52,7 +52,13 @@ pub enum Effect {
     },
     /// Carry out a check, and report [`Event::Probed`](crate::Event::Probed).
     Probe(Box<ProbeOrder>),
-    /// Send SIGTERM to every process of a container.
+    /// Give up fetching the image of a container that is being started, if that is going on: then
+    /// report that it could not be started.
+    Abandon {
+        /// The container.
+        container: ContainerId,
+    },
+    /// Ask every process of a container to end.
     Terminate {
         /// The container.
         container: ContainerId,

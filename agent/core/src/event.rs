@@ -74,6 +74,11 @@ pub enum Event {
 /// What became of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContainerEvent {
+    /// Its image is not on the agent, and is being fetched.
+    Fetching {
+        /// The image.
+        image: String,
+    },
     /// Its program runs.
     Started {
         /// The process id of its init, on the host.

@@ -53,8 +53,8 @@ pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
 pub use figures::Figures;
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
-    Calls, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping, Program, Protocol,
-    ResourceLimit, Rights,
+    Calls, ContainerPlan, ImageConfig, ImagePlan, Limits, NetworkAttachment, NetworkPlan,
+    PortMapping, Program, Protocol, ResourceLimit, Rights, Secret,
 };
 pub use record::{Change, FoundContainer, Kind, Recovered};
 pub use report::{AgentReport, KnownExecutor, KnownOperation, KnownTask, Registration};

@@ -2,6 +2,7 @@
 
 mod environment;
 mod executor;
+mod image;
 mod networks;
 mod program;
 mod rights;
@@ -13,9 +14,15 @@ use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, Resources, Task
 use tepui_proto::v1;
 
 pub(crate) use self::executor::executor;
-pub use self::networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol};
-pub use self::rights::{Calls, ResourceLimit, Rights};
+pub use self::{
+    image::{ImageConfig, ImagePlan, Secret},
+    networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol},
+    rights::{Calls, ResourceLimit, Rights},
+};
 use crate::{Config, TaskKey, VolumeMount, checks, volumes as persistent};
+
+/// Where programs are looked up when nobody says.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a task's container is to be.
 #[derive(Clone, Debug)]
@@ -42,6 +49,16 @@ pub struct ContainerPlan {
     pub volumes: Vec<VolumeMount>,
     /// What its processes may do.
     pub rights: Rights,
+    /// The image that its root is made of. Without one, it is the host's.
+    pub image: Option<ImagePlan>,
+    /// Who runs it, as the image knows him; instead of `user`.
+    pub image_user: Option<String>,
+    /// Where the program starts, if that is not the sandbox.
+    pub working_dir: Option<PathBuf>,
+    /// Folders of its root that are made where they are not there.
+    pub folders: Vec<PathBuf>,
+    /// The signal that asks it to end, if that is not SIGTERM.
+    pub stop_signal: Option<String>,
 }
 
 /// What runs in a container.
@@ -54,6 +71,11 @@ pub enum Program {
         /// A path, or a name to look up.
         path: String,
         /// All arguments with the first, the name it is called by.
+        arguments: Vec<String>,
+    },
+    /// What the image says, with these arguments instead of its own if there are any.
+    Image {
+        /// The arguments.
         arguments: Vec<String>,
     },
 }
@@ -100,6 +122,7 @@ pub(crate) struct Place<'a> {
 pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, Unplannable> {
     let command = supported(&task.wire)?;
     checks::checks(task)?;
+    let image = image::image(task.wire.container.as_ref(), command)?;
     let sandbox = sandbox(
         &place.config.work_dir,
         place.agent,
@@ -109,8 +132,8 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
     Ok(ContainerPlan {
         container: place.container.clone(),
         task: place.key.clone(),
-        program: program::program(command)?,
-        environment: environment::environment(place, task, command, &sandbox)?,
+        program: program::program(command, image.is_some())?,
+        environment: environment::environment(place, task, command, &sandbox, image.is_some())?,
         user: command
             .user
             .clone()
@@ -124,13 +147,18 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         network: networks::network(task)?,
         limits: limits(place.config, task)?,
         volumes: volumes(place.config, task)?,
+        image,
+        image_user: None,
+        working_dir: None,
+        folders: Vec::new(),
+        stop_signal: None,
         sandbox,
     })
 }
 
 /// What a command runs, of a check.
 pub(crate) fn program_of(command: &v1::CommandInfo) -> Result<Program, Unplannable> {
-    program::program(command)
+    program::program(command, false)
 }
 
 /// A variable of the environment of a check's command.
@@ -184,20 +212,8 @@ fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
 }
 
 fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
-    let image = container
-        .mesos
-        .as_ref()
-        .is_some_and(|mesos| mesos.image.is_some());
-    let asks = [
-        (
-            container.r#type() == v1::container_info::Type::Docker,
-            "the docker containerizer",
-        ),
-        (image, "images"),
-        (container.tty_info.is_some(), "terminals"),
-    ];
-    match asks.into_iter().find(|(asked, _)| *asked) {
-        Some((_, what)) => Err(Unplannable::Unsupported(what)),
+    match container.tty_info {
+        Some(_) => Err(Unplannable::Unsupported("terminals")),
         None => Ok(()),
     }
 }

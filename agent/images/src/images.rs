@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     io::Read,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::future::try_join_all;
+use futures_util::{FutureExt as _, future::try_join_all};
 use tepui_model::ContainerId;
 use tokio::{
     sync::{Mutex as Lock, Semaphore, mpsc},
@@ -15,11 +16,13 @@ use tokio::{
 };
 
 use crate::{
-    Credentials, Digest, Error, Listed, Options, Pruned, Reference, Root, RunConfig,
-    limits::{ATTEMPTS, CHUNKS_IN_LINE, LAYERS_AT_ONCE, RETRY_PAUSE},
+    Credentials, Digest, Error, Listed, Options, Pruned, Reference, Root, RunConfig, User,
+    limits::{CHUNKS_IN_LINE, LAYERS_AT_ONCE},
+    retry::Retry,
     source::{self, Contents, Found, Layer, Origin, Piece, Pieces, http::Http},
     store::{self, ImageRecord, Pins, Store},
     stream::{Verified, failed},
+    users,
 };
 
 /// Images for tasks. Cheap to clone.
@@ -74,7 +77,7 @@ impl Images {
         })))
     }
 
-    /// Gets an image: from the store, or else from where it is. `fetching` is called before
+    /// Gets an image: from the store, or else from where it is. `fetching` is waited for before
     /// anything is fetched. Dropping the future gives up, and leaves nothing half.
     ///
     /// # Errors
@@ -82,7 +85,7 @@ impl Images {
     pub async fn pull(
         &self,
         wanted: &Wanted,
-        fetching: impl AsyncFnOnce(),
+        fetching: impl Future<Output = ()> + Send,
     ) -> Result<Image, Error> {
         let name = self.name(&wanted.reference);
         let _turn = Busy::wait(&self.0, format!("image {name}")).await;
@@ -96,9 +99,9 @@ impl Images {
                 pins,
             });
         }
-        fetching().await;
+        fetching.await;
         let limit = self.0.options.pull_timeout;
-        match timeout(limit, self.fetch(wanted, name)).await {
+        match timeout(limit, self.fetch(wanted, name).boxed()).await {
             Ok(fetched) => fetched,
             Err(_) => Err(Error::Timeout(limit)),
         }
@@ -126,7 +129,7 @@ impl Images {
         let layers = found
             .layers
             .iter()
-            .map(|layer| self.layer(&found.origin, layer));
+            .map(|layer| self.layer(&found.origin, layer).boxed());
         // Held until the image is: no layer goes meanwhile.
         let _held = try_join_all(layers).await?;
         let record = ImageRecord {
@@ -175,18 +178,13 @@ impl Images {
             return Ok(pins);
         }
         let _permit = self.0.turns.acquire().await.map_err(|_| Error::Cancelled)?;
-        let mut pause = RETRY_PAUSE;
-        for _ in 1..ATTEMPTS {
+        let mut retry = Retry::default();
+        loop {
             match self.fetch_layer(origin, layer).await {
-                Err(error) if error.is_passing() => {
-                    tracing::debug!(%error, layer = %layer.diff_id, "a layer is fetched again");
-                }
+                Err(error) if retry.again(&error).await => {}
                 done => return done,
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
-        self.fetch_layer(origin, layer).await
     }
 
     async fn fetch_layer(&self, origin: &Origin, layer: &Layer) -> Result<Pins, Error> {
@@ -213,6 +211,15 @@ impl Images {
         let unpacked = unpacking.await.map_err(|_| Error::Cancelled)?;
         // That it was cut off follows from why.
         fetched.and(unpacked)
+    }
+
+    /// Finds a user of an image, as in `name`, `1000` or `name:group`.
+    ///
+    /// # Errors
+    /// The image does not know the user.
+    pub async fn user(&self, image: &Image, text: &str) -> Result<User, Error> {
+        let (layers, text) = (self.0.store.trees(&image.pins), text.to_owned());
+        blocking(move || users::find(&layers, &text)).await
     }
 
     /// Makes the folders for the root of a container, which uses the image from now on.

@@ -19,10 +19,12 @@ mod manifest;
 mod options;
 mod path;
 mod reference;
+mod retry;
 mod source;
 mod store;
 mod stream;
 mod unpack;
+mod users;
 
 pub use config::RunConfig;
 pub use credentials::{Credentials, InvalidCredentials};
@@ -36,3 +38,4 @@ pub use options::{
 pub use reference::{InvalidReference, Reference};
 pub use store::{Listed, Pruned, Root, list};
 pub use unpack::{Unpacked, unpack};
+pub use users::User;

@@ -17,6 +17,7 @@ pub(super) async fn run(
     let program = match program {
         Program::Shell(line) => containers::Program::Shell(line),
         Program::Exec { path, arguments } => containers::Program::Exec { path, arguments },
+        Program::Image { .. } => return Finding::Failed("it names no command".to_owned()),
     };
     let spec = SessionSpec {
         container,

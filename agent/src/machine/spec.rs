@@ -7,10 +7,12 @@ use tepui_agent_core::{
 };
 use tepui_containers as containers;
 use tepui_containers::{
-    Attachment, Bytes, Capabilities, NetworkSpec, Resource, Seccomp, Security, Spec, VolumeKind,
-    VolumeSpec,
+    Attachment, Bytes, Capabilities, NetworkSpec, Resource, Seccomp, Security, Signal, Spec,
+    VolumeKind, VolumeSpec,
 };
 use tepui_proto::v1::r_limit_info::r_limit::Type;
+
+use super::images::OwnRoot;
 
 /// Who tasks run as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,20 +52,50 @@ impl Users {
 }
 
 /// What the runtime is asked for.
-pub(super) fn spec(plan: ContainerPlan, users: &Users) -> Result<Spec, String> {
+pub(super) fn spec(
+    plan: ContainerPlan,
+    root: Option<OwnRoot>,
+    users: &Users,
+) -> Result<Spec, String> {
     let program = match plan.program {
         Program::Shell(line) => containers::Program::Shell(line),
         Program::Exec { path, arguments } => containers::Program::Exec { path, arguments },
+        Program::Image { .. } => return Err("no program was named, and no image".to_owned()),
     };
     let mut spec = Spec::new(plan.container, plan.sandbox, program, limits(&plan.limits));
     spec.environment = plan.environment;
     spec.user = users.for_task(plan.user)?;
     spec.hostname = plan.hostname;
+    if let Some(own) = root {
+        // With --switch-user=false all run as the agent does.
+        spec.ids = own.ids.filter(|_| spec.user.is_some());
+        spec.root = Some(own.root);
+    }
+    spec.working_dir = plan.working_dir;
+    spec.folders = plan.folders;
+    spec.stop_signal = plan.stop_signal.as_deref().and_then(signal);
     spec.volumes = plan.volumes.into_iter().map(volume).collect();
     spec.network = network(plan.network);
     spec.disk = plan.limits.disk.map(Bytes::from_megabytes);
     spec.security = security(plan.rights)?;
     Ok(spec)
+}
+
+/// A signal by name or number, as images have it.
+fn signal(text: &str) -> Option<Signal> {
+    let number = text
+        .parse()
+        .ok()
+        .and_then(|number: i32| Signal::try_from(number).ok());
+    let name = || text.parse().or_else(|_| format!("SIG{text}").parse()).ok();
+    let found = number.or_else(name);
+    if found.is_none() {
+        tracing::warn!(
+            signal = text,
+            "an image asks to be stopped by what is no signal here"
+        );
+    }
+    found
 }
 
 fn security(rights: Rights) -> Result<Security, String> {
@@ -200,6 +232,14 @@ mod tests {
         let expected = [Resource::OpenFiles, Resource::Core];
         assert!(limited.eq(expected));
         assert!(capabilities(&[99]).is_err());
+    }
+
+    #[test]
+    fn signals_are_read_as_images_write_them() {
+        assert_eq!(signal("SIGQUIT"), Some(Signal::SIGQUIT));
+        assert_eq!(signal("QUIT"), Some(Signal::SIGQUIT));
+        assert_eq!(signal("3"), Some(Signal::SIGQUIT));
+        assert_eq!(signal("SIGRTMIN+3"), None);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tepui_agent_core::Agent;
 use tepui_containers::Usage;
 use tepui_edge::verbosity;
+use tepui_images::Reference;
 use tepui_model::{ContainerId, Resources};
 use tepui_proto::v1::{
     self,
     agent::{
         Call, Response,
-        call::Type,
+        call::{PruneImages, Type},
         response::{self, GetContainers, GetFlags, GetHealth, GetVersion},
     },
 };
@@ -59,6 +60,12 @@ impl<C: Containers> Node<C> {
                 let wanted = wanted.ok_or_else(|| not_set("set_logging_level"))?;
                 let span = wanted.duration.nanoseconds;
                 verbosity::set_for(wanted.level, span).map_err(Status::invalid_argument)?;
+                return Ok(response);
+            }
+            Type::PruneImages => {
+                self.prune_images(call.prune_images.unwrap_or_default())
+                    .await?;
+                // It has no answer of its own (Mesos: IMG-03).
                 return Ok(response);
             }
             Type::GetResourceProviders => {
@@ -131,6 +138,22 @@ impl<C: Containers> Node<C> {
         look: impl FnOnce(&Agent) -> T + Send + 'static,
     ) -> Result<T, Status> {
         self.front.look(look).await.ok_or_else(stopping)
+    }
+
+    /// Removes the images that no task uses, but those that are excluded.
+    async fn prune_images(&self, call: PruneImages) -> Result<(), Status> {
+        let names = call.excluded_images.iter();
+        let names = names.filter_map(|image| image.docker.as_ref().map(|docker| &docker.name));
+        let excluded = names
+            .map(|name| name.parse())
+            .collect::<Result<Vec<Reference>, _>>();
+        let excluded = excluded.map_err(|error| {
+            Status::invalid_argument(format!("prune_images.excluded_images: {error}"))
+        })?;
+        let pruned = self.machine.images().prune(&excluded).await;
+        let pruned = pruned.map_err(|error| Status::internal(error.to_string()))?;
+        tracing::info!(?pruned, "removed images that no task uses");
+        Ok(())
     }
 
     /// The running containers, and what they use.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tepui_agent_core::{Agent, Config, Effect, Effects, FoundContainer, Recovered};
 use tepui_edge::{Clock, HealthReporter};
+use tepui_images::Images;
 use tepui_proto::services::AgentMessage;
 use tepui_store::{Error as StoreError, Store};
 use tokio::{
@@ -22,7 +23,7 @@ use crate::{
     executors::{Executors, Streams},
     limits,
     link::{Backoff, Link, Outbox},
-    machine::{Containers, Machine, Users},
+    machine::{Containers, Machine, Provider, Users},
     node,
     work_dir::WorkDir,
 };
@@ -40,11 +41,18 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         resources = %config.info.resources, "the agent starts");
     let (front, inputs) = Front::new();
     let users = Users::new(options.switch_user);
-    let machine = Machine::new(containers.clone(), front.clone(), users);
+    let images = open_images(&options, &work_dir).await?;
+    let machine = Machine::new(
+        containers.clone(),
+        front.clone(),
+        users,
+        Provider::new(images),
+    );
     let outbox = Outbox::default();
     let found = containers.recover().await;
     let streams = Streams::default();
     let ways = (&outbox, &streams);
+    keep_images(machine.images(), &found).await?;
     let core = start_core(config, inputs, &work_dir, found, &machine, ways).await?;
 
     let background = background(&options, &work_dir, &front, outbox);
@@ -68,6 +76,18 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         background,
         work_dir,
     })
+}
+
+/// Opens the store of images.
+async fn open_images(options: &Options, work_dir: &WorkDir) -> Result<Images, Error> {
+    let options = options.images.store(work_dir.images())?;
+    blocking(move || Images::open(options).map_err(Error::Images)).await
+}
+
+/// Lets go of what containers have that are not there any more.
+async fn keep_images(images: &Images, found: &[FoundContainer]) -> Result<(), Error> {
+    let known = found.iter().map(|found| found.id.clone()).collect();
+    images.retain(known).await.map_err(Error::Images)
 }
 
 /// The core at work: the task that owns it, and the thread that writes.
@@ -175,7 +195,11 @@ fn actions<C: Containers>(
         Effect::Persist(_) => {}
         Effect::Send { link, report } => outbox.send(link, AgentMessage::from(&report)),
         Effect::Disconnect { link, reason } => outbox.end(link, reason),
-        Effect::Launch(plan) => drop(handle.spawn(machine.clone().launch(*plan))),
+        Effect::Launch(plan) => {
+            let abandoned = machine.expect(&plan);
+            drop(handle.spawn(machine.clone().launch(*plan, abandoned)));
+        }
+        Effect::Abandon { container } => machine.abandon(&container),
         Effect::Tell { stream, event } => streams.tell(stream, *event),
         Effect::EndStream { stream } => streams.end(stream),
         Effect::Resize { container, limits } => {

@@ -267,11 +267,14 @@ async fn an_unknown_call_is_refused_by_name() {
     let world = World::new().await;
     let mut client = client(&world).await;
     let status = client
-        .call(call(call::Type::PruneImages))
+        .call(call(call::Type::AttachContainerInput))
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
-    assert!(status.message().contains("PRUNE_IMAGES"), "{status}");
+    assert!(
+        status.message().contains("ATTACH_CONTAINER_INPUT"),
+        "{status}"
+    );
     let status = client.call(Call::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
 }

@@ -170,6 +170,10 @@ impl Kernel for Recorder {
             .any(|missing| Path::new(missing) == place.path)
     }
 
+    fn make_folder(&self, place: &Place<'_>) -> io::Result<()> {
+        self.record(format!("make folder {}", shown(place)))
+    }
+
     fn enter_root(&self, _root: BorrowedFd<'_>) -> io::Result<()> {
         self.record("enter root".to_owned())
     }

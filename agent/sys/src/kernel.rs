@@ -47,6 +47,8 @@ pub trait Kernel {
     fn protect(&self, place: &Place<'_>) -> io::Result<()>;
     /// Whether a place is a folder.
     fn is_folder(&self, place: &Place<'_>) -> bool;
+    /// Makes a folder where there is none, with all that is missing on the way.
+    fn make_folder(&self, place: &Place<'_>) -> io::Result<()>;
     /// Makes a folder the root of this process, and lets go of everything that was there before.
     fn enter_root(&self, root: BorrowedFd<'_>) -> io::Result<()>;
     /// Sets the host name.

@@ -104,6 +104,10 @@ impl Kernel for Linux {
         mounts::is_folder_at(place)
     }
 
+    fn make_folder(&self, place: &Place<'_>) -> io::Result<()> {
+        mounts::make_folder(place)
+    }
+
     fn enter_root(&self, root: BorrowedFd<'_>) -> io::Result<()> {
         mounts::enter_root(root)
     }

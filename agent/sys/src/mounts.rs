@@ -111,6 +111,11 @@ fn is_folder(file: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
 }
 
+/// Makes a folder where there is none.
+pub(crate) fn make_folder(place: &Place<'_>) -> io::Result<()> {
+    open_or_make(place, false).map(drop)
+}
+
 /// Whether a place is a folder.
 pub(crate) fn is_folder_at(place: &Place<'_>) -> bool {
     let opened = open_place(place);

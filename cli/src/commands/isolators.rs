@@ -32,6 +32,8 @@ enum Question {
         #[arg(short, long, value_enum, default_value_t, value_name = "FORM")]
         output: Format,
     },
+    /// List the images that an agent on this machine has, or remove those that no task uses
+    Images(super::images::Options),
 }
 
 const COLUMNS: [Column; 3] = [
@@ -45,6 +47,7 @@ pub(crate) fn run(agent: Agent) -> Result<ExitCode, Failure> {
     match agent.question {
         None => components::agent(agent.component.options),
         Some(Question::Isolators { output }) => components::block_on(list(output)),
+        Some(Question::Images(options)) => components::block_on(super::images::run(options)),
     }
 }
 

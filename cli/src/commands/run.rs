@@ -45,10 +45,23 @@ pub(crate) struct Options {
     /// several times
     #[arg(long, value_name = "NAME")]
     network: Vec<String>,
-    /// A port of the task on its first network that a port of the agent leads to, which the task is
-    /// told as PORT0, PORT1 ...; may be given several times
+    /// A port of the task on its first network that a port of the agent leads to, which the task
+    /// is told as PORT0, PORT1 ...; may be given several times
     #[arg(long, value_name = "PORT", requires = "network")]
     publish: Vec<u16>,
+    /// The image that the command runs in, as in busybox:1.36 or localhost:5000/a/b@sha256:...;
+    /// without a command, it runs what the image says
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// When the agent asks the registry for the image
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        requires = "image"
+    )]
+    pull: Pull,
     /// The role whose share the task takes
     #[arg(long, value_name = "ROLE", default_value = "*")]
     role: String,
@@ -56,8 +69,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = span::parse)]
     timeout: Option<Duration>,
     /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required_unless_present = "image", value_name = "CMD")]
     command: Vec<String>,
+}
+
+/// When an agent asks the registry for an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Pull {
+    /// When it has none of that name
+    #[default]
+    Missing,
+    /// Every time: the name may stand for another image by now
+    Always,
 }
 
 /// The exit code of a command that ran out of time, as timeout(1) has it.
@@ -101,12 +124,13 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
 }
 
 fn describe(options: &Options) -> Result<Task, Failure> {
-    let first = options
-        .command
-        .first()
-        .map(String::as_str)
+    let image = options.image.as_deref();
+    let first = options.command.first().map(String::as_str).or(image);
+    let base = first
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
         .unwrap_or_default();
-    let base = first.rsplit('/').next().unwrap_or_default();
     let name = options.name.clone().unwrap_or_else(|| base.to_owned());
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -122,8 +146,16 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     ))
     .name(name)
     .cpus(options.cpus)
-    .memory(options.mem)
-    .command(options.command.clone());
+    .memory(options.mem);
+    if !options.command.is_empty() {
+        task = task.command(options.command.clone());
+    }
+    if let Some(image) = image {
+        task = task.image(image);
+    }
+    if options.pull == Pull::Always {
+        task = task.pull_always();
+    }
     if options.disk > 0.0 {
         task = task.disk(options.disk);
     }
@@ -237,6 +269,9 @@ impl Run {
     }
 
     fn update(&mut self, status: &TaskStatus) -> Option<Result<ExitCode, Failure>> {
+        if let (TaskState::Starting, Some(message)) = (status.state, &status.message) {
+            eprintln!("tepui: {message}");
+        }
         if status.state == TaskState::Running && self.output.is_none() {
             let offer = self.placed.as_ref()?;
             self.output = Some(tokio::spawn(copy_output(

@@ -2,6 +2,7 @@
 //! killed.
 
 mod cluster;
+pub mod images;
 mod part;
 mod ports;
 mod program;

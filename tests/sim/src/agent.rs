@@ -413,6 +413,8 @@ impl AgentNode {
                 self.machine
                     .launch(&plan, resources.unwrap_or_default(), scene);
             }
+            // No image is fetched in virtual time.
+            Effect::Abandon { .. } => {}
             Effect::Terminate { container } => self.machine.terminate(&container, scene),
             Effect::Kill { container } => self.machine.kill(&container, scene),
             Effect::Remove { container } => self.machine.remove(&container, scene),

@@ -77,6 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tepui-batch",
             "tepui-containers",
             "tepui-edge",
+            "tepui-images",
             "tepui-master",
             "tepui-sdk",
             "tepui-service",

@@ -43,6 +43,7 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     for volume in &volumes {
         show(kernel, root.as_fd(), volume)?;
     }
+    make_folders(kernel, root.as_fd(), plan)?;
     forbid(kernel, root.as_fd(), plan)?;
     if plan.root.is_some() {
         kernel
@@ -175,6 +176,21 @@ fn show_groups(
         show(kernel, root, group)?;
     }
     protect(kernel, root, &view.folder)
+}
+
+/// Makes what an image says that is there, and is not.
+fn make_folders(kernel: &impl Kernel, root: BorrowedFd<'_>, plan: &Plan) -> Result<(), Failure> {
+    for path in &plan.folders {
+        let place = Place {
+            root,
+            path,
+            links: true,
+            make: true,
+        };
+        let step = Failure::step(format!("make the folder {}", path.display()));
+        kernel.make_folder(&place).map_err(step)?;
+    }
+    Ok(())
 }
 
 /// Hides what would tell of the host, or let it be changed.

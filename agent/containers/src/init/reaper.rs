@@ -9,8 +9,13 @@ use tepui_sys::{Kernel, Reaped, Signal};
 pub(crate) const KILL_SIGNAL: Signal = Signal::SIGUSR1;
 
 /// Waits until the task's own process has ended. Orphans are reaped on the way; SIGTERM goes to
-/// all.
-pub(super) fn wait_for(kernel: &impl Kernel, task: i32, own_processes: bool) -> io::Result<Reaped> {
+/// all, as the signal by which the task wants to be asked to end.
+pub(super) fn wait_for(
+    kernel: &impl Kernel,
+    task: i32,
+    own_processes: bool,
+    stop: Signal,
+) -> io::Result<Reaped> {
     loop {
         match kernel.wait_signal()? {
             Signal::SIGCHLD => {
@@ -25,8 +30,8 @@ pub(super) fn wait_for(kernel: &impl Kernel, task: i32, own_processes: bool) -> 
                     return Ok(reaped);
                 }
             }
-            Signal::SIGTERM if own_processes => kernel.signal_all(Signal::SIGTERM)?,
-            Signal::SIGTERM => kernel.signal_descendants(Signal::SIGTERM)?,
+            Signal::SIGTERM if own_processes => kernel.signal_all(stop)?,
+            Signal::SIGTERM => kernel.signal_descendants(stop)?,
             KILL_SIGNAL if !own_processes => kernel.signal_descendants(Signal::SIGKILL)?,
             _ => {}
         }
@@ -77,7 +82,10 @@ mod tests {
             &[Signal::SIGCHLD, Signal::SIGCHLD],
             &[ORPHAN, None, DONE, ORPHAN, None],
         );
-        assert_eq!(wait_for(&kernel, TASK, true).unwrap(), DONE.unwrap());
+        assert_eq!(
+            wait_for(&kernel, TASK, true, Signal::SIGTERM).unwrap(),
+            DONE.unwrap()
+        );
         assert!(
             kernel.reaped.borrow().is_empty(),
             "all that had ended was reaped"
@@ -93,7 +101,7 @@ mod tests {
             Signal::SIGCHLD,
         ];
         let kernel = kernel(&signals, &[DONE]);
-        wait_for(&kernel, TASK, true).unwrap();
+        wait_for(&kernel, TASK, true, Signal::SIGTERM).unwrap();
         assert_eq!(kernel.calls(), ["signal all SIGTERM", "signal all SIGTERM"]);
     }
 
@@ -101,10 +109,10 @@ mod tests {
     fn without_a_pid_namespace_descendants_are_signalled_and_killed() {
         let signals = [Signal::SIGTERM, KILL_SIGNAL, Signal::SIGCHLD];
         let kernel = kernel(&signals, &[DONE]);
-        wait_for(&kernel, TASK, false).unwrap();
+        wait_for(&kernel, TASK, false, Signal::SIGQUIT).unwrap();
         assert_eq!(
             kernel.calls(),
-            ["signal descendants SIGTERM", "signal descendants SIGKILL"]
+            ["signal descendants SIGQUIT", "signal descendants SIGKILL"]
         );
     }
 }

@@ -35,6 +35,7 @@ struct Running {
     task: Option<i32>,
     status: OwnedFd,
     own_processes: bool,
+    stop: Signal,
 }
 
 /// Runs one container from its first to its last moment. Returns the init's own exit code.
@@ -85,6 +86,7 @@ fn start(
             task: None,
             status,
             own_processes: plan.own_processes,
+            stop: plan.stop_signal(),
         }));
     }
     match kernel.fork().map_err(Failure::step("fork"))? {
@@ -92,6 +94,7 @@ fn start(
             task: Some(task),
             status,
             own_processes: plan.own_processes,
+            stop: plan.stop_signal(),
         })),
         Forked::Child => Err(run_task(kernel, &plan, &working)),
     }
@@ -212,7 +215,7 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, working: &OwnedFd) -> Failure {
 /// Waits for the task, writes down how it ended, and leaves nothing behind.
 fn finish(kernel: &impl Kernel, running: Running) -> io::Result<()> {
     let ended = match running.task {
-        Some(task) => wait_for(kernel, task, running.own_processes)?,
+        Some(task) => wait_for(kernel, task, running.own_processes, running.stop)?,
         None => hold(kernel)?,
     };
     // One write: it is there whole, or not at all.

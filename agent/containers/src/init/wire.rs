@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tepui_sys::{Device, Layers, Mount, Reaped, User};
+use tepui_sys::{Device, Layers, Mount, Reaped, Signal, User};
 
 use super::session::wire::{EnteredPlan, SessionRequest};
 use crate::{ExitStatus, Isolation};
@@ -89,12 +89,26 @@ pub(crate) struct Plan {
     pub(crate) volumes: Vec<VolumePlan>,
     /// The network namespace to enter, if not the agent's.
     pub(crate) network: Option<PathBuf>,
+    /// Folders of the container's own root to make where they are not there.
+    pub(crate) folders: Vec<PathBuf>,
+    /// The signal that asks its processes to end, if that is not SIGTERM.
+    pub(crate) stop_signal: Option<i32>,
     /// The host name to set.
     pub(crate) hostname: Option<String>,
     /// What the task's processes may do.
     pub(crate) rights: Rights,
     /// How gladly the kernel should take this container when memory runs out.
     pub(crate) oom_score_adj: Option<i32>,
+}
+
+impl Plan {
+    /// The signal that asks its processes to end.
+    pub(crate) fn stop_signal(&self) -> Signal {
+        let asked = self
+            .stop_signal
+            .and_then(|signal| Signal::try_from(signal).ok());
+        asked.unwrap_or(Signal::SIGTERM)
+    }
 }
 
 /// A program and its arguments.

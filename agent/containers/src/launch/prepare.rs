@@ -98,14 +98,15 @@ fn prepare(
 
 /// What is known before anything is made.
 fn first_plan(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Plan, LaunchError> {
-    let user = spec.user.as_deref().map(resolve_user).transpose()?;
     Ok(Plan {
         hold: spec.program == Program::Hold,
         command: command(&spec.program),
         environment: spec.environment.clone(),
-        user: user.flatten(),
+        user: user(spec)?,
         sandbox: spec.sandbox.clone(),
         working_dir: spec.working_dir.clone(),
+        folders: spec.folders.clone(),
+        stop_signal: spec.stop_signal.map(|signal| signal as i32),
         status: folder.status_path(),
         // A protected agent does not protect its tasks.
         oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
@@ -195,6 +196,9 @@ fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
     if spec.network != NetworkSpec::Host && !inner.options.isolation.has(Isolator::Network) {
         return invalid("a network of its own needs network/cni in --isolation");
     }
+    if spec.root.is_none() && !spec.folders.is_empty() {
+        return invalid("folders are made in a root of its own only");
+    }
     if spec.root.is_some() && !inner.options.isolation.has(Isolator::Files) {
         return invalid("a root of its own needs filesystem/linux in --isolation");
     }
@@ -216,6 +220,19 @@ pub(crate) fn command(program: &Program) -> Command {
             path: path.clone(),
             arguments: arguments.clone(),
         },
+    }
+}
+
+/// Whom the task runs as, if not as the agent.
+fn user(spec: &Spec) -> Result<Option<UserPlan>, LaunchError> {
+    match (&spec.ids, &spec.user) {
+        (Some(ids), _) => Ok(Some(UserPlan {
+            uid: ids.uid,
+            gid: ids.gid,
+            groups: ids.groups.clone(),
+        })),
+        (None, Some(name)) => resolve_user(name),
+        (None, None) => Ok(None),
     }
 }
 

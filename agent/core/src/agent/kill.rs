@@ -50,9 +50,13 @@ impl Agent {
         if task.executor.is_some() {
             return self.kill_in_executor(now, key, asked, fx);
         }
+        let waits = task.container.clone().filter(|_| first && !running);
         self.end_checks(key);
         if !running {
-            // The container is killed as soon as it is there.
+            // The container is killed as soon as it is there; nobody waits for its image.
+            if let Some(container) = waits {
+                fx.push(Effect::Abandon { container });
+            }
             return self.checkpoint(key, fx);
         }
         if !first {

@@ -133,11 +133,15 @@ impl Agent {
         let Some(key) = self.containers.get(&container).cloned() else {
             return self.orphan_event(container, &event, fx);
         };
+        if let ContainerEvent::Fetching { image } = &event {
+            return self.fetching(now, &key, image, fx);
+        }
         let task = &self.tasks[&key];
         if task.phase.next(&event).is_none() {
             return;
         }
         let outcome = match &event {
+            ContainerEvent::Fetching { .. } => return,
             ContainerEvent::Started { pid, networks } => {
                 self.joined(&key, networks.clone());
                 return self.started(now, &key, *pid, fx);
@@ -159,6 +163,20 @@ impl Agent {
     pub(super) fn joined(&mut self, key: &TaskKey, networks: Vec<JoinedNetwork>) {
         if let Some(task) = self.tasks.get_mut(key) {
             task.networks = networks;
+        }
+    }
+
+    /// The image of a container is not here: its framework hears once why the task takes a while.
+    fn fetching(&mut self, now: Time, key: &TaskKey, image: &str, fx: &mut Effects) {
+        let Some(task) = self.tasks.get(key) else {
+            return;
+        };
+        // After a restart it is fetched again.
+        let is_new = task.phase == Phase::Launching && task.latest.state == TaskState::Staging;
+        if is_new && task.kill.is_none() {
+            let message = format!("Fetching the image '{image}'");
+            let outcome = Outcome::by_executor(TaskState::Starting, message);
+            self.update(now, key, outcome, fx);
         }
     }
 

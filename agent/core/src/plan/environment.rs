@@ -6,11 +6,14 @@ use std::path::Path;
 use tepui_model::TaskInfo;
 use tepui_proto::v1;
 
-use super::{Place, Unplannable};
+use super::{PATH, Place, Unplannable};
 use crate::limits;
 
-/// Where programs are looked up when the task does not say.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The agent's own program, for tasks that see it.
+const EXECUTABLE: &str = "TEPUI_EXECUTABLE";
+
+/// Where a task in an image sees its sandbox (Mesos' default).
+const SANDBOX_IN_IMAGE: &str = "/mnt/mesos/sandbox";
 
 /// The variables of one task. A later one of the same name takes the place of an earlier one.
 #[derive(Default)]
@@ -36,17 +39,30 @@ pub(super) fn environment(
     task: &TaskInfo,
     command: &v1::CommandInfo,
     sandbox: &Path,
+    in_image: bool,
 ) -> Result<Vec<(String, String)>, Unplannable> {
-    let mut variables = of_command(command)?;
+    let mut variables = of_command(command, in_image)?;
     set_ports(&mut variables, task);
-    set_mesos(&mut variables, place, task, &sandbox.to_string_lossy());
+    let sandbox = if in_image {
+        SANDBOX_IN_IMAGE.into()
+    } else {
+        sandbox.to_string_lossy()
+    };
+    set_mesos(&mut variables, place, task, &sandbox);
+    if in_image {
+        // The program is the host's.
+        variables.0.retain(|(name, _)| name != EXECUTABLE);
+    }
     bounded(variables)
 }
 
 /// What the command itself says.
-fn of_command(command: &v1::CommandInfo) -> Result<Variables, Unplannable> {
+fn of_command(command: &v1::CommandInfo, in_image: bool) -> Result<Variables, Unplannable> {
     let mut variables = Variables::default();
-    variables.set("PATH", PATH);
+    // An image may say otherwise.
+    if !in_image {
+        variables.set("PATH", PATH);
+    }
     for variable in command
         .environment
         .iter()
@@ -78,7 +94,7 @@ pub(super) fn of_executor(
     role: Option<String>,
     sandbox: &Path,
 ) -> Result<Vec<(String, String)>, Unplannable> {
-    let mut variables = of_command(command)?;
+    let mut variables = of_command(command, false)?;
     let config = place.config;
     set_common(&mut variables, place, &sandbox.to_string_lossy());
     variables.set("MESOS_ALLOCATION_ROLE", role.unwrap_or_default());
@@ -215,7 +231,7 @@ fn set_common(variables: &mut Variables, place: &Place<'_>, sandbox: &str) {
     let container_name = format!("mesos-{}", place.container);
     variables.set("MESOS_CONTAINER_NAME", container_name);
     if let Some(executable) = &place.config.executable {
-        variables.set("TEPUI_EXECUTABLE", executable.to_string_lossy());
+        variables.set(EXECUTABLE, executable.to_string_lossy());
     }
 }
 

@@ -22,6 +22,13 @@ pub(crate) fn executor(
         .ok_or_else(|| Unplannable::Invalid("'ExecutorInfo.command' must be set".to_owned()))?;
     if let Some(container) = &info.container {
         containable(container)?;
+        let image = container
+            .mesos
+            .as_ref()
+            .and_then(|mesos| mesos.image.as_ref());
+        if image.is_some() || container.docker.is_some() {
+            return Err(Unplannable::Unsupported("images of custom executors"));
+        }
     }
     if !command.uris.is_empty() {
         return Err(Unplannable::Unsupported("fetching URIs"));
@@ -36,7 +43,7 @@ pub(crate) fn executor(
     Ok(ContainerPlan {
         container: place.container.clone(),
         task: place.key.clone(),
-        program: program::program(command)?,
+        program: program::program(command, false)?,
         environment: environment::of_executor(place, (info, command), role, &sandbox)?,
         network: networks::of(container, total)?,
         user: user.unwrap_or_else(|| place.framework.user.clone()),
@@ -44,6 +51,11 @@ pub(crate) fn executor(
         rights: rights::rights(container)?,
         limits: shared_limits(config, total),
         volumes: mounts,
+        image: None,
+        image_user: None,
+        working_dir: None,
+        folders: Vec::new(),
+        stop_signal: None,
         sandbox,
     })
 }

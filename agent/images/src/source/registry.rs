@@ -12,8 +12,9 @@ use super::{
 use crate::{
     Digest, Endpoint, Error, Reference,
     credentials::Basic,
-    limits::{ATTEMPTS, MAX_DOCUMENT_BYTES, MAX_RETRY_PAUSE, MAX_TOKEN_BYTES, RETRY_PAUSE},
+    limits::{MAX_DOCUMENT_BYTES, MAX_RETRY_PAUSE, MAX_TOKEN_BYTES},
     manifest::{ACCEPTED, Descriptor},
+    retry::Retry,
 };
 
 /// Blobs may be of any kind.
@@ -50,54 +51,52 @@ impl Registry {
 
     /// What the registry has under a tag or a digest, and what its digest is.
     pub(super) async fn manifest(&self, version: &str) -> Result<(Vec<u8>, Digest), Error> {
+        let mut retry = Retry::default();
+        loop {
+            match self.manifest_once(version).await {
+                Err(error) if retry.again(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn manifest_once(&self, version: &str) -> Result<(Vec<u8>, Digest), Error> {
         let wanted: Option<Digest> = version.parse().ok();
         let path = format!("/v2/{}/manifests/{version}", self.repository);
-        self.retried(async || {
-            let answer = self.ask(&path, ACCEPTED).await?;
-            let said = answer.header("docker-content-digest");
-            let said = said.and_then(|digest| digest.parse().ok());
-            let bytes = answer.whole(MAX_DOCUMENT_BYTES).await?;
-            let digest = Digest::of(&bytes);
-            // A registry may not know other digests, but what it says of this one must be true.
-            for expected in wanted.iter().chain(&said) {
-                verify("the manifest", expected, &digest)?;
-            }
-            Ok((bytes, digest))
-        })
-        .await
+        let answer = self.ask(&path, ACCEPTED).await?;
+        let said = answer.header("docker-content-digest");
+        let said = said.and_then(|digest| digest.parse().ok());
+        let bytes = answer.whole(MAX_DOCUMENT_BYTES).await?;
+        let digest = Digest::of(&bytes);
+        // A registry may not know other digests, but what it says of this one must be true.
+        for expected in wanted.iter().chain(&said) {
+            verify("the manifest", expected, &digest)?;
+        }
+        Ok((bytes, digest))
     }
 
     /// A short blob.
     pub(super) async fn document(&self, blob: &Descriptor) -> Result<Vec<u8>, Error> {
-        self.retried(async || {
-            let answer = self.blob(&blob.digest).await?;
-            let bytes = answer.whole(MAX_DOCUMENT_BYTES).await?;
-            verify("the configuration", &blob.digest, &Digest::of(&bytes))?;
-            Ok(bytes)
-        })
-        .await
+        let mut retry = Retry::default();
+        loop {
+            match self.document_once(blob).await {
+                Err(error) if retry.again(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn document_once(&self, blob: &Descriptor) -> Result<Vec<u8>, Error> {
+        let answer = self.blob(&blob.digest).await?;
+        let bytes = answer.whole(MAX_DOCUMENT_BYTES).await?;
+        verify("the configuration", &blob.digest, &Digest::of(&bytes))?;
+        Ok(bytes)
     }
 
     /// A blob, piece by piece.
     pub(super) async fn blob(&self, digest: &Digest) -> Result<Answer, Error> {
         let path = format!("/v2/{}/blobs/{digest}", self.repository);
         self.ask(&path, ANY).await
-    }
-
-    /// Does something again, after a pause, that failed in a way that may pass.
-    async fn retried<T>(&self, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-        let mut pause = RETRY_PAUSE;
-        for _ in 1..ATTEMPTS {
-            match ask().await {
-                Err(error) if error.is_passing() => {
-                    tracing::debug!(%error, "a registry is asked again");
-                }
-                done => return done,
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        ask().await
     }
 
     async fn ask(&self, path: &str, accept: &'static str) -> Result<Answer, Error> {

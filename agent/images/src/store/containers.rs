@@ -38,12 +38,7 @@ impl Store {
         // What an earlier attempt to start it left.
         self.discard(&path)?;
         let unfinished = self.unfinished()?;
-        let lower: Vec<_> = pins
-            .layers
-            .iter()
-            .rev()
-            .map(|it| self.layer_path(it))
-            .collect();
+        let lower = self.trees(pins);
         for name in ["upper", "work"] {
             let folder = unfinished.path().join(name);
             fs::create_dir(&folder).map_err(Error::store("make", &folder))?;
@@ -64,6 +59,15 @@ impl Store {
             upper: path.join("upper"),
             work: path.join("work"),
         })
+    }
+
+    /// Where the layers are, the topmost first.
+    pub(crate) fn trees(&self, pins: &Pins) -> Vec<PathBuf> {
+        pins.layers
+            .iter()
+            .rev()
+            .map(|it| self.layer_path(it))
+            .collect()
     }
 
     /// Removes what a container has, if it has anything.

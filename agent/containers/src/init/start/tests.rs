@@ -110,6 +110,8 @@ fn plan() -> Plan {
         read_only: vec!["/proc/sys".into()],
         root: None,
         working_dir: None,
+        folders: Vec::new(),
+        stop_signal: None,
         hostname: Some("inside".into()),
         rights: Rights {
             limits: vec![LimitPlan {
@@ -238,6 +240,7 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
     let plan = Plan {
         root: Some(root),
         working_dir: Some("/app".into()),
+        folders: vec!["/app".into()],
         ..plan()
     };
     let _ = run_over(&kernel, &request(), Some(plan));
@@ -258,6 +261,10 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
     let at = |call: &str| calls.iter().position(|known| known == call).unwrap();
     assert!(at("show at /mnt/sandbox") < at("show at /sandbox/data over links ro"));
     let entered = at("enter root");
+    let made = calls
+        .iter()
+        .position(|call| call.starts_with("make folder /app"));
+    assert!(made.unwrap() < entered);
     assert_eq!(calls[entered - 1], "mask /proc/kcore");
     let inside = ["open folder /mnt/sandbox", "open folder /app"];
     assert!(inside.into_iter().all(|call| at(call) > entered));

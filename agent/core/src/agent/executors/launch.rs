@@ -148,6 +148,8 @@ impl Agent {
             return;
         }
         match event {
+            // None has an image.
+            ContainerEvent::Fetching { .. } => {}
             ContainerEvent::Started { pid, networks } => {
                 self.executor_started(now, key, (pid, networks), fx);
             }

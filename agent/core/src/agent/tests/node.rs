@@ -43,6 +43,7 @@ pub(super) struct Node {
     pub(super) launched: Vec<ContainerId>,
     pub(super) sent: Vec<AgentReport>,
     pub(super) signals: Vec<(&'static str, ContainerId)>,
+    pub(super) abandoned: Vec<ContainerId>,
     pub(super) disconnected: Vec<String>,
     /// What executors were told, and on which stream.
     pub(super) told: Vec<(StreamId, executor::Event)>,
@@ -78,6 +79,7 @@ impl Node {
             launched: Vec::new(),
             sent: Vec::new(),
             signals: Vec::new(),
+            abandoned: Vec::new(),
             disconnected: Vec::new(),
             told: Vec::new(),
             ended_streams: Vec::new(),
@@ -147,6 +149,7 @@ impl Node {
             Effect::EndStream { stream } => self.ended_streams.push(stream),
             Effect::Resize { container, limits } => self.resized.push((container, limits)),
             Effect::Probe(order) => self.probes.push(*order),
+            Effect::Abandon { container } => self.abandoned.push(container),
             Effect::Terminate { container } => self.signals.push(("TERM", container)),
             Effect::Kill { container } => self.signals.push(("KILL", container)),
             Effect::Remove { container } => {

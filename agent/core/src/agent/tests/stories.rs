@@ -213,6 +213,39 @@ fn a_kill_before_the_start_ends_the_task_without_running_it_for_its_framework() 
 }
 
 #[test]
+fn a_task_whose_image_is_fetched_is_starting_and_says_so_once() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.launches[0].container.clone();
+    let fetching = || ContainerEvent::Fetching {
+        image: "busybox".to_owned(),
+    };
+    node.container(&container, fetching());
+    node.container(&container, fetching());
+    let starting = node.update();
+    assert_eq!(starting.state, TaskState::Starting);
+    assert_eq!(
+        starting.message.as_deref(),
+        Some("Fetching the image 'busybox'")
+    );
+    node.acknowledge("t", starting.uuid);
+    node.start();
+    assert_eq!(node.update().state, TaskState::Running);
+}
+
+#[test]
+fn nobody_waits_for_the_image_of_a_task_that_is_killed() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.launches[0].container.clone();
+    node.kill("t", None);
+    assert_eq!(node.abandoned, std::slice::from_ref(&container));
+    let message = "given up".to_owned();
+    node.container(&container, ContainerEvent::LaunchFailed { message });
+    assert_eq!(node.update().state, TaskState::Killed);
+}
+
+#[test]
 fn a_kill_and_an_exit_at_once_give_one_terminal_update() {
     let mut node = Node::registered();
     node.run("t");

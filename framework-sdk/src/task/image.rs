@@ -1,0 +1,82 @@
+//! Tasks in images.
+
+use tepui_proto::v1;
+
+use super::TaskBuilder;
+
+impl TaskBuilder {
+    /// Runs in an image, as in `busybox:1.36`, or what the image says if there is no command. One
+    /// that the agent has under that name will do.
+    pub fn image(mut self, name: impl Into<String>) -> Self {
+        let container = self.info.container.get_or_insert_default();
+        container.r#type = v1::container_info::Type::Mesos.into();
+        let image = container
+            .mesos
+            .get_or_insert_default()
+            .image
+            .get_or_insert_default();
+        image.r#type = v1::image::Type::Docker.into();
+        image.docker.get_or_insert_default().name = name.into();
+        // Without a program, the image's own is meant, and not an empty line.
+        let command = self.info.command.get_or_insert_default();
+        if command.value.is_none() {
+            command.shell = Some(false);
+        }
+        self
+    }
+
+    /// Asks the registry whether the image has changed, even if the agent has one of that name.
+    pub fn pull_always(mut self) -> Self {
+        let container = self.info.container.get_or_insert_default();
+        let image = container
+            .mesos
+            .get_or_insert_default()
+            .image
+            .get_or_insert_default();
+        image.cached = Some(false);
+        self
+    }
+
+    /// Arguments for the program of the image, instead of its own.
+    pub fn arguments<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        let command = self.info.command.get_or_insert_default();
+        (command.shell, command.value) = (Some(false), None);
+        command.arguments = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_in_an_image_needs_no_command_and_any_other_does() {
+        let task = || TaskBuilder::new("t").cpus(0.1).memory(32.0);
+        assert!(task().build().is_err());
+        let mut builder = task().image("busybox").pull_always();
+        let image = builder
+            .wire()
+            .container
+            .clone()
+            .unwrap()
+            .mesos
+            .unwrap()
+            .image
+            .unwrap();
+        assert_eq!(
+            (image.docker.unwrap().name.as_str(), image.cached),
+            ("busybox", Some(false))
+        );
+        assert_eq!(builder.wire().command.as_ref().unwrap().shell, Some(false));
+        assert!(builder.build().is_ok());
+        let mut line = task().shell("ls").image("busybox");
+        assert_eq!(line.wire().command.as_ref().unwrap().shell, Some(true));
+        let mut own = task().image("busybox").arguments(["a"]);
+        let command = own.wire().command.clone().unwrap();
+        assert_eq!(
+            (command.value, command.arguments),
+            (None, vec!["a".to_owned()])
+        );
+    }
+}
