@@ -1,11 +1,11 @@
 //! ACCEPT: offers are used, and what is not used is declined (Mesos: OFF-03, OFF-04).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_allocator::Filter;
 use tepui_model::{
     AgentKey, FrameworkKey, Insufficient, OfferId, OfferOperation, Reason, Resources, Role,
-    TaskState,
+    Scalars, TaskState, Traits,
 };
 use tepui_proto::v1;
 
@@ -28,6 +28,10 @@ pub(crate) struct Grant {
     pub(crate) left: Resources,
     /// What no further operation of the ACCEPT may use.
     pub(crate) aside: Resources,
+    /// All that was accepted.
+    offered: Resources,
+    /// What of it others were killed for.
+    pub(crate) room: Scalars,
 }
 
 impl Grant {
@@ -38,7 +42,31 @@ impl Grant {
             role: held.offer.role.clone(),
             left: held.offer.resources.clone(),
             aside: Resources::new(),
+            offered: held.offer.resources.clone(),
+            room: held.room.clone().unwrap_or_default(),
         }
+    }
+
+    /// Another offer of the same agent in the same role is accepted too.
+    pub(super) fn add(&mut self, held: &Held) {
+        self.left += &held.offer.resources;
+        self.offered += &held.offer.resources;
+        if let Some(room) = &held.room {
+            self.room.add(room);
+        }
+    }
+
+    /// How much of what was offered does not come back as it was: tasks have it, or it was made
+    /// something else.
+    pub(crate) fn used(&self) -> Scalars {
+        let offered: BTreeMap<_, _> = bundles(&self.offered).collect();
+        let mut left: Scalars = Scalars::new();
+        for (traits, scalars) in bundles(&self.left).chain(bundles(&self.aside)) {
+            if offered.contains_key(traits) {
+                left.add(scalars);
+            }
+        }
+        self.offered.scalars().saturating_sub(&left)
     }
 
     /// A task takes what it needs. A shared volume stays for the tasks that follow
@@ -49,6 +77,12 @@ impl Grant {
         }
         self.left.subtract(&resources.exclusive())
     }
+}
+
+/// The scalars of each nature.
+fn bundles(resources: &Resources) -> impl Iterator<Item = (&Traits, &Scalars)> {
+    let bundles = resources.bundles();
+    bundles.map(|(traits, amounts, _)| (traits, amounts.scalars()))
 }
 
 /// How the tasks of an operation that is not done are told.
@@ -107,7 +141,7 @@ impl Master {
             };
             self.settle_asks(&held, end, effects);
             match grants.iter_mut().find(|grant| grant.agent == held.agent) {
-                Some(grant) => grant.left += &held.offer.resources,
+                Some(grant) => grant.add(&held),
                 None => grants.push(Grant::of(&held)),
             }
         }
@@ -131,6 +165,7 @@ impl Master {
     /// What was accepted and not used is free again.
     pub(super) fn settle(&mut self, grants: Vec<Grant>, filter: Option<Filter>) {
         for grant in grants {
+            self.note_use(&grant);
             let left = grant.left + &grant.aside;
             self.allocator
                 .recover(grant.framework, &grant.role, grant.agent, &left, filter);

@@ -132,6 +132,7 @@ impl Master {
             made: self.now,
             gang,
             view_of,
+            room: None,
         };
         let view_of = view_of.and_then(|number| self.offers.get(number));
         effects.publish(Notice::OfferAdded {

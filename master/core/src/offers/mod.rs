@@ -12,7 +12,7 @@ mod together;
 use std::{collections::BTreeMap, sync::Arc};
 
 use tepui_allocator::GangKey;
-use tepui_model::{AgentKey, FrameworkKey, Offer, Time};
+use tepui_model::{AgentKey, FrameworkKey, Offer, Scalars, Time};
 
 pub(crate) use self::accept::Grant;
 use crate::ids::OfferNumber;
@@ -28,6 +28,8 @@ pub(crate) struct Held {
     pub(crate) gang: Option<GangKey>,
     /// The offer that holds the resources of this one, if this is a view of another.
     pub(crate) view_of: Option<OfferNumber>,
+    /// Of what it offers, what others were killed for; known when it is accepted.
+    pub(crate) room: Option<Scalars>,
 }
 
 /// All outstanding offers in the order they were made, so that the first is the first to expire.

@@ -33,14 +33,14 @@ impl Master {
         end: OfferEnd,
         effects: &mut Effects,
     ) -> Option<Held> {
-        let held = self.offers.remove(number)?;
+        let mut held = self.offers.remove(number)?;
         if let Some(framework) = self.frameworks.get_mut(held.framework) {
             framework.offers.remove(&number);
         }
         if let Some(agent) = self.agents.get_mut(held.agent) {
             agent.offers.remove(&number);
         }
-        self.note_use(number, &held, end);
+        held.room = self.end_room(number, &held, end);
         effects.publish(Notice::OfferRemoved {
             offer_id: held.offer.id.clone(),
             framework_id: held.offer.framework_id.clone(),

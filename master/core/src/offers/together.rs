@@ -68,7 +68,7 @@ impl Master {
         let mut grants: Vec<Grant> = Vec::new();
         for held in numbers.iter().filter_map(|number| self.offers.get(*number)) {
             match grants.iter_mut().find(|grant| grant.agent == held.agent) {
-                Some(grant) => grant.left += &held.offer.resources,
+                Some(grant) => grant.add(held),
                 None => grants.push(Grant::of(held)),
             }
         }

@@ -29,6 +29,17 @@ pub(super) struct Asker {
     pub(super) ask: Ask,
 }
 
+impl Asker {
+    /// Whom a plan is for.
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self {
+            framework: plan.framework,
+            role: plan.role.clone(),
+            ask: plan.ask.clone(),
+        }
+    }
+}
+
 /// Victims on one agent. The smaller price is the better one: few regular tasks, few tasks, of a
 /// low priority.
 #[derive(Debug)]

@@ -92,7 +92,7 @@ pub(crate) struct Plan {
     hold: HoldKey,
     /// The inverse offers that tell of it.
     notices: Vec<(FrameworkKey, OfferNumber, OfferId)>,
-    /// Victims were killed for it, and who asked has used no offer since.
+    /// Victims were killed for it, and who asked was not served by another offer since.
     has_killed: bool,
     /// What those concerned are told.
     why: Arc<str>,

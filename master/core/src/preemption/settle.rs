@@ -87,11 +87,7 @@ impl Master {
 
     /// Whether who asks may still preempt, and all its victims are behind it, within their budgets.
     pub(super) fn may_go_on(&self, plan: &Plan) -> bool {
-        let asker = Asker {
-            framework: plan.framework,
-            role: plan.role.clone(),
-            ask: plan.ask.clone(),
-        };
+        let asker = Asker::of(plan);
         let tasks = plan.victims.iter().filter_map(|(owner, id)| {
             let task = self.live_victim(plan, *owner, id)?;
             Some((*owner, task))

@@ -37,11 +37,7 @@ impl Master {
     /// with it either.
     fn still_needed(&self, key: PlanKey) -> Option<Victims> {
         let plan = self.preemptions.plans.get(&key)?;
-        let asker = Asker {
-            framework: plan.framework,
-            role: plan.role.clone(),
-            ask: plan.ask.clone(),
-        };
+        let asker = Asker::of(plan);
         let tasks = plan.victims.iter().filter_map(|(owner, id)| {
             let task = self.live_victim(plan, *owner, id)?;
             task.kill.is_none().then_some((*owner, task))

@@ -495,6 +495,66 @@ fn who_asks_for_something_else_after_the_kill_has_wasted_it() {
     assert_eq!(stage.kills(), ["kill low2", "kill low3", "kill low4"]);
 }
 
+#[test]
+fn a_small_offer_that_is_used_besides_takes_no_backoff_away() {
+    let mut stage = Stage::ranked();
+    stage.ask(vec![wish("cpus:2;mem:512", 0)]);
+    stage.pass(PATIENCE + NOTICE + seconds(1));
+    let offer = offer_after(&mut stage, &["low0", "low1"]);
+    waste(&mut stage, &offer, "low4");
+    // Something small comes free and is used, for an ask of its own.
+    stage.ask(vec![wish("cpus:2;mem:512", 0), wish("cpus:0.1;mem:32", 0)]);
+    let small = stage.cluster.register("small", "cpus:0.1;mem:32");
+    stage.cluster.settle();
+    let high = stage.high.clone();
+    let offer = stage.cluster.offer(&high);
+    let task = task_info("little", &small.id, "cpus:0.1;mem:32");
+    stage.cluster.accept(&high, &[&offer.id], vec![task]);
+    assert_eq!(stage.cluster.updates(&high), []);
+    expect_backoff(&mut stage, WASTE_BACKOFF);
+    let offer = offer_after(&mut stage, &["low2", "low3"]);
+    waste(&mut stage, &offer, "low5");
+    expect_backoff(&mut stage, WASTE_BACKOFF * 2);
+}
+
+#[test]
+fn who_uses_a_crumb_of_the_room_has_wasted_it() {
+    let mut stage = Stage::ranked();
+    stage.ask(vec![wish("cpus:2;mem:512", 0)]);
+    stage.pass(PATIENCE + NOTICE + seconds(1));
+    let offer = offer_after(&mut stage, &["low0", "low1"]);
+    let (high, low) = (stage.high.clone(), stage.low.clone());
+    let crumb = task_info("crumb", &stage.node.id, "cpus:0.1;mem:32");
+    stage.cluster.accept(&high, &[&offer], vec![crumb]);
+    stage.cluster.events(low.connection);
+    stage.cluster.settle();
+    stage.ask(vec![wish("cpus:2;mem:512", 0)]);
+    stage.cluster.launch(&low, "low4", "cpus:1.9;mem:480");
+    stage
+        .cluster
+        .report(&stage.node, &low.id, "low4", TaskState::Running);
+    expect_backoff(&mut stage, WASTE_BACKOFF);
+}
+
+/// A gang is had whole or not at all, and that a part of it could be had does not say that the
+/// rest will be: tasks would end for nothing. So it waits for what becomes free by itself.
+#[test]
+fn nobody_ends_for_a_gang_and_it_collects_what_becomes_free_by_itself() {
+    let mut stage = Stage::ranked();
+    let member = Wish {
+        gang: Some("g".into()),
+        count: 2,
+        ..wish("cpus:1;mem:256", 9)
+    };
+    stage.ask(vec![member]);
+    stage.pass(PATIENCE + NOTICE + seconds(600));
+    assert_eq!((stage.notices().0, stage.kills()), (vec![], vec![]));
+    stage.end("low0", TaskState::Finished);
+    stage.end("low1", TaskState::Finished);
+    let offer = stage.cluster.offer(&stage.high.clone());
+    assert_eq!(offer.resources, resources("cpus:2;mem:512"));
+}
+
 /// Whether the check of the invariants finds what a test did.
 fn is_found(stage: &Stage, words: &str) {
     let found = stage.cluster.master.check().unwrap_err().to_string();
