@@ -20,7 +20,8 @@ impl Allocator {
         for (key, agent) in self.agents.iter() {
             let key = AgentKey(key);
             check_conservation(key, agent)?;
-            self.check_agent(key, agent)?;
+            self.check_tables(key, agent)?;
+            self.check_prospect(key, agent)?;
         }
         let holds: usize = self
             .agents
@@ -34,8 +35,31 @@ impl Allocator {
         self.check_order()
     }
 
-    /// Holders and refusers exist, the cached prospect is true, and the next look is noted.
-    fn check_agent(&self, key: AgentKey, agent: &Agent) -> Result<(), Violation> {
+    /// What concerns one agent only, for who has no time for all: that nothing of it is in two
+    /// places or in none, and that the tables know of it; and no call so far that made no sense.
+    pub fn check_agent(&self, key: AgentKey) -> Result<(), Violation> {
+        self.misuse.clone().map_or(Ok(()), Err)?;
+        let Some(agent) = self.agents.get(key.0) else {
+            return Ok(());
+        };
+        check_conservation(key, agent)?;
+        self.check_tables(key, agent)
+    }
+
+    /// The cached prospect is what it would be anew: as long to see as there are frameworks.
+    fn check_prospect(&self, key: AgentKey, agent: &Agent) -> Result<(), Violation> {
+        let court = Court {
+            contest: &self.contest,
+            options: &self.options,
+            stage: Stage::Shares,
+        };
+        ensure(agent.is_prospect_true(court), || {
+            format!("who has seen {key}")
+        })
+    }
+
+    /// Holders and refusers exist, and the next look is noted.
+    fn check_tables(&self, key: AgentKey, agent: &Agent) -> Result<(), Violation> {
         let client = |slot: u32| self.contest.client(slot);
         let subscribed = |slot: u32| client(slot).is_some_and(|client| client.state.subscribed);
         let holders = agent
@@ -48,12 +72,6 @@ impl Allocator {
             .all(|refusal| subscribed(refusal.client));
         let known = |slot: u32| client(slot).is_some_and(|client| client.refused.contains(key.0));
         let findable = agent.refusals().iter().all(|refusal| known(refusal.client));
-        let court = Court {
-            contest: &self.contest,
-            options: &self.options,
-            stage: Stage::Shares,
-        };
-        let prospect = agent.is_prospect_true(court);
         let holds = agent.held().iter().all(|hold| {
             let holder = client(hold.client);
             self.holds.is_noted(hold.key, key, hold.until)
@@ -64,7 +82,6 @@ impl Allocator {
         let listed = self.candidates.agrees_with(key, agent);
         ensure(holders, || format!("who holds {key}"))?;
         ensure(refusers, || format!("who refused {key}"))?;
-        ensure(prospect, || format!("who has seen {key}"))?;
         ensure(listed, || format!("when {key} is looked at"))
     }
 

@@ -1,16 +1,20 @@
 //! What must hold after every event. Slow: for tests, the simulator and samples.
 
 mod operations;
+mod sample;
 
 use std::collections::BTreeMap;
 
-use tepui_model::{AgentKey, FrameworkKey, Resources, Role};
+use tepui_model::{AgentKey, FrameworkKey, Resources, Role, TaskId};
 
+pub use self::sample::Sampling;
 use crate::{
     Master,
     agents::{Agent, AgentState},
     frameworks::{Framework, FrameworkState},
+    ids::OfferNumber,
     master::Peer,
+    offers::Held,
     timers::Timer,
 };
 
@@ -61,6 +65,8 @@ impl Master {
         self.check_operations()?;
         for framework in self.frameworks.iter() {
             self.check_framework_tables(framework)?;
+            let mut tasks = framework.tasks.keys();
+            tasks.try_for_each(|task| self.check_task_tables(framework, task))?;
         }
         self.check_offer_tables()?;
         self.check_preemptions()?;
@@ -192,17 +198,19 @@ impl Master {
         let waits = !connected && !ending && self.started.is_some();
         ensure(awaited == waits, || {
             format!("{id} is {state:?}, awaited: {awaited}")
-        })?;
-        for (task_id, task) in &framework.tasks {
-            let agent = self.agents.find(task.agent_id());
-            let there = agent.is_some_and(|agent| agent.tasks.contains(&(key, task_id.clone())));
-            ensure(there, || format!("task {task_id} of {id} is on no agent"))?;
-            let lost = framework.unreachable.get(task_id).is_some();
-            ensure(!lost, || {
-                format!("task {task_id} of {id} is there and unreachable")
-            })?;
-        }
-        Ok(())
+        })
+    }
+
+    fn check_task_tables(&self, framework: &Framework, task: &TaskId) -> Result<(), Violation> {
+        let (id, key) = (&framework.id, framework.key);
+        let known = framework.tasks.get(task);
+        let agent = known.and_then(|known| self.agents.find(known.agent_id()));
+        let there = agent.is_some_and(|agent| agent.tasks.contains(&(key, task.clone())));
+        ensure(there, || format!("task {task} of {id} is on no agent"))?;
+        let lost = framework.unreachable.get(task).is_some();
+        ensure(!lost, || {
+            format!("task {task} of {id} is there and unreachable")
+        })
     }
 
     fn check_offer_tables(&self) -> Result<(), Violation> {
@@ -218,24 +226,26 @@ impl Master {
         ensure(counted, || {
             format!("{count} offers, {of_agents} and {of_frameworks} counted")
         })?;
-        for (number, held) in self.offers.iter() {
-            let agent = self.agents.get(held.agent);
-            let framework = self.frameworks.get(held.framework);
-            let known = agent.is_some_and(|agent| agent.offers.contains(&number))
-                && framework.is_some_and(|framework| framework.offers.contains(&number));
-            ensure(known, || format!("offer {} is nobody's", held.offer.id))?;
-            let shown = held.view_of.is_none_or(|holder| {
-                let holder = self.offers.get(holder).filter(|holder| holder.holds());
-                holder.is_some_and(|holder| {
-                    let whole = &holder.offer.resources;
-                    holder.agent == held.agent && whole.contains(&held.offer.resources)
-                })
-            });
-            ensure(shown, || {
-                format!("offer {} shows what no offer holds", held.offer.id)
-            })?;
-        }
-        Ok(())
+        let mut offers = self.offers.iter();
+        offers.try_for_each(|(number, held)| self.check_offer(number, held))
+    }
+
+    fn check_offer(&self, number: OfferNumber, held: &Held) -> Result<(), Violation> {
+        let agent = self.agents.get(held.agent);
+        let framework = self.frameworks.get(held.framework);
+        let known = agent.is_some_and(|agent| agent.offers.contains(&number))
+            && framework.is_some_and(|framework| framework.offers.contains(&number));
+        ensure(known, || format!("offer {} is nobody's", held.offer.id))?;
+        let shown = held.view_of.is_none_or(|holder| {
+            let holder = self.offers.get(holder).filter(|holder| holder.holds());
+            holder.is_some_and(|holder| {
+                let whole = &holder.offer.resources;
+                holder.agent == held.agent && whole.contains(&held.offer.resources)
+            })
+        });
+        ensure(shown, || {
+            format!("offer {} shows what no offer holds", held.offer.id)
+        })
     }
 
     fn check_connections(&self) -> Result<(), Violation> {

@@ -74,6 +74,11 @@ impl<K: SlabKey, V> Slab<K, V> {
         self.slots.iter().flatten()
     }
 
+    /// What is at a place; nothing beyond the last.
+    pub(crate) fn at(&self, place: usize) -> Option<Option<&V>> {
+        Some(self.slots.get(place)?.as_ref())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use tepui_model::Resources;
 
 use super::{Violation, ensure};
-use crate::{Master, agents::Agent, frameworks::FrameworkState};
+use crate::{
+    Master,
+    agents::Agent,
+    frameworks::FrameworkState,
+    operations::{Operation, OperationUuid},
+};
 
 impl Master {
     /// What an agent has is what it registered with and the operations since: their nature may
@@ -35,6 +40,29 @@ impl Master {
         Ok(())
     }
 
+    /// One operation is found under its name. Whether there is a framework that gave it one.
+    pub(super) fn check_operation(
+        &self,
+        agent: &Agent,
+        uuid: &OperationUuid,
+        operation: &Operation,
+    ) -> Result<bool, Violation> {
+        let Some((framework, id)) = operation.listener() else {
+            return Ok(false);
+        };
+        let Some(framework) = self.frameworks.find(framework) else {
+            return Ok(false);
+        };
+        let found = framework.operations.get(id) == Some(&(agent.key, *uuid));
+        let ending = framework.state == FrameworkState::Ending;
+        ensure(found, || format!("operation {id} is not found"))?;
+        let over = operation.state().is_terminal();
+        ensure(!(ending && over), || {
+            format!("operation {id} of a removed framework has ended and is kept")
+        })?;
+        Ok(true)
+    }
+
     /// An operation is in one place, and found there under its name.
     pub(super) fn check_operations(&self) -> Result<(), Violation> {
         let (mut uuids, mut named) = (BTreeSet::new(), 0);
@@ -42,20 +70,7 @@ impl Master {
             for (uuid, operation) in &agent.operations {
                 let whole = operation.uuid == *uuid && uuids.insert(*uuid);
                 ensure(whole, || format!("operation {uuid} is in two places"))?;
-                let Some((framework, id)) = operation.listener() else {
-                    continue;
-                };
-                let Some(framework) = self.frameworks.find(framework) else {
-                    continue;
-                };
-                named += 1;
-                let found = framework.operations.get(id) == Some(&(agent.key, *uuid));
-                let ending = framework.state == FrameworkState::Ending;
-                ensure(found, || format!("operation {id} is not found"))?;
-                let over = operation.state().is_terminal();
-                ensure(!(ending && over), || {
-                    format!("operation {id} of a removed framework has ended and is kept")
-                })?;
+                named += usize::from(self.check_operation(agent, uuid, operation)?);
             }
         }
         let known = self.frameworks.iter();
