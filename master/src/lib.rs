@@ -28,5 +28,5 @@ mod tests;
 mod whitelist;
 
 pub use error::Error;
-pub use options::{ByteSize, Options, PlacementKind, SorterKind, StoreKind, Weights};
+pub use options::{ByteSize, Options, PlacementKind, Roles, SorterKind, StoreKind, Weights};
 pub use server::{Server, run};

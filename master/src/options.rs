@@ -12,7 +12,7 @@ use tepui_model::FaultDomain;
 
 use crate::{Error, limits};
 
-pub use parsed::{ByteSize, PlacementKind, SorterKind, StoreKind, Weights};
+pub use parsed::{ByteSize, PlacementKind, Roles, SorterKind, StoreKind, Weights};
 
 /// What can be set on a master.
 ///
@@ -158,6 +158,11 @@ pub struct Options {
     #[arg(long, env = "TEPUI_ALLOCATOR_RECOVERY_TIMEOUT", value_name = "DURATION", default_value = "10min", value_parser = span::parse)]
     pub allocator_recovery_timeout: Duration,
 
+    /// The roles that frameworks may have, as in `prod,dev/web`; `*` is always among them
+    /// [default: any]
+    #[arg(long, env = "TEPUI_ROLES", value_name = "ROLE,...")]
+    pub roles: Option<Roles>,
+
     /// Weights of roles, as in `prod=2,dev=0.5`; a role without one has 1. Weights that operators
     /// set at run time win
     #[arg(
@@ -249,6 +254,7 @@ impl Default for Options {
             placement: PlacementKind::default(),
             allocator_agent_recovery_factor: 0.8,
             allocator_recovery_timeout: Duration::from_secs(600),
+            roles: None,
             weights: Weights::default(),
             preemption: false,
             preemption_patience: Duration::from_secs(30),

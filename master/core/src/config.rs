@@ -1,6 +1,7 @@
 //! What can be set about the core. The shell fills it in from its options.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use tepui_allocator::{Options as AllocatorOptions, RegexLimits};
 use tepui_model::{Quantity, Role};
@@ -40,6 +41,8 @@ pub struct Config {
     pub max_completed_tasks_per_framework: usize,
     /// Unreachable tasks kept per framework (Mesos: FWK-10).
     pub max_unreachable_tasks_per_framework: usize,
+    /// The roles that there are, beside `*`; any, if there is no list (Mesos: ROL-05).
+    pub roles: Option<BTreeSet<Role>>,
     /// Weights of roles, unless the registry has others (Mesos: WGT-01).
     pub weights: Vec<(Role, Quantity)>,
     /// The part of the registry's agents that must be back after a restart before anything is
@@ -78,6 +81,7 @@ impl Config {
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
+            roles: None,
             weights: Vec::new(),
             allocator_agent_recovery_factor: Quantity::from_millis(800),
             allocator_recovery_timeout: Duration::from_secs(10 * 60),
@@ -87,6 +91,12 @@ impl Config {
             limits: Limits::default(),
             allocator: AllocatorOptions::default(),
         }
+    }
+
+    /// Whether frameworks may have a role, and operators may decide about it (Mesos: ROL-05).
+    pub(crate) fn has_role(&self, role: &Role) -> bool {
+        let listed = self.roles.as_ref();
+        listed.is_none_or(|roles| role.is_default() || roles.contains(role))
     }
 
     /// How long an agent may be silent before it is unreachable.

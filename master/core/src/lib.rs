@@ -47,7 +47,7 @@ pub use self::{
         ConnectionId, Event, KnownExecutor, KnownOperation, KnownTask, Registration, RequestId,
     },
     frameworks::{FrameworkState, FrameworkStep, IllegalFrameworkStep},
-    invariants::Violation,
+    invariants::{Sampling, Violation},
     maintenance::{Answer, InverseOffer, Schedule, Window},
     master::{InvalidConfig, Master},
     notices::{Notice, OfferEnd},
@@ -58,5 +58,5 @@ pub use self::{
     operator::{OperatorCall, OperatorError, OperatorReply},
     preemption::Preemption,
     record::{Change, Record, RecordKind, Recovered},
-    views::{Amounts, Figures, FrameworkFigures, Snapshot},
+    views::{Amounts, Figures, FrameworkFigures, QuotaFigures, Snapshot},
 };

@@ -1,5 +1,6 @@
 //! Metrics under Mesos' names, each with a value that is known; those that are not are left out.
 
+mod quotas;
 mod traffic;
 
 use std::{
@@ -95,6 +96,7 @@ pub(crate) fn all(figures: &Figures, tally: &Tally) -> Vec<(String, f64)> {
     }
     metrics.extend(resources(&figures.total, &figures.used));
     metrics.extend(machine());
+    metrics.extend(quotas::named(&figures.quotas));
     metrics.sort_by(|a, b| a.0.cmp(&b.0));
     metrics
 }
@@ -120,13 +122,13 @@ fn resources(total: &Amounts, used: &Amounts) -> Vec<(String, f64)> {
 
 /// The same for Prometheus, whose names have no slashes, and which framework it is about in labels.
 pub(crate) fn prometheus(metrics: &[(String, f64)]) -> String {
+    let (mut text, metrics) = quotas::prometheus(metrics);
     let mut families: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in metrics {
         let (name, labels) = family(name);
         let lines = families.entry(name.clone()).or_default();
         *lines += &format!("{name}{labels} {value}\n");
     }
-    let mut text = String::new();
     for (name, lines) in families {
         let kind = if counts(&name) { "counter" } else { "gauge" };
         text += &format!("# TYPE {name} {kind}\n{lines}");

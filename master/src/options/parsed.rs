@@ -1,6 +1,6 @@
 //! Options that are more than a number or a name.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use tepui_allocator::{Placement, Sorter};
 use tepui_model::{Quantity, Role};
@@ -112,6 +112,33 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// The roles that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roles(pub BTreeSet<Role>);
+
+impl FromStr for Roles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = text.split(',').map(str::trim);
+        let roles = names
+            .filter(|name| !name.is_empty())
+            .map(|name| Role::new(name).map_err(|error| error.to_string()))
+            .collect::<Result<BTreeSet<_>, _>>()?;
+        if roles.is_empty() {
+            return Err("it names no role; leave the flag out to allow any".to_owned());
+        }
+        Ok(Self(roles))
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(Role::as_str).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
 /// Weights of roles, in the order they were given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights(pub Vec<(Role, Quantity)>);
@@ -174,6 +201,15 @@ mod tests {
             "prod", "prod=x", "prod=0", "prod=-1", "prod=NaN", "a b=1", "a=1,a=2",
         ] {
             assert!(text.parse::<Weights>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn roles_read_and_print() {
+        let roles: Roles = "prod, dev/web,*,prod,".parse().unwrap();
+        assert_eq!(roles.to_string(), "*,dev/web,prod");
+        for wrong in ["", ",", "a b", "/a", "a,-b"] {
+            assert!(wrong.parse::<Roles>().is_err(), "{wrong}");
         }
     }
 

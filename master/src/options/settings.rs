@@ -9,7 +9,7 @@ use tepui_model::{Kind, Quantity};
 use tepui_proto::v1;
 use uuid::Uuid;
 
-use super::Options;
+use super::{Options, Roles};
 use crate::limits;
 
 impl Options {
@@ -41,6 +41,7 @@ impl Options {
             max_completed_frameworks: self.max_completed_frameworks,
             max_completed_tasks_per_framework: self.max_completed_tasks_per_framework,
             max_unreachable_tasks_per_framework: self.max_unreachable_tasks_per_framework,
+            roles: self.roles.as_ref().map(|roles| roles.0.clone()),
             weights: self.weights.0.clone(),
             require_agent_domain: self.require_agent_domain,
             regex: RegexLimits {
@@ -88,6 +89,13 @@ impl Options {
             (
                 "allocator-recovery-timeout",
                 span::format(self.allocator_recovery_timeout),
+            ),
+            (
+                "roles",
+                self.roles
+                    .as_ref()
+                    .map(Roles::to_string)
+                    .unwrap_or_default(),
             ),
             ("weights", self.weights.to_string()),
             ("preemption", self.preemption.to_string()),

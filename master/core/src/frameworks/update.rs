@@ -53,16 +53,21 @@ impl Master {
             return Ok(());
         };
         effects.persist(framework.record());
+        let is_optimistic = framework.info.optimistic_offers;
         let roles: BTreeSet<Role> = framework.info.roles.iter().cloned().collect();
         effects.publish(Notice::FrameworkUpdated(Box::new(
             self.framework_view(framework),
         )));
         self.rescind_offers_of_framework(key, |role| !roles.contains(role), effects);
+        if !is_optimistic {
+            self.part_from_others(key, effects);
+        }
         Ok(())
     }
 
     /// What a framework says of itself, if it is in order.
     pub(super) fn checked(&self, subscribe: Subscribe) -> Result<Subscriber, String> {
+        self.check_listed(&subscribe.info.roles)?;
         check_suppressed(&subscribe)?;
         let Subscribe {
             info,
@@ -74,6 +79,19 @@ impl Master {
             suppressed: suppressed_roles.into_iter().collect(),
             info,
         })
+    }
+
+    /// Mesos: ROL-05.
+    fn check_listed(&self, roles: &[Role]) -> Result<(), String> {
+        let unknown = roles.iter().filter(|role| !self.config.has_role(role));
+        let unknown: Vec<Role> = unknown.cloned().collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let roles = list(&unknown);
+        Err(format!(
+            "Roles {{ {roles} }} are not present in the master's --roles"
+        ))
     }
 
     fn check_update(&self, key: FrameworkKey, new: &FrameworkInfo) -> Result<(), String> {
@@ -107,18 +125,16 @@ fn check_suppressed(subscribe: &Subscribe) -> Result<(), String> {
     {
         return Ok(());
     }
-    let list = |roles: &[Role]| {
-        roles
-            .iter()
-            .map(|role| role.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     Err(format!(
         "Suppressed roles {{ {} }} are not contained in the set of roles {{ {} }}",
         list(&subscribe.suppressed_roles),
         list(roles),
     ))
+}
+
+fn list(roles: &[Role]) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    names.join(", ")
 }
 
 /// The new description, with the user and the checkpointing of the old one.

@@ -5,7 +5,7 @@
 //! others are over at once.
 
 use tepui_allocator::Filter;
-use tepui_model::{AgentKey, Resources};
+use tepui_model::{AgentKey, FrameworkKey, Resources};
 
 use super::Held;
 use crate::{
@@ -131,6 +131,27 @@ impl Master {
             }
         }
         self.rescind_offer(number, OfferEnd::Rescinded, effects);
+    }
+
+    /// A framework will not be shown what others are shown, nor others what it is: what it is
+    /// offered is its alone from now on, and of what others are offered it sees nothing.
+    pub(crate) fn part_from_others(&mut self, key: FrameworkKey, effects: &mut Effects) {
+        let framework = self.frameworks.get(key);
+        let own = framework.map_or_else(Vec::new, |framework| {
+            framework.offers.iter().copied().collect()
+        });
+        for number in own {
+            let Some(held) = self.offers.get(number) else {
+                continue;
+            };
+            let over = match held.holds() {
+                true => self.views_of(number, held.agent),
+                false => vec![number],
+            };
+            for view in over {
+                self.outbid(view, effects);
+            }
+        }
     }
 
     /// Whether others are shown what an offer shows.

@@ -46,6 +46,9 @@ impl Master {
         let mut changes = Vec::new();
         for config in configs {
             let (role, quota) = Quota::from_proto(config).map_err(invalid)?;
+            if !self.config.has_role(&role) {
+                return Err(invalid(format!("'{role}' is not on the roles whitelist")));
+            }
             if !seen.insert(role.clone()) {
                 return Err(invalid(format!("Role '{role}' appears more than once")));
             }
@@ -72,6 +75,9 @@ impl Master {
     ) -> Result<OperatorReply> {
         let config = legacy(request)?;
         let (role, quota) = Quota::from_proto(&config).map_err(invalid_request)?;
+        if !self.config.has_role(&role) {
+            return Err(invalid_request(format!("Unknown role '{role}'")));
+        }
         if self.quotas.contains_key(&role) {
             return Err(invalid_request(format!(
                 "Cannot set quota for role '{role}' which already has quota"

@@ -24,6 +24,9 @@ impl Master {
             return Err(OperatorError::Invalid(problem));
         }
         let weights = wire.iter().map(weight).collect::<Result<Vec<_>, _>>()?;
+        if let Some((role, _)) = weights.iter().find(|(role, _)| !self.config.has_role(role)) {
+            return Err(OperatorError::Invalid(format!("Unknown role '{role}'")));
+        }
         for (role, weight) in &weights {
             self.weights.insert(role.clone(), *weight);
             self.allocator.set_weight(role, *weight);

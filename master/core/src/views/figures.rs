@@ -1,8 +1,8 @@
 //! How many there are of everything, for metrics: counted in place, nothing is copied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{FrameworkId, Quantity, Role, TaskState};
+use tepui_model::{FrameworkId, Kind, Quantity, Role, TaskState};
 
 use crate::{
     Master,
@@ -35,6 +35,8 @@ pub struct Figures {
     pub total: Amounts,
     /// What tasks use of it.
     pub used: Amounts,
+    /// What quotas are about, by role.
+    pub quotas: Vec<QuotaFigures>,
     /// How often resources were allocated.
     pub allocation_runs: u64,
     /// Since the first event, in milliseconds.
@@ -69,6 +71,21 @@ pub struct Amounts {
     pub gpus: Quantity,
 }
 
+/// One kind of resource in the quota of a role (Mesos: QUO-05).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaFigures {
+    /// The role.
+    pub role: Role,
+    /// The kind.
+    pub kind: Kind,
+    /// What is guaranteed to it.
+    pub guarantee: Quantity,
+    /// The most that it may have, if there is a limit.
+    pub limit: Option<Quantity>,
+    /// What it is offered, has, or has reserved, with the roles below it.
+    pub consumed: Quantity,
+}
+
 impl Amounts {
     fn add(&mut self, resources: &tepui_model::Resources) {
         self.cpus += resources.cpus();
@@ -89,6 +106,7 @@ impl Master {
             uptime_ms: self.started.map_or(0, |start| {
                 u64::try_from(self.now.since(start).as_millis()).unwrap_or(u64::MAX)
             }),
+            quotas: self.quota_figures(),
             ..Figures::default()
         };
         for agent in self.agents.iter() {
@@ -103,6 +121,25 @@ impl Master {
                 FrameworkState::Ending => {}
             }
             count_framework(framework, &mut figures);
+        }
+        figures
+    }
+
+    fn quota_figures(&self) -> Vec<QuotaFigures> {
+        let mut figures = Vec::new();
+        for (role, quota) in &self.quotas {
+            let consumed = self.allocator.consumption(role);
+            let limits = quota.limits.iter();
+            let limits: BTreeMap<Kind, Quantity> = limits.map(|(kind, it)| (kind.clone(), it)).collect();
+            let guaranteed = quota.guarantees.iter().map(|(kind, _)| kind);
+            let kinds: BTreeSet<Kind> = limits.keys().cloned().chain(guaranteed).collect();
+            figures.extend(kinds.into_iter().map(|kind| QuotaFigures {
+                role: role.clone(),
+                guarantee: quota.guarantees.get(&kind),
+                limit: limits.get(&kind).copied(),
+                consumed: consumed.get(&kind),
+                kind,
+            }));
         }
         figures
     }

@@ -8,7 +8,7 @@ mod operations;
 mod roles;
 mod snapshot;
 
-pub use figures::{Amounts, Figures, FrameworkFigures};
+pub use figures::{Amounts, Figures, FrameworkFigures, QuotaFigures};
 pub use snapshot::Snapshot;
 use tepui_model::{Resources, Role};
 use tepui_proto::v1::{self, master::response};

@@ -4,9 +4,9 @@ use tepui_model::{FrameworkId, FrameworkInfo};
 use tepui_proto::v1;
 
 use crate::{
-    Action, Ending, Event, FrameworkEvent, Notice, RecordKind, SchedulerCall,
+    Action, Config, Ending, Event, FrameworkEvent, Notice, RecordKind, SchedulerCall,
     calls::Subscribe,
-    testing::{Cluster, aware, of_roles, role, seconds, task_info, with_timeout},
+    testing::{Cluster, aware, config, of_roles, role, seconds, task_info, with_timeout},
 };
 
 fn changed(info: &FrameworkInfo, change: impl FnOnce(&mut v1::FrameworkInfo)) -> FrameworkInfo {
@@ -295,4 +295,22 @@ fn frameworks_are_bounded_and_those_there_can_still_come_back() {
         cluster.subscribe(aware().with_id(first.id.clone())).id,
         first.id
     );
+}
+
+#[test]
+fn only_roles_of_the_list_can_be_had_and_the_default_one_always() {
+    let mut cluster = Cluster::with(Config {
+        roles: Some([role("a"), role("a/b")].into()),
+        ..config()
+    });
+    let connection = cluster.try_subscribe(of_roles(&["a", "x", "y/z"]));
+    assert_eq!(
+        cluster.error(connection).unwrap(),
+        "Roles { x, y/z } are not present in the master's --roles"
+    );
+    let scheduler = cluster.subscribe(of_roles(&["a/b", "*"]));
+    update(&mut cluster, &scheduler, of_roles(&["a", "b"]));
+    let ending = &cluster.endings[&scheduler.connection];
+    let problem = "Roles { b } are not present in the master's --roles".to_owned();
+    assert_eq!(*ending, Ending::InvalidCall(problem));
 }

@@ -12,7 +12,7 @@ use tepui_proto::v1::{
 
 use crate::{
     Action, FrameworkEvent,
-    calls::{Accept, Decline},
+    calls::{Accept, Decline, Subscribe},
     testing::{Cluster, Scheduler, of_roles, operations::reserved, resources, seconds, task_info},
 };
 
@@ -263,4 +263,51 @@ fn what_an_operator_reserves_is_taken_back_from_all_who_are_shown_it() {
     };
     operate(&mut cluster, call::Type::ReserveResources, call);
     assert_eq!(how_many_ended(&mut cluster, &shown), [1, 1, 1]);
+}
+
+/// The framework says of itself anew that it does or does not share offers.
+fn say(cluster: &mut Cluster, scheduler: &Scheduler, role: &str, optimistic: bool) {
+    let info = match optimistic {
+        true => optimist(role),
+        false => of_roles(&[role]),
+    };
+    let update = Box::new(Subscribe::new(info));
+    cluster.call(scheduler.connection, Action::UpdateFramework(update));
+    assert!(!cluster.endings.contains_key(&scheduler.connection));
+}
+
+#[test]
+fn who_shares_no_longer_keeps_its_own_offer_alone() {
+    let (mut cluster, shown) = shown("cpus:4;mem:1024");
+    let [holder, others @ ..] = &shown;
+    say(&mut cluster, &holder.0, "a", false);
+    assert_eq!(rescinded(&mut cluster, &holder.0), []);
+    for (other, view) in others {
+        assert_eq!(rescinded(&mut cluster, other), [view.id.clone()]);
+    }
+    cluster.settle();
+    for (other, _) in others {
+        assert_eq!(cluster.offers(other), [], "it is the first one's alone");
+    }
+    launch(&mut cluster, holder, "cpus:4;mem:1024");
+    assert_eq!(cluster.updates(&holder.0), []);
+    assert_eq!(cluster.master.get_tasks().tasks.len(), 1);
+}
+
+#[test]
+fn who_shares_no_longer_is_shown_nothing_that_another_holds() {
+    let (mut cluster, shown) = shown("cpus:4;mem:1024");
+    let [holder, middle, last] = &shown;
+    say(&mut cluster, &middle.0, "b", false);
+    assert_eq!(rescinded(&mut cluster, &middle.0), [middle.1.id.clone()]);
+    for (other, _) in [holder, last] {
+        assert_eq!(rescinded(&mut cluster, other), []);
+    }
+    say(&mut cluster, &middle.0, "b", true);
+    for (other, _) in [holder, last] {
+        assert_eq!(rescinded(&mut cluster, other), []);
+    }
+    launch(&mut cluster, last, "cpus:4;mem:1024");
+    assert_eq!(cluster.updates(&last.0), []);
+    assert_eq!(rescinded(&mut cluster, &holder.0), [holder.1.id.clone()]);
 }

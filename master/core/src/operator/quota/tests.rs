@@ -305,3 +305,48 @@ fn agents_are_not_waited_for_longer_than_the_timeout_nor_without_quotas() {
         assert!(!cluster.master.offers_to(None).is_empty());
     }
 }
+
+#[test]
+fn a_role_that_is_not_on_the_list_has_no_quota() {
+    let mut cluster = Cluster::with(Config {
+        roles: Some([crate::testing::role("a")].into()),
+        ..config()
+    });
+    let guarantee = [("cpus", 1.0)];
+    let both = [quota("a", &guarantee, &[]), quota("b", &guarantee, &[])];
+    assert_eq!(
+        update(&mut cluster, &both, true).unwrap_err(),
+        "Invalid QuotaConfig: 'b' is not on the roles whitelist"
+    );
+    assert_eq!(status(&mut cluster).configs, [], "all or nothing");
+    update(&mut cluster, &[quota("a", &guarantee, &[])], true).unwrap();
+    update(&mut cluster, &[quota("*", &guarantee, &[])], true).unwrap();
+}
+
+#[test]
+fn figures_tell_each_kind_that_a_quota_is_about() {
+    let (mut cluster, _) = running();
+    let wanted = quota("a", &[("cpus", 2.0)], &[("cpus", 3.0), ("mem", 0.0)]);
+    update(&mut cluster, &[wanted], true).unwrap();
+    let figures = |cluster: &Cluster| {
+        let quotas = cluster.master.figures().quotas.into_iter();
+        let told = quotas.map(|it| {
+            let limit = it.limit.map(|limit| limit.as_f64());
+            let amounts = (it.guarantee.as_f64(), limit, it.consumed.as_f64());
+            (it.role.to_string(), it.kind.name().to_owned(), amounts)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let of = |kind: &str, amounts| ("a".to_owned(), kind.to_owned(), amounts);
+    assert_eq!(
+        figures(&cluster),
+        [
+            of("cpus", (2.0, Some(3.0), 1.0)),
+            of("mem", (0.0, Some(0.0), 0.0)),
+        ]
+    );
+    cluster.settle();
+    let offers = cluster.master.offers_to(None);
+    assert_eq!(offers[0].resources, resources("cpus:2"));
+    assert_eq!(figures(&cluster)[0].2.2, 3.0, "offers are counted");
+}

@@ -6,8 +6,8 @@ use tepui_proto::v1::{
 };
 
 use crate::{
-    OperatorError, RecordKind,
-    testing::{Cluster, of_roles},
+    Config, OperatorError, RecordKind,
+    testing::{Cluster, config, of_roles},
 };
 
 fn update(cluster: &mut Cluster, weights: &[(&str, f64)]) -> Result<(), OperatorError> {
@@ -101,4 +101,16 @@ fn a_weight_of_a_role_nobody_has_leaves_offers_alone() {
     let offer = cluster.offer(&scheduler);
     update(&mut cluster, &[("b", 3.0)]).unwrap();
     assert_eq!(cluster.master.offers_to(None), [offer]);
+}
+
+#[test]
+fn a_role_that_is_not_on_the_list_has_no_weight() {
+    let mut cluster = Cluster::with(Config {
+        roles: Some([crate::testing::role("a")].into()),
+        ..config()
+    });
+    let refused = update(&mut cluster, &[("a", 2.0), ("b", 2.0)]).unwrap_err();
+    assert_eq!(refused.to_string(), "Unknown role 'b'");
+    assert_eq!(cluster.master.get_weights().weight_infos, []);
+    update(&mut cluster, &[("a", 2.0), ("*", 3.0)]).unwrap();
 }
