@@ -23,13 +23,19 @@ use crate::desk::metrics;
 
 pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Site>)> {
     vec![
-        ("/create-volumes", any(deeds::create)),
-        ("/destroy-volumes", any(deeds::destroy)),
+        (
+            "/create-volumes",
+            deeds::operation("CREATE_VOLUMES", "volumes"),
+        ),
+        (
+            "/destroy-volumes",
+            deeds::operation("DESTROY_VOLUMES", "volumes"),
+        ),
         ("/flags", get(flags)),
         ("/frameworks", get(cluster::frameworks)),
         ("/health", get(health)),
-        ("/machine/down", any(deeds::down)),
-        ("/machine/up", any(deeds::up)),
+        ("/machine/down", deeds::machines("START_MAINTENANCE")),
+        ("/machine/up", deeds::machines("STOP_MAINTENANCE")),
         ("/maintenance/schedule", any(deeds::schedule)),
         ("/maintenance/status", get(deeds::status)),
         ("/metrics", get(prometheus)),
@@ -37,14 +43,20 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<Site>)> {
         ("/quota", any(deeds::quota)),
         ("/quota/{*role}", any(deeds::quota_of)),
         ("/redirect", get(redirect)),
-        ("/reserve", any(deeds::reserve)),
+        (
+            "/reserve",
+            deeds::operation("RESERVE_RESOURCES", "resources"),
+        ),
         ("/roles", get(roles::roles)),
         ("/slaves", get(cluster::slaves)),
         ("/state", get(cluster::state)),
         ("/state-summary", get(cluster::summary)),
         ("/tasks", get(cluster::tasks)),
         ("/teardown", any(deeds::teardown)),
-        ("/unreserve", any(deeds::unreserve)),
+        (
+            "/unreserve",
+            deeds::operation("UNRESERVE_RESOURCES", "resources"),
+        ),
         ("/version", get(version)),
         ("/weights", any(deeds::weights)),
     ]

@@ -40,15 +40,19 @@ fn first_port(task: &Value) -> String {
     format!("127.0.0.1:{}", ports["ranges"]["range"][0]["begin"])
 }
 
+/// A cluster of so many agents on which the web service of the examples is deployed.
+fn with_web_service(agents: usize) -> Cluster {
+    let mut cluster = Cluster::start(agents);
+    cluster.add_framework("service");
+    let file = project().join("examples/service/web.yaml");
+    let file = file.display().to_string();
+    cluster.tepui(&["service", "deploy", &file]).ok();
+    cluster
+}
+
 #[test]
 fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
-    let mut cluster = Cluster::start(2);
-    cluster.add_framework("service");
-    let file = project()
-        .join("examples/service/web.yaml")
-        .display()
-        .to_string();
-    cluster.tepui(&["service", "deploy", &file]).ok();
+    let mut cluster = with_web_service(2);
     for task in cluster.await_running(3) {
         let id = task["task_id"]["value"].as_str().unwrap().to_owned();
         let answer = eventually("the replica answers", || get(&first_port(&task)));
@@ -71,13 +75,7 @@ fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
 
 #[test]
 fn a_replica_that_fails_is_replaced() {
-    let mut cluster = Cluster::start(1);
-    cluster.add_framework("service");
-    let file = project()
-        .join("examples/service/web.yaml")
-        .display()
-        .to_string();
-    cluster.tepui(&["service", "deploy", &file]).ok();
+    let mut cluster = with_web_service(1);
     let before = cluster.await_running(3);
     let victim = before[0]["task_id"]["value"].as_str().unwrap();
     cluster.tepui(&["kill", victim]).ok();

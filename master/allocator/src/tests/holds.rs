@@ -19,23 +19,33 @@ fn hold(allocator: &mut Allocator, framework: u32, name: &str, what: &str, end: 
     held.unwrap()
 }
 
-fn offered(made: &[Allocation]) -> Vec<(u32, String)> {
+/// Runs once: who is offered what.
+fn offered(allocator: &mut Allocator, now: u64) -> Vec<(u32, String)> {
+    let made = run(allocator, seconds(now));
     let offer = |offer: &Allocation| (offer.framework.0, offer.resources.to_string());
     made.iter().map(offer).collect()
+}
+
+fn of(framework: u32, resources: &str) -> (u32, String) {
+    (framework, resources.to_owned())
+}
+
+/// An agent of 4 CPUs, and two frameworks, of which the second has it all and a CPU more set aside
+/// until second 7, so that it is offered nothing.
+fn kept_for_nothing() -> (Allocator, HoldKey) {
+    let mut allocator = cluster(&["cpus:4;mem:400"], &["a", "b"]);
+    let asks = vec![Ask::new(parse("cpus:5"), 1)];
+    allocator.request(FrameworkKey(1), &role("b"), asks);
+    let key = hold(&mut allocator, 1, "b", "cpus:5;mem:400", 7);
+    (allocator, key)
 }
 
 #[test]
 fn what_is_held_is_offered_to_its_client_only_and_the_rest_to_others() {
     let mut allocator = cluster(&["cpus:4;mem:400"], &["a", "b"]);
     hold(&mut allocator, 1, "b", "cpus:3;mem:100", 9);
-    let made = run(&mut allocator, seconds(0));
-    assert_eq!(
-        offered(&made),
-        [
-            (0, "cpus:1;mem:300".to_owned()),
-            (1, "cpus:3;mem:100".to_owned())
-        ]
-    );
+    let expected = [of(0, "cpus:1;mem:300"), of(1, "cpus:3;mem:100")];
+    assert_eq!(offered(&mut allocator, 0), expected);
 }
 
 #[test]
@@ -47,8 +57,7 @@ fn what_becomes_free_later_is_held_too() {
     allocator.accept(FrameworkKey(0), &role("a"), AGENT, &whole);
     let task = parse("cpus:3;mem:300");
     allocator.recover(FrameworkKey(0), &role("a"), AGENT, &task, None);
-    let made = run(&mut allocator, seconds(1));
-    assert_eq!(offered(&made), [(1, "cpus:3;mem:300".to_owned())]);
+    assert_eq!(offered(&mut allocator, 1), [of(1, "cpus:3;mem:300")]);
     // That did not cover the hold: it stands until its time.
     assert_eq!(allocator.holds().count(), 1);
 }
@@ -67,30 +76,17 @@ fn an_offer_that_covers_a_hold_spends_it() {
 
 #[test]
 fn a_hold_ends_at_its_time_and_others_are_served_at_once() {
-    let mut allocator = cluster(&["cpus:4;mem:400"], &["a", "b"]);
-    allocator.request(
-        FrameworkKey(1),
-        &role("b"),
-        vec![Ask::new(parse("cpus:5"), 1)],
-    );
-    hold(&mut allocator, 1, "b", "cpus:5;mem:400", 7);
+    let (mut allocator, _) = kept_for_nothing();
     assert!(run(&mut allocator, seconds(6)).is_empty());
     assert!(!allocator.needs_run());
     assert_eq!(allocator.next_expiry(), Some(seconds(7)));
-    let made = run(&mut allocator, seconds(7));
-    assert_eq!(offered(&made), [(0, "cpus:4;mem:400".to_owned())]);
+    assert_eq!(offered(&mut allocator, 7), [of(0, "cpus:4;mem:400")]);
     assert_eq!(allocator.next_expiry(), None);
 }
 
 #[test]
 fn a_released_hold_is_over_and_cannot_be_released_again() {
-    let mut allocator = cluster(&["cpus:4;mem:400"], &["a", "b"]);
-    allocator.request(
-        FrameworkKey(1),
-        &role("b"),
-        vec![Ask::new(parse("cpus:5"), 1)],
-    );
-    let key = hold(&mut allocator, 1, "b", "cpus:5;mem:400", 7);
+    let (mut allocator, key) = kept_for_nothing();
     assert!(run(&mut allocator, seconds(0)).is_empty());
     assert!(allocator.release_hold(key));
     assert!(!allocator.release_hold(key));
@@ -122,14 +118,8 @@ fn the_older_hold_is_filled_first() {
     let mut allocator = cluster(&["cpus:4;mem:400"], &["a", "b", "c"]);
     hold(&mut allocator, 2, "c", "cpus:3;mem:300", 9);
     hold(&mut allocator, 1, "b", "cpus:3;mem:300", 9);
-    let made = run(&mut allocator, seconds(0));
-    assert_eq!(
-        offered(&made),
-        [
-            (1, "cpus:1;mem:100".to_owned()),
-            (2, "cpus:3;mem:300".to_owned())
-        ]
-    );
+    let expected = [of(1, "cpus:1;mem:100"), of(2, "cpus:3;mem:300")];
+    assert_eq!(offered(&mut allocator, 0), expected);
 }
 
 #[test]
@@ -144,19 +134,12 @@ fn a_hold_gives_nobody_more_than_its_limit() {
     };
     allocator.set_quota(&role("b"), quota);
     hold(&mut allocator, 1, "b", "cpus:4;mem:400", 9);
-    let made = run(&mut allocator, seconds(0));
-    assert_eq!(offered(&made), [(1, "cpus:1;mem:400".to_owned())]);
+    assert_eq!(offered(&mut allocator, 0), [of(1, "cpus:1;mem:400")]);
 }
 
 #[test]
 fn who_waits_for_what_is_held_hears_for_whom_it_is() {
-    let mut allocator = cluster(&["cpus:4;mem:400"], &["a", "b"]);
-    allocator.request(
-        FrameworkKey(1),
-        &role("b"),
-        vec![Ask::new(parse("cpus:5"), 1)],
-    );
-    hold(&mut allocator, 1, "b", "cpus:5;mem:400", 7);
+    let (mut allocator, _) = kept_for_nothing();
     run(&mut allocator, seconds(0));
     let explanation = allocator.explain(&Query::Framework(FrameworkKey(0)), seconds(1));
     let reason = &explanation.waiting[0].reasons[0].reason;

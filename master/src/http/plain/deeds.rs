@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{Method, StatusCode},
     response::{IntoResponse, Response},
+    routing::{MethodRouter, any},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -149,25 +150,18 @@ pub(super) async fn status(page: Page, State(site): State<Site>) -> Result<Respo
     show(site, page, call::Type::GetMaintenanceStatus, part).await
 }
 
-pub(super) async fn down(State(site): State<Site>, request: Request) -> Result<Response, Refusal> {
-    machines(&site, request, "START_MAINTENANCE", "start_maintenance").await
-}
-
-pub(super) async fn up(State(site): State<Site>, request: Request) -> Result<Response, Refusal> {
-    machines(&site, request, "STOP_MAINTENANCE", "stop_maintenance").await
-}
-
-async fn machines(
-    site: &Site,
-    request: Request,
-    kind: &str,
-    part: &str,
-) -> Result<Response, Refusal> {
-    if request.method() != Method::POST {
-        return Err(Refusal::method("POST", request.method()));
-    }
-    let machines = json!({"machines": json_of(request).await?});
-    act(site, &json!({"type": kind, part: machines}), StatusCode::OK).await
+/// The call of that name, about a list of machines.
+pub(super) fn machines(kind: &'static str) -> MethodRouter<Site> {
+    any(
+        move |State(site): State<Site>, request: Request| async move {
+            if request.method() != Method::POST {
+                return Err(Refusal::method("POST", request.method()));
+            }
+            let machines = json!({"machines": json_of(request).await?});
+            let call = json!({"type": kind, kind.to_lowercase(): machines});
+            act(&site, &call, StatusCode::OK).await
+        },
+    )
 }
 
 pub(super) async fn teardown(
@@ -184,53 +178,17 @@ pub(super) async fn teardown(
     .await
 }
 
-/// An operation on an agent's resources, as a form.
-async fn operation(
-    site: &Site,
-    request: Request,
-    (kind, part): (&str, &str),
-    list: &str,
-) -> Result<Response, Refusal> {
-    let form = form_of(request).await?;
-    let agent = field(&form, "slaveId")?;
-    let resources: Value = parse(field(&form, list)?.as_bytes())?;
-    let order = json!({"agent_id": {"value": agent}, list: resources});
-    act(
-        site,
-        &json!({"type": kind, part: order}),
-        StatusCode::ACCEPTED,
+/// An operation on an agent's resources, as a form: the call of that name, and the field that lists
+/// what it is about.
+pub(super) fn operation(kind: &'static str, list: &'static str) -> MethodRouter<Site> {
+    any(
+        move |State(site): State<Site>, request: Request| async move {
+            let form = form_of(request).await?;
+            let agent = field(&form, "slaveId")?;
+            let resources: Value = parse(field(&form, list)?.as_bytes())?;
+            let order = json!({"agent_id": {"value": agent}, list: resources});
+            let call = json!({"type": kind, kind.to_lowercase(): order});
+            act(&site, &call, StatusCode::ACCEPTED).await
+        },
     )
-    .await
-}
-
-pub(super) async fn reserve(
-    State(site): State<Site>,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let names = ("RESERVE_RESOURCES", "reserve_resources");
-    operation(&site, request, names, "resources").await
-}
-
-pub(super) async fn unreserve(
-    State(site): State<Site>,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let names = ("UNRESERVE_RESOURCES", "unreserve_resources");
-    operation(&site, request, names, "resources").await
-}
-
-pub(super) async fn create(
-    State(site): State<Site>,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let names = ("CREATE_VOLUMES", "create_volumes");
-    operation(&site, request, names, "volumes").await
-}
-
-pub(super) async fn destroy(
-    State(site): State<Site>,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let names = ("DESTROY_VOLUMES", "destroy_volumes");
-    operation(&site, request, names, "volumes").await
 }

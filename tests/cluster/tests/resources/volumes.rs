@@ -27,6 +27,29 @@ fn read_only(volume: &Resources) -> Resources {
     })
 }
 
+/// A framework, and what it makes a volume of.
+struct Room {
+    framework: Framework,
+    disk: Resources,
+    volume: Resources,
+    /// What a task with the volume takes.
+    uses: Resources,
+}
+
+impl Room {
+    fn of(cluster: &Cluster, id: &str, shared: bool) -> Self {
+        let capabilities = shared.then_some(Capability::SharedResources);
+        let framework = Framework::subscribe(cluster, "db", capabilities.as_slice());
+        let volume = framework.volume(id, 64, shared);
+        Self {
+            disk: framework.reserved("disk:64"),
+            uses: little() + &volume,
+            volume,
+            framework,
+        }
+    }
+}
+
 /// Launches one task with the volume and waits for its good end. An offer may go back while it is
 /// accepted, when its agent has been away: then the next one is taken.
 async fn run(framework: &mut Framework, id: &str, volume: &Resources, line: &str) {
@@ -107,10 +130,12 @@ fn folder(cluster: &Cluster, id: &str) -> std::path::PathBuf {
 fn what_a_task_wrote_outlives_it_and_its_agent_until_the_volume_is_destroyed() {
     let mut cluster = Cluster::start(1);
     talk(async {
-        let mut framework = Framework::subscribe(&cluster, "db", &[]);
-        let disk = framework.reserved("disk:64");
-        let volume = framework.volume("v", 64, false);
-        let uses = little() + &volume;
+        let Room {
+            mut framework,
+            disk,
+            volume,
+            uses,
+        } = Room::of(&cluster, "v", false);
         framework
             .use_offer(&plain("cpus:0.1;mem:32;disk:64"), |offer| {
                 let writer = task("writer", offer, &uses, "echo kept > data/file");
@@ -142,10 +167,12 @@ fn what_a_task_wrote_outlives_it_and_its_agent_until_the_volume_is_destroyed() {
 fn two_tasks_of_one_accept_meet_in_a_shared_volume() {
     let cluster = Cluster::start(1);
     talk(async {
-        let mut framework = Framework::subscribe(&cluster, "db", &[Capability::SharedResources]);
-        let disk = framework.reserved("disk:64");
-        let volume = framework.volume("meeting", 64, true);
-        let uses = little() + &volume;
+        let Room {
+            mut framework,
+            disk,
+            volume,
+            uses,
+        } = Room::of(&cluster, "meeting", true);
         // Neither ends before it has seen the other.
         let meet = |mine: &str, other: &str| {
             format!("touch data/{mine}; until test -e data/{other}; do sleep 0.05; done")
@@ -161,13 +188,7 @@ fn two_tasks_of_one_accept_meet_in_a_shared_volume() {
         let ends = framework.ends(2).await;
         let states = ends.iter().map(|end| end.state).collect::<Vec<_>>();
         assert_eq!(states, [TaskState::Finished; 2], "{ends:?}");
-        framework
-            .use_offer(&volume, |_| {
-                Operations::new().destroy(&volume).with_id(name("destroy"))
-            })
-            .await;
-        let end = framework.operation("destroy").await;
-        assert_eq!(end.0, OperationState::OperationFinished);
+        destroy(&mut framework, &volume).await;
         let folder = folder(&cluster, "meeting");
         eventually("the data is gone", || (!folder.exists()).then_some(()));
     });
@@ -177,10 +198,12 @@ fn two_tasks_of_one_accept_meet_in_a_shared_volume() {
 fn a_volume_in_use_is_not_destroyed_and_what_only_storage_providers_do_is_an_error() {
     let cluster = Cluster::start(1);
     talk(async {
-        let mut framework = Framework::subscribe(&cluster, "db", &[]);
-        let disk = framework.reserved("disk:64");
-        let volume = framework.volume("v", 64, false);
-        let uses = little() + &volume;
+        let Room {
+            mut framework,
+            disk,
+            volume,
+            uses,
+        } = Room::of(&cluster, "v", false);
         framework
             .use_offer(&plain("cpus:0.1;mem:32;disk:64"), |offer| {
                 let sleeper = task("sleeper", offer, &uses, "sleep 1000");

@@ -8,10 +8,13 @@ use tepui_model::{
 };
 use tepui_proto::v1;
 
-use crate::testing::{
-    Cluster, Node, Scheduler, names,
-    operations::{create, destroy, launch, named, reserve, reserved, shared_volume, volume},
-    refining, resources, task_info,
+use crate::{
+    calls::Operation,
+    testing::{
+        Cluster, Node, Scheduler, names,
+        operations::{create, destroy, launch, named, reserve, reserved, shared_volume, volume},
+        refining, resources, task_info,
+    },
 };
 
 fn pair() -> (Cluster, Scheduler, Node) {
@@ -50,20 +53,22 @@ fn mount(offer: &tepui_model::Offer) -> Volume {
     traits.disk.clone().unwrap().volume.unwrap()
 }
 
+/// A volume is made, and two tasks use it.
+fn made_for_two(data: &Resources, node: &Node) -> Vec<Operation> {
+    let tasks = ["a", "b"].map(|name| task_with(name, node, data));
+    vec![
+        named("", reserve(&reserved("disk:64", "web"))),
+        named("", create(data)),
+        launch(tasks.into()),
+    ]
+}
+
 #[test]
 fn tasks_of_one_accept_use_a_shared_volume_at_once_and_so_do_tasks_of_the_next() {
     let (mut cluster, scheduler, node) = pair();
     let data = shared_volume("data", 64, "web");
     cluster.commands(node.connection);
-    let operations = vec![
-        named("", reserve(&reserved("disk:64", "web"))),
-        named("", create(&data)),
-        launch(vec![
-            task_with("a", &node, &data),
-            task_with("b", &node, &data),
-        ]),
-    ];
-    cluster.do_all(&scheduler, operations);
+    cluster.do_all(&scheduler, made_for_two(&data, &node));
     assert_eq!(
         names(&cluster.commands(node.connection))[2..],
         ["run a", "run b"]
@@ -83,15 +88,7 @@ fn tasks_of_one_accept_use_a_shared_volume_at_once_and_so_do_tasks_of_the_next()
 fn a_shared_volume_is_destroyed_when_its_last_task_has_ended() {
     let (mut cluster, scheduler, node) = pair();
     let data = shared_volume("data", 64, "web");
-    let operations = vec![
-        named("", reserve(&reserved("disk:64", "web"))),
-        named("", create(&data)),
-        launch(vec![
-            task_with("a", &node, &data),
-            task_with("b", &node, &data),
-        ]),
-    ];
-    cluster.do_all(&scheduler, operations);
+    cluster.do_all(&scheduler, made_for_two(&data, &node));
     for task in ["a", "b"] {
         cluster.settle();
         let operation = named("d", destroy(&data));

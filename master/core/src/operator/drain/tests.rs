@@ -104,6 +104,12 @@ fn end_task(cluster: &mut Cluster, scheduler: &Scheduler, node: &Node) {
     cluster.acknowledge(scheduler, node, "t", uuid);
 }
 
+/// Whether the registry has no agent that is deactivated or draining.
+fn is_none_kept_out(cluster: &Cluster) -> bool {
+    let mut kinds = cluster.registry.keys().map(|(kind, _)| *kind);
+    kinds.all(|kind| kind != RecordKind::Deactivated)
+}
+
 #[test]
 fn a_deactivated_agent_is_not_offered_and_its_tasks_go_on() {
     let (mut cluster, scheduler, node) = running();
@@ -127,12 +133,7 @@ fn a_deactivated_agent_is_not_offered_and_its_tasks_go_on() {
     operate(&mut cluster, call::Type::ReactivateAgent, &node.id).unwrap();
     cluster.settle();
     assert_eq!(cluster.offers(&scheduler).len(), 1);
-    assert!(
-        cluster
-            .registry
-            .keys()
-            .all(|(kind, _)| *kind != RecordKind::Deactivated)
-    );
+    assert!(is_none_kept_out(&cluster));
 }
 
 #[test]
@@ -222,12 +223,7 @@ fn an_unreachable_agent_is_drained_when_it_returns() {
         ["acknowledge t", "refused for ever"]
     );
     assert!(cluster.snapshot().get_agents().agents.is_empty());
-    assert!(
-        cluster
-            .registry
-            .keys()
-            .all(|(kind, _)| *kind != RecordKind::Deactivated)
-    );
+    assert!(is_none_kept_out(&cluster));
 }
 
 #[test]

@@ -69,11 +69,8 @@ fn a_kill_of_an_unknown_task_is_answered_by_its_state() {
     );
 }
 
-#[test]
-fn a_kill_to_an_agent_that_is_away_is_told_when_it_is_back() {
-    let (mut cluster, scheduler, mut node) = running();
-    cluster.disconnect_agent(&node);
-    cluster.kill(&scheduler, "t");
+/// The agent comes back with the task, and is told to kill it.
+fn is_killed_when_back(mut cluster: Cluster, scheduler: &Scheduler, mut node: Node) {
     let known = [("t", "cpus:1", TaskState::Running)];
     cluster.reregister(&mut node, Some((&scheduler.id, aware())), &known);
     assert_eq!(
@@ -83,19 +80,22 @@ fn a_kill_to_an_agent_that_is_away_is_told_when_it_is_back() {
 }
 
 #[test]
+fn a_kill_to_an_agent_that_is_away_is_told_when_it_is_back() {
+    let (mut cluster, scheduler, node) = running();
+    cluster.disconnect_agent(&node);
+    cluster.kill(&scheduler, "t");
+    is_killed_when_back(cluster, &scheduler, node);
+}
+
+#[test]
 fn a_kill_of_an_unreachable_task_is_told_when_its_agent_is_back() {
-    let (mut cluster, scheduler, mut node) = running();
+    let (mut cluster, scheduler, node) = running();
     cluster.disconnect_agent(&node);
     cluster.pass(seconds(76));
     cluster.events(scheduler.connection);
     cluster.kill(&scheduler, "t");
     assert_eq!(cluster.update(&scheduler).state, TaskState::Unreachable);
-    let known = [("t", "cpus:1", TaskState::Running)];
-    cluster.reregister(&mut node, Some((&scheduler.id, aware())), &known);
-    assert_eq!(
-        names(&cluster.commands(node.connection)),
-        ["registered", "kill t"]
-    );
+    is_killed_when_back(cluster, &scheduler, node);
 }
 
 #[test]
