@@ -65,6 +65,7 @@ impl Allocator {
             let (framework, role) = (client.framework, role.name.clone());
             if let Some(demand) = self.contest.demand_mut(slot) {
                 demand.show(key, &view, parts);
+                self.look_again_for(slot);
             }
             views.push(View {
                 framework,

@@ -6,6 +6,7 @@ use crate::{
     agents::{Choice, Court},
     allocator::Allocator,
     contest::{Load, Stage},
+    demand::Demand,
     gang::GangKey,
     pool::View,
     slots::Slots,
@@ -133,6 +134,7 @@ impl Allocator {
         let demand = self.contest.demand_mut(choice.client);
         if let Some(demand) = demand.filter(|_| gang.is_none()) {
             demand.show(key, &resources, choice.parts);
+            self.look_again_for(choice.client);
         }
         self.count_free(key);
         Some(Allocation {
@@ -143,6 +145,24 @@ impl Allocator {
             gang,
             views: Vec::new(),
         })
+    }
+
+    /// Some of what a client asks for is offered: what else it asks for may be offered where it was
+    /// not, because the first together with it was refused there or was too little.
+    pub(crate) fn look_again_for(&mut self, slot: u32) {
+        let Some(client) = self.contest.client(slot) else {
+            return;
+        };
+        let minimum = client.terms.minimum.as_ref();
+        let minimum = minimum.unwrap_or(&self.options.min_allocatable);
+        let mut open = client.demand.iter().flat_map(Demand::open).peekable();
+        if open.peek().is_none() {
+            return;
+        }
+        let has_refused = client.refused.iter().next().is_some();
+        if has_refused || open.any(|ask| !minimum.is_met_by(&ask.resources)) {
+            self.candidates.add_for(slot);
+        }
     }
 
     /// An agent was looked at: it is again when something changes on it or a filter ends.

@@ -1,6 +1,7 @@
 //! Filters, suppression and revival: who is not offered what.
 
 use super::*;
+use crate::Ask;
 
 #[test]
 fn a_refused_offer_is_not_made_again_before_its_filter_ends() {
@@ -147,4 +148,33 @@ fn only_a_framework_that_knows_gpus_is_offered_an_agent_with_gpus() {
     };
     allocator.update_framework(FrameworkKey(0), knows);
     assert_eq!(run(&mut allocator, seconds(0)).len(), 1);
+}
+
+/// Found by a random history. What was refused was in the way of another ask until it was offered
+/// elsewhere; nothing changed on the agent itself.
+#[test]
+fn an_ask_is_offered_once_the_refused_one_before_it_is_offered_elsewhere() {
+    let options = Options {
+        placement: crate::Placement::BinPack,
+        ..Options::default()
+    };
+    let mut allocator = cluster_with(options, &["cpus:2;mem:200;ports:[1-9]"], &["*"]);
+    let first = Ask {
+        priority: 2,
+        ..Ask::new(parse("cpus:1;mem:64"), 1)
+    };
+    let second = Ask::new(parse("cpus:2;ports:[2-3]"), 1);
+    let asks = vec![first.clone(), second.clone()];
+    allocator.request(FrameworkKey(0), &Role::default(), asks);
+    let made = run(&mut allocator, seconds(0));
+    assert_eq!(made[0].resources, first.resources);
+    give_back(&mut allocator, &made[0], until(100));
+    allocator.add_agent(AgentKey(1), agent("cpus:4;mem:100"), Vec::new());
+    let made = run(&mut allocator, seconds(1));
+    assert_eq!((made.len(), made[0].agent), (1, AgentKey(1)));
+    assert!(allocator.needs_run());
+    let made = run(&mut allocator, seconds(2));
+    assert_eq!((made.len(), made[0].agent), (1, AgentKey(0)));
+    assert_eq!(made[0].resources, second.resources);
+    assert!(!allocator.needs_run());
 }
