@@ -161,7 +161,11 @@ impl Master {
                 continue;
             }
             if self.frameworks.is_removed(&id) {
-                self.add_framework(id, Subscriber::new(info), FrameworkState::Ending);
+                let state = FrameworkState::Ending;
+                let key = self.add_framework(id, Subscriber::new(info), state);
+                // Other agents may have yet to say how operations of it ended.
+                self.claim_operations(key);
+                self.hear_out_operations(key, effects);
                 continue;
             }
             let state = FrameworkState::Recovered;

@@ -130,7 +130,8 @@ impl Master {
         for (role, quota) in &self.quotas {
             let consumed = self.allocator.consumption(role);
             let limits = quota.limits.iter();
-            let limits: BTreeMap<Kind, Quantity> = limits.map(|(kind, it)| (kind.clone(), it)).collect();
+            let limits: BTreeMap<Kind, Quantity> =
+                limits.map(|(kind, it)| (kind.clone(), it)).collect();
             let guaranteed = quota.guarantees.iter().map(|(kind, _)| kind);
             let kinds: BTreeSet<Kind> = limits.keys().cloned().chain(guaranteed).collect();
             figures.extend(kinds.into_iter().map(|kind| QuotaFigures {

@@ -1,14 +1,15 @@
 //! Tests of the module that this one belongs to.
 
+use tepui_model::TaskState;
 use tepui_proto::v1::master::{Call, call};
 
 use crate::{
-    Event,
+    Action, Event,
     OperationState::{self, Finished, GoneByOperator, Unreachable},
     testing::{
         Cluster, Node, Scheduler,
         operations::{named, reserve, reserved, web_pair},
-        seconds,
+        refining, seconds, task_info,
     },
 };
 
@@ -59,4 +60,32 @@ fn operations_of_an_agent_that_leaves_are_gone_with_it() {
     cluster.apply(Event::AgentUnregister { connection });
     let told = ends(&mut cluster, &scheduler);
     assert_eq!(told, [("b".to_owned(), GoneByOperator)]);
+}
+
+/// Found by the simulator: one agent brought the removed framework back, and another still had an
+/// operation of it, which was not found under its name then.
+#[test]
+fn a_removed_framework_that_an_agent_brings_back_knows_its_operations_on_others() {
+    let (mut cluster, scheduler, node) = reserving();
+    let mut other = cluster.register("two", "cpus:4;mem:1024");
+    cluster.settle();
+    let offers = cluster.offers(&scheduler);
+    let offer = offers.iter().find(|offer| offer.agent_id == other.id);
+    let task = task_info("t", &other.id, "cpus:1");
+    cluster.accept(&scheduler, &[&offer.unwrap().id], vec![task]);
+    cluster.report(&other, &scheduler.id, "t", TaskState::Running);
+    cluster.disconnect_agent(&other);
+    for _ in 0..8 {
+        cluster.pass(seconds(10));
+        let connection = node.connection;
+        cluster.apply(Event::AgentPong { connection });
+    }
+    cluster.call(scheduler.connection, Action::Teardown);
+    assert_eq!(cluster.shown_operations().len(), 1);
+    let known = [("t", "cpus:1", TaskState::Running)];
+    let framework = (&scheduler.id, refining(&["web"]));
+    cluster.reregister(&mut other, Some(framework), &known);
+    cluster.master.check().unwrap();
+    let operations = cluster.master.frameworks.iter();
+    assert_eq!(operations.map(|it| it.operations.len()).sum::<usize>(), 1);
 }
