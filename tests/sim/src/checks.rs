@@ -72,6 +72,6 @@ impl Checks {
     /// A new master begins with nothing.
     pub(crate) fn new_master(&mut self) {
         self.noted = Histories::default();
-        self.offers = OfferBook::default();
+        self.offers.new_master();
     }
 }

@@ -8,8 +8,10 @@ use crate::{dice::Dice, network::Peer};
 /// What a run is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
-    /// Nothing goes wrong.
+    /// Nothing goes wrong, and nobody is shown what another is shown.
     Fair,
+    /// Nothing goes wrong, but all may be shown the same, and the first to accept has it.
+    Crowded,
     /// The seed decides what goes wrong.
     Foul,
 }
@@ -33,6 +35,8 @@ pub(crate) struct Faults {
     pub(crate) mischief: f64,
     /// Probability that a framework changes the nature of what it is offered.
     pub(crate) crafts: f64,
+    /// Probability that a framework may be shown what others are shown too.
+    pub(crate) optimism: f64,
 }
 
 impl Faults {
@@ -47,14 +51,20 @@ impl Faults {
             forgetfulness: 0.0,
             mischief: 0.0,
             crafts: 0.0,
+            optimism: 0.0,
         }
     }
 
     pub(crate) fn draw(weather: Weather, dice: &mut Dice) -> Self {
-        if weather == Weather::Fair {
+        if weather != Weather::Foul {
             return Self {
                 period: Duration::from_secs(30),
                 crafts: 0.3,
+                optimism: if weather == Weather::Crowded {
+                    1.0
+                } else {
+                    0.0
+                },
                 ..Self::none()
             };
         }
@@ -70,6 +80,7 @@ impl Faults {
             forgetfulness,
             mischief,
             crafts,
+            optimism: 0.4,
         }
     }
 }

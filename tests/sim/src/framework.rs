@@ -166,7 +166,8 @@ impl FrameworkNode {
     /// It says something else of itself from now on, as a new version of its program does.
     fn become_another(&mut self, scene: &mut Scene) {
         let id = self.info.id.take();
-        (self.info, self.roles) = plan::framework_info(&self.info.name, &mut scene.dice);
+        (self.info, self.roles) =
+            plan::framework_info(&self.info.name, &scene.faults, &mut scene.dice);
         self.info.id = id;
     }
 

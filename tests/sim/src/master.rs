@@ -8,7 +8,7 @@ use tepui_master_core::{
     Action, AgentCommand, Change, Config, ConnectionId, Effect, Effects, Event, FrameworkEvent,
     Master, Notice, OperatorCall, Record, RecordKind, Recovered, RequestId, SchedulerCall, wire,
 };
-use tepui_model::{FrameworkId, Offer, OfferId, Time};
+use tepui_model::{FrameworkId, Offer, Time};
 use tepui_proto::{
     services::{AgentMessage, MasterMessage},
     v1::{self, scheduler},
@@ -185,11 +185,7 @@ impl MasterNode {
 
     fn apply(&mut self, event: Event, scene: &mut Scene) {
         let Some(core) = &mut self.core else { return };
-        let claim = claim(&event);
-        let may_launch = claim.is_none_or(|(connection, offers)| {
-            let framework = scene.checks.streams.framework(connection);
-            framework.is_some_and(|framework| scene.checks.offers.are_live(&offers, framework))
-        });
+        let may_launch = may_launch(&event, scene);
         if let Event::Call { .. } | Event::Operator { .. } = event {
             let subscribed = subscribed(&event, scene);
             scene
@@ -368,19 +364,24 @@ const fn stream(event: &Event) -> Option<u64> {
     }
 }
 
-/// The offers that a call accepts, and on which stream.
-fn claim(event: &Event) -> Option<(u64, Vec<OfferId>)> {
-    match event {
-        Event::Call {
-            connection,
-            call:
-                SchedulerCall {
-                    action: Action::Accept(accept),
-                    ..
-                },
-        } => Some((connection.0, accept.offers.clone())),
-        _ => None,
+/// Whether an event may launch tasks: not if it accepts what its framework is not offered now.
+fn may_launch(event: &Event, scene: &mut Scene) -> bool {
+    let Event::Call { connection, call } = event else {
+        return true;
+    };
+    let Action::Accept(accept) = &call.action else {
+        return true;
+    };
+    let Some(framework) = scene.checks.streams.framework(connection.0) else {
+        return false;
+    };
+    let is_live = scene.checks.offers.are_live(&accept.offers, framework);
+    if !is_live {
+        let kinds = accept.operations.iter().map(|operation| &operation.kind);
+        let tasks = kinds.map(|kind| kind.tasks().len() as u64).sum();
+        scene.checks.offers.outran(tasks);
     }
+    is_live
 }
 
 /// Parts what must be durable from what is done then. What is told to those who watch is judged.

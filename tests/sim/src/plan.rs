@@ -13,6 +13,7 @@ use tepui_proto::v1::{self, quota::QuotaConfig};
 
 use crate::{
     dice::Dice,
+    faults::Faults,
     framework::{FrameworkNode, Item, Work},
 };
 
@@ -152,14 +153,17 @@ pub(crate) fn machine(index: usize, dice: &mut Dice) -> AgentInfo {
 }
 
 /// The frameworks of a run.
-pub(crate) fn frameworks(dice: &mut Dice) -> Vec<FrameworkNode> {
+pub(crate) fn frameworks(faults: &Faults, dice: &mut Dice) -> Vec<FrameworkNode> {
     let count = dice.between(1, 4) as usize;
-    (0..count).map(|index| framework(index, dice)).collect()
+    let numbers = 0..count;
+    numbers
+        .map(|index| framework(index, faults, dice))
+        .collect()
 }
 
-fn framework(index: usize, dice: &mut Dice) -> FrameworkNode {
+fn framework(index: usize, faults: &Faults, dice: &mut Dice) -> FrameworkNode {
     let name = format!("f{index}");
-    let (info, roles) = framework_info(&name, dice);
+    let (info, roles) = framework_info(&name, faults, dice);
     let jobs = (0..dice.between(1, 8))
         .map(|_| job(dice))
         .collect::<Vec<_>>();
@@ -172,7 +176,11 @@ fn framework(index: usize, dice: &mut Dice) -> FrameworkNode {
 }
 
 /// What a framework says of itself. It may say something else when it is started again.
-pub(crate) fn framework_info(name: &str, dice: &mut Dice) -> (v1::FrameworkInfo, Vec<String>) {
+pub(crate) fn framework_info(
+    name: &str,
+    faults: &Faults,
+    dice: &mut Dice,
+) -> (v1::FrameworkInfo, Vec<String>) {
     let first = dice.index(ROLES.len());
     let count = dice.between(1, 2) as usize;
     let roles: Vec<String> = ROLES
@@ -203,6 +211,7 @@ pub(crate) fn framework_info(name: &str, dice: &mut Dice) -> (v1::FrameworkInfo,
             .into_iter()
             .collect::<Capabilities>()
             .to_proto(),
+        tepui_optimistic_offers: Some(dice.chance(faults.optimism)),
         ..v1::FrameworkInfo::default()
     };
     match has_many {

@@ -55,6 +55,8 @@ pub struct Figures {
     pub started: usize,
     /// Times that the master was started anew.
     pub master_restarts: u32,
+    /// Tasks for which an offer was accepted that was over by then.
+    pub outrun: u64,
     /// How often frameworks were told each state.
     pub told: BTreeMap<TaskState, u64>,
     /// How often frameworks were told each state of operations, by Mesos' names.
@@ -67,6 +69,7 @@ impl Figures {
         self.events += other.events;
         self.started += other.started;
         self.master_restarts += other.master_restarts;
+        self.outrun += other.outrun;
         for (state, count) in &other.told {
             *self.told.entry(*state).or_default() += count;
         }
@@ -127,6 +130,7 @@ pub fn run(seed: u64, weather: Weather) -> Outcome {
         events,
         started: checks.containers.started(),
         master_restarts: world.master.restarts(),
+        outrun: checks.offers.outrun(),
         told: checks.told.counts().clone(),
         operations: checks.fates.counts().clone(),
     };
@@ -142,7 +146,7 @@ impl World {
         let faults = Faults::draw(weather, &mut dice);
         let config = plan::master(&mut dice);
         let machines = plan::machines(&mut dice);
-        let frameworks = plan::frameworks(&mut dice);
+        let frameworks = plan::frameworks(&faults, &mut dice);
         let mut checks = Checks::default();
         machines
             .iter()

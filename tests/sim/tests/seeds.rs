@@ -1,8 +1,9 @@
 //! Many seeds, each a cluster of its own under faults of its own.
 //!
-//! `TEPUI_SIM_SEEDS` says how many (3,000 if unset), `TEPUI_SIM_FIRST` from which on. Seeds that
-//! fail are named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all
-//! that happens in it.
+//! `TEPUI_SIM_SEEDS` says how many (3,000 if unset), `TEPUI_SIM_FIRST` from which on, and
+//! `TEPUI_SIM_FAIR_SEEDS` how many of each kind without faults (100 if unset). Seeds that fail are
+//! named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all that happens
+//! in it, in the weather that `TEPUI_SIM_WEATHER` names (`foul` if unset, `fair`, `crowded`).
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +22,8 @@ use tepui_sim::{Figures, Outcome, Weather, run};
 
 const SEEDS: u64 = 3_000;
 
+const FAIR_SEEDS: u64 = 100;
+
 /// One seed in so many is played a second time, to see that it is the same run.
 const PLAYED_AGAIN: u64 = 100;
 
@@ -34,6 +37,26 @@ fn number(name: &str) -> Option<u64> {
         text.parse()
             .unwrap_or_else(|_| panic!("{name} must be a number, not '{text}'")),
     )
+}
+
+/// The weather in which one seed is played alone.
+fn weather() -> Weather {
+    match env::var("TEPUI_SIM_WEATHER").as_deref() {
+        Err(_) | Ok("foul") => Weather::Foul,
+        Ok("fair") => Weather::Fair,
+        Ok("crowded") => Weather::Crowded,
+        Ok(other) => panic!("TEPUI_SIM_WEATHER is 'foul', 'fair' or 'crowded', not '{other}'"),
+    }
+}
+
+/// The first seed to play.
+fn first_seed() -> u64 {
+    number("TEPUI_SIM_FIRST").unwrap_or(0)
+}
+
+/// How many seeds are played without faults, where little differs from one to the next.
+fn fair_seeds() -> u64 {
+    number("TEPUI_SIM_FAIR_SEEDS").unwrap_or(FAIR_SEEDS)
 }
 
 /// Plays one seed, or says what was broken.
@@ -106,12 +129,11 @@ fn play_all(first: u64, count: u64, weather: Weather) -> Figures {
 #[test]
 fn every_promise_holds_under_faults() {
     if let Some(seed) = number("TEPUI_SIM_SEED") {
-        println!("{:?}", run(seed, Weather::Foul));
+        println!("{:?}", run(seed, weather()));
         return;
     }
-    let first = number("TEPUI_SIM_FIRST").unwrap_or(0);
     let count = number("TEPUI_SIM_SEEDS").unwrap_or(SEEDS);
-    let figures = play_all(first, count, Weather::Foul);
+    let figures = play_all(first_seed(), count, Weather::Foul);
     println!("{count} seeds: {figures:?}");
     if count < SEEDS {
         return;
@@ -129,12 +151,9 @@ fn every_promise_holds_under_faults() {
     );
 }
 
-#[test]
-fn without_faults_no_task_is_lost_and_no_work_is_done_twice() {
-    if number("TEPUI_SIM_SEED").is_some() {
-        return;
-    }
-    let figures = play_all(0, 100, Weather::Fair);
+/// How often frameworks of runs without faults were told that a task of theirs was not to be: each
+/// state but those that follow from what they did themselves.
+fn told_in_vain(figures: &Figures) -> BTreeMap<TaskState, u64> {
     let expected = [
         TaskState::Staging,
         TaskState::Running,
@@ -143,11 +162,34 @@ fn without_faults_no_task_is_lost_and_no_work_is_done_twice() {
         TaskState::Failed,
         TaskState::Killed,
     ];
-    let others = figures
-        .told
-        .keys()
-        .filter(|state| !expected.contains(state));
-    assert_eq!(others.count(), 0, "{figures:?}");
+    let mut told = figures.told.clone();
+    told.retain(|state, _| !expected.contains(state));
+    told
+}
+
+#[test]
+fn without_faults_no_task_is_lost_and_no_work_is_done_twice() {
+    if number("TEPUI_SIM_SEED").is_some() {
+        return;
+    }
+    let figures = play_all(first_seed(), fair_seeds(), Weather::Fair);
+    assert_eq!(told_in_vain(&figures), BTreeMap::new(), "{figures:?}");
+    assert_eq!(figures.outrun, 0, "{figures:?}");
+    assert_eq!(figures.master_restarts, 0);
+}
+
+#[test]
+fn who_is_shown_what_another_accepts_first_loses_that_and_nothing_else() {
+    if number("TEPUI_SIM_SEED").is_some() {
+        return;
+    }
+    let figures = play_all(first_seed(), fair_seeds(), Weather::Crowded);
+    let told = told_in_vain(&figures);
+    let of_races = [TaskState::Dropped, TaskState::Lost];
+    assert!(told.keys().all(|it| of_races.contains(it)), "{figures:?}");
+    let lost: u64 = told.values().sum();
+    assert_eq!(lost, figures.outrun, "{figures:?}");
+    assert!(lost > 0, "nobody raced: {figures:?}");
     assert_eq!(figures.master_restarts, 0);
 }
 

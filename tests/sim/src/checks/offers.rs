@@ -18,6 +18,8 @@ pub(crate) struct OfferBook {
     pools: BTreeMap<OfferId, OfferId>,
     /// What was accepted of such a pool: no offer of it may stand when anything else happens.
     won: BTreeSet<OfferId>,
+    /// Tasks for which somebody accepted what was not offered to it any longer.
+    outrun: u64,
 }
 
 impl OfferBook {
@@ -121,6 +123,25 @@ impl OfferBook {
                 .is_some_and(|it| it.framework_id == *framework)
         };
         !offers.is_empty() && offers.iter().all(is_live)
+    }
+
+    /// Somebody accepts, for so many tasks, what it is not offered any longer.
+    pub(crate) const fn outran(&mut self, tasks: u64) {
+        self.outrun += tasks;
+    }
+
+    /// How many tasks were to be launched on what was over by then.
+    pub(crate) const fn outrun(&self) -> u64 {
+        self.outrun
+    }
+
+    /// A new master has offered nothing yet.
+    pub(crate) fn new_master(&mut self) {
+        let outrun = self.outrun;
+        *self = Self {
+            outrun,
+            ..Self::default()
+        };
     }
 
     /// How many offers are live.

@@ -58,6 +58,8 @@ pub(super) fn groups(figures: &Figures) -> String {
             grouped(group.running),
             grouped(group.finished),
             grouped(group.lost),
+            grouped(group.preempted),
+            grouped(group.late),
             grouped(group.moved),
             grouped(group.pending),
             if group.gangs > 0 {
@@ -79,6 +81,8 @@ pub(super) fn groups(figures: &Figures) -> String {
         "Running",
         "Finished",
         "Lost",
+        "Preempted",
+        "Too late",
         "Moved",
         "Waiting",
         "Whole gangs",

@@ -182,7 +182,7 @@ impl World<'_> {
         Some(KnownTask {
             framework_id: framework.id.clone()?,
             task: TaskInfo::try_from(wire).ok()?,
-            latest: task.status(number).ok()?,
+            latest: task.status(number, framework.is_partition_aware()).ok()?,
         })
     }
 
@@ -223,9 +223,12 @@ impl World<'_> {
             | AgentCommand::AcknowledgeOperation { .. }
             | AgentCommand::ShutdownExecutor { .. }
             | AgentCommand::ExecutorMessage { .. } => {}
-            AgentCommand::KillTask { task_id, .. } => {
+            AgentCommand::KillTask {
+                task_id, preempted, ..
+            } => {
                 if let Some(task) = tasks::number(task_id.as_str()) {
-                    self.end_task(task, Phase::Killed);
+                    let phase = preempted.map_or(Phase::Killed, |_| Phase::Preempted);
+                    self.end_task(task, phase);
                 }
             }
             AgentCommand::Acknowledge { task_id, uuid, .. } => {
@@ -359,12 +362,13 @@ impl World<'_> {
 
     pub(super) fn task_told(&mut self, number: u32, is_end: bool, connection: u64) {
         let task = &self.tasks[number as usize];
-        let framework = self.frameworks[task.framework as usize].id.clone();
+        let node = &self.frameworks[task.framework as usize];
+        let (framework, is_aware) = (node.id.clone(), node.is_partition_aware());
         let is_current = self.agents[task.agent as usize].connection == Some(connection);
         if !is_current || task.has_ended() != is_end {
             return;
         }
-        let (Some(framework_id), Ok(status)) = (framework, task.status(number)) else {
+        let (Some(framework_id), Ok(status)) = (framework, task.status(number, is_aware)) else {
             return;
         };
         let latest_state = status.state;

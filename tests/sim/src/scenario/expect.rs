@@ -15,6 +15,10 @@ pub struct Expectations {
     tasks_finished: Option<Bound>,
     /// How many were lost, and launched anew.
     tasks_lost: Option<Bound>,
+    /// How many gave way to a role of a higher priority.
+    tasks_preempted: Option<Bound>,
+    /// How many were launched on an offer that was over by then.
+    tasks_late: Option<Bound>,
     /// How many were moved away from agents that were to go down.
     tasks_moved: Option<Bound>,
     /// How many run at the end.
@@ -35,6 +39,8 @@ pub struct Expectations {
 struct GroupExpectations {
     tasks_finished: Option<Bound>,
     tasks_lost: Option<Bound>,
+    tasks_preempted: Option<Bound>,
+    tasks_late: Option<Bound>,
     tasks_moved: Option<Bound>,
     tasks_running: Option<Bound>,
     /// How many gangs ran whole.
@@ -182,7 +188,7 @@ fn judge_wait(
 
 impl GroupExpectations {
     /// What came of each expectation of that group.
-    fn judge(&self, group: &Group) -> [Option<Verdict>; 8] {
+    fn judge(&self, group: &Group) -> [Option<Verdict>; 10] {
         let figure = |what: &str| format!("{}: {what}", group.name);
         let partly =
             (group.gangs > 0 || group.longest_partly > 0.0).then_some(group.longest_partly);
@@ -193,6 +199,12 @@ impl GroupExpectations {
                 group.finished as f64,
             ),
             judge(figure("tasks lost"), self.tasks_lost, group.lost as f64),
+            judge(
+                figure("tasks preempted"),
+                self.tasks_preempted,
+                group.preempted as f64,
+            ),
+            judge(figure("tasks too late"), self.tasks_late, group.late as f64),
             judge(figure("tasks moved"), self.tasks_moved, group.moved as f64),
             judge(
                 figure("tasks running"),
@@ -225,11 +237,15 @@ impl Expectations {
         let of = |bound: Option<Bound>| bound.map(|bound| bound.scaled(scale));
         self.tasks_finished = of(self.tasks_finished);
         self.tasks_lost = of(self.tasks_lost);
+        self.tasks_preempted = of(self.tasks_preempted);
+        self.tasks_late = of(self.tasks_late);
         self.tasks_moved = of(self.tasks_moved);
         self.tasks_running = of(self.tasks_running);
         for group in self.groups.values_mut() {
             group.tasks_finished = of(group.tasks_finished);
             group.tasks_lost = of(group.tasks_lost);
+            group.tasks_preempted = of(group.tasks_preempted);
+            group.tasks_late = of(group.tasks_late);
             group.tasks_moved = of(group.tasks_moved);
             group.tasks_running = of(group.tasks_running);
         }
@@ -242,6 +258,12 @@ impl Expectations {
         let mut verdicts = vec![
             judge("tasks finished", self.tasks_finished, all.finished as f64),
             judge("tasks lost", self.tasks_lost, all.lost as f64),
+            judge(
+                "tasks preempted",
+                self.tasks_preempted,
+                all.preempted as f64,
+            ),
+            judge("tasks too late", self.tasks_late, all.late as f64),
             judge("tasks moved", self.tasks_moved, all.moved as f64),
             judge("tasks running", self.tasks_running, all.running as f64),
             judge("Jain index, mean", self.jain, figures.jain),

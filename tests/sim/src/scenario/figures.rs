@@ -65,6 +65,10 @@ pub struct Group {
     pub finished: u64,
     /// Tasks that were lost.
     pub lost: u64,
+    /// Tasks that gave way to a role of a higher priority.
+    pub preempted: u64,
+    /// Tasks that were launched on an offer that was over by then: nothing ran.
+    pub late: u64,
     /// Tasks that were ended because their agent was to go down, and launched elsewhere.
     pub moved: u64,
     /// Tasks that run at the end.

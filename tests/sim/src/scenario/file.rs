@@ -73,6 +73,20 @@ pub struct MasterSettings {
     /// How often an agent is pinged.
     #[serde(deserialize_with = "text::optional_span")]
     pub ping: Option<Duration>,
+    /// That tasks give way to roles of a higher priority; they do not when left out.
+    pub preemption: Option<PreemptionSettings>,
+}
+
+/// How tasks give way.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreemptionSettings {
+    /// How long what is asked for waits before.
+    #[serde(deserialize_with = "text::span")]
+    pub patience: Duration,
+    /// How long before their end those concerned hear of it.
+    #[serde(deserialize_with = "text::span")]
+    pub notice: Duration,
 }
 
 /// What lies between the master and the others.
@@ -131,6 +145,8 @@ pub struct RoleSettings {
     /// How much more it may have than one of weight 1.
     #[serde(default, deserialize_with = "text::optional_number")]
     pub weight: Option<Quantity>,
+    /// The higher is served first.
+    pub priority: Option<i32>,
     /// What it is guaranteed, and what it may have at most.
     pub quota: Option<QuotaText>,
 }
@@ -201,6 +217,17 @@ pub struct FrameworkGroup {
     /// Whether it says so when it wants no more offers.
     #[serde(default = "yes")]
     pub suppress: bool,
+    /// Whether it states by REQUEST how many tasks it waits for.
+    #[serde(default)]
+    pub asks: bool,
+    /// Whether it may be shown what others are shown too.
+    #[serde(default)]
+    pub optimistic: bool,
+    /// How long it looks at an offer before it answers.
+    #[serde(default, deserialize_with = "text::optional_span")]
+    pub thinks: Option<Duration>,
+    /// How many of its tasks may have to give way at a time.
+    pub budget: Option<u32>,
     /// When the first subscribes.
     #[serde(default, deserialize_with = "text::span")]
     pub arrive: Duration,

@@ -1,8 +1,10 @@
 //! Frameworks by behaviour: what they want, and what they do with their offers.
 
+mod asks;
 mod calls;
 mod gang;
 mod hear;
+mod thinking;
 
 use std::collections::VecDeque;
 
@@ -38,12 +40,20 @@ pub(super) struct FrameworkNode {
     pub(super) pending: u64,
     jobs_left: u32,
     is_suppressed: bool,
+    /// How many tasks the master has been asked for, and has not given room for.
+    asked: u32,
     gang: gang::Gang,
+    thoughts: thinking::Thoughts,
     inbox: VecDeque<(Time, FrameworkEvent)>,
     outbox: VecDeque<(Time, calls::Wanted)>,
 }
 
 impl FrameworkNode {
+    pub(super) fn is_partition_aware(&self) -> bool {
+        let info = self.info.as_ref();
+        info.is_some_and(|info| info.capabilities.has(Capability::PartitionAware))
+    }
+
     /// For how long a gang has run in part.
     pub(super) fn partly(&self, now: Time) -> Option<f64> {
         self.gang.partly(now)
@@ -114,7 +124,9 @@ impl World<'_> {
             pending: 0,
             jobs_left: group.jobs.unwrap_or(1),
             is_suppressed: false,
+            asked: 0,
             gang: gang::Gang::default(),
+            thoughts: thinking::Thoughts::default(),
             inbox: VecDeque::new(),
             outbox: VecDeque::new(),
         })
@@ -173,11 +185,11 @@ impl World<'_> {
             return self.after(calls::TRY_AGAIN, Turn::FrameworkComes(framework));
         }
         let connection = self.connect(Peer::Framework(framework));
-        let is_gang = self.is_gang(framework);
+        let asks = self.is_gang(framework) || self.is_asker(framework);
         let node = &mut self.frameworks[framework as usize];
         node.connection = Some(connection);
-        node.is_suppressed = is_gang;
-        node.gang.is_asked = false;
+        node.is_suppressed = asks;
+        (node.gang.is_asked, node.asked) = (false, 0);
         self.subscribe(framework);
         if let Some(up) = self.group_of(framework).up {
             self.after(up, Turn::FrameworkLeaves(framework));
@@ -212,6 +224,7 @@ impl World<'_> {
         let node = &mut self.frameworks[framework as usize];
         let connection = node.connection.take()?;
         node.inbox.clear();
+        node.thoughts.forget();
         for (_, wanted) in core::mem::take(&mut node.outbox) {
             match wanted {
                 calls::Wanted::Launch { tasks, .. } => tasks.for_each(|task| self.give_up(task)),
@@ -243,6 +256,8 @@ fn describe(group: &FrameworkGroup, number: u32, role: &str) -> Option<Framework
         roles: vec![role.to_owned()],
         failover_timeout: Some(FAILOVER_SECONDS),
         capabilities: capabilities.to_proto(),
+        tepui_optimistic_offers: group.optimistic.then_some(true),
+        tepui_preemption_budget: group.budget,
         ..v1::FrameworkInfo::default()
     };
     FrameworkInfo::try_from(wire).ok()

@@ -3,7 +3,9 @@
 use core::time::Duration;
 use std::{collections::BTreeMap, time::Instant};
 
-use tepui_master_core::{Change, Config, Effects, Event, Master, Record, RecordKind, Recovered};
+use tepui_master_core::{
+    Change, Config, Effects, Event, Master, Preemption, Record, RecordKind, Recovered,
+};
 use tepui_model::{Offer, Quantity, Role, Time};
 use tepui_proto::v1;
 
@@ -197,6 +199,7 @@ impl World<'_> {
         self.queue.plan(self.now, Turn::Wake);
         if self.master.life == 0 {
             self.set_first_quotas();
+            self.set_priorities();
         }
     }
 }
@@ -213,6 +216,10 @@ fn config(scenario: &Scenario) -> Config {
     if let Some(ping) = settings.ping {
         config.agent_ping_timeout = ping;
     }
+    config.preemption = settings.preemption.map(|it| Preemption {
+        patience: it.patience,
+        notice: it.notice,
+    });
     config.allocator.seed = scenario.seed;
     config.limits.tasks_per_framework = usize::MAX;
     config.weights = weights(scenario);

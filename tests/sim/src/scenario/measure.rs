@@ -2,7 +2,7 @@
 //! master believes.
 
 use tepui_master_core::{Notice, OfferEnd};
-use tepui_model::{Kind, Resources};
+use tepui_model::{Kind, Reason, Resources};
 
 use super::{
     figures::{OfferFigures, Sample},
@@ -29,6 +29,10 @@ pub(super) struct GroupBook {
     pub(super) launched: u64,
     pub(super) finished: u64,
     pub(super) lost: u64,
+    /// Tasks that gave way to a higher priority.
+    pub(super) preempted: u64,
+    /// Tasks of an ACCEPT that came when another had the offer.
+    pub(super) late: u64,
     pub(super) moved: u64,
     pub(super) running: u64,
     /// Gangs of which every task ran.
@@ -40,6 +44,15 @@ pub(super) struct GroupBook {
 }
 
 impl GroupBook {
+    /// A task has ended that was not to.
+    pub(super) const fn lose(&mut self, reason: Option<Reason>) {
+        match reason {
+            Some(Reason::ContainerPreempted) => self.preempted += 1,
+            Some(Reason::InvalidOffers) => self.late += 1,
+            _ => self.lost += 1,
+        }
+    }
+
     /// A gang ran in part for so many seconds.
     pub(super) fn partly(&mut self, span: f64) {
         self.longest_partly = self.longest_partly.max(span);

@@ -4,12 +4,15 @@ use core::time::Duration;
 
 use tepui_master_core::OperatorCall;
 use tepui_model::AgentId;
-use tepui_proto::v1::{
-    self,
-    maintenance::{Schedule, Window},
-    master::{Call, call, call::Type},
-    quota::QuotaConfig,
-    value::Scalar,
+use tepui_proto::{
+    services::RolePriority,
+    v1::{
+        self,
+        maintenance::{Schedule, Window},
+        master::{Call, call, call::Type},
+        quota::QuotaConfig,
+        value::Scalar,
+    },
 };
 
 use super::{
@@ -35,6 +38,22 @@ impl<'a> World<'a> {
         }
         if !configs.is_empty() {
             self.update_quota(configs);
+        }
+    }
+
+    /// The priorities that roles have.
+    pub(super) fn set_priorities(&mut self) {
+        let settings = self.scenario.roles.iter();
+        let priorities = settings.flat_map(|settings| {
+            let names = (0..settings.count).map(|number| expand(&settings.name, number));
+            names.filter_map(|role| {
+                let priority = Some(settings.priority?);
+                Some(RolePriority { role, priority })
+            })
+        });
+        let priorities: Vec<RolePriority> = priorities.collect();
+        if !priorities.is_empty() {
+            self.operate(OperatorCall::UpdatePriorities(priorities));
         }
     }
 

@@ -55,6 +55,8 @@ fn group(world: &mut World<'_>, at: usize) -> Group {
         launched: book.launched,
         finished: book.finished,
         lost: book.lost,
+        preempted: book.preempted,
+        late: book.late,
         moved: book.moved,
         running: book.running,
         pending: members.map(|framework| framework.pending).sum(),
@@ -75,6 +77,8 @@ fn sum(groups: &[Group]) -> Group {
         all.launched += group.launched;
         all.finished += group.finished;
         all.lost += group.lost;
+        all.preempted += group.preempted;
+        all.late += group.late;
         all.moved += group.moved;
         all.running += group.running;
         all.pending += group.pending;

@@ -40,6 +40,8 @@ pub(super) enum Turn {
     FrameworkGone(u64),
     /// A framework reads what has arrived.
     FrameworkReads(u32),
+    /// A framework has looked at offers for long enough.
+    FrameworkDecides(u32),
     /// A framework's calls arrive at the master.
     CallsArrive(u32),
     /// A framework has new work.

@@ -1,6 +1,6 @@
 //! Tasks: each is a timer on its agent and a line in its framework's book.
 
-use tepui_model::{InvalidId, StatusUuid, TaskId, TaskState, TaskStatus, Time};
+use tepui_model::{InvalidId, Reason, StatusUuid, TaskId, TaskState, TaskStatus, Time};
 
 /// What has become of a task on its agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum Phase {
     Finished,
     /// It was ended.
     Killed,
+    /// It was ended to make room for another.
+    Preempted,
     /// It went down with its agent.
     Dead,
 }
@@ -60,7 +62,10 @@ impl Task {
     }
 
     pub(super) const fn has_ended(&self) -> bool {
-        matches!(self.phase, Phase::Finished | Phase::Killed | Phase::Dead)
+        matches!(
+            self.phase,
+            Phase::Finished | Phase::Killed | Phase::Preempted | Phase::Dead
+        )
     }
 
     /// Whether it takes its resources on its agent.
@@ -68,21 +73,26 @@ impl Task {
         matches!(self.phase, Phase::Starting | Phase::Running)
     }
 
-    /// The state that its agent tells.
-    const fn state(&self) -> TaskState {
+    /// The state that its agent tells a framework that is aware of partitions or is not.
+    const fn state(&self, is_aware: bool) -> TaskState {
         match self.phase {
             Phase::Sent | Phase::Starting => TaskState::Staging,
             Phase::Running => TaskState::Running,
             Phase::Finished => TaskState::Finished,
             Phase::Killed => TaskState::Killed,
+            Phase::Preempted if is_aware => TaskState::Gone,
+            Phase::Preempted => TaskState::Lost,
             Phase::Dead => TaskState::Lost,
         }
     }
 
-    /// What its agent says of it.
-    pub(super) fn status(&self, number: u32) -> Result<TaskStatus, InvalidId> {
-        let mut status = TaskStatus::new(id(number)?, self.state());
+    /// What its agent says of it, to a framework that is aware of partitions or is not.
+    pub(super) fn status(&self, number: u32, is_aware: bool) -> Result<TaskStatus, InvalidId> {
+        let mut status = TaskStatus::new(id(number)?, self.state(is_aware));
         status.uuid = Some(uuid(number, self.has_ended()));
+        if self.phase == Phase::Preempted {
+            status.reason = Some(Reason::ContainerPreempted);
+        }
         Ok(status)
     }
 }

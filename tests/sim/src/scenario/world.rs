@@ -182,6 +182,7 @@ impl<'a> World<'a> {
                 self.apply(Kind::Others, Event::FrameworkDisconnected { connection });
             }
             Turn::FrameworkReads(framework) => self.framework_reads(framework),
+            Turn::FrameworkDecides(framework) => self.framework_decides(framework),
             Turn::CallsArrive(framework) => self.calls_arrive(framework),
             Turn::Submit(framework) => self.submit(framework),
             Turn::Fault(number) => self.fault(number),

@@ -173,7 +173,7 @@ fn check_group(group: &FrameworkGroup) -> Result<(), String> {
     use Behaviour::{Batch, Dead, Flapping, Gang, Greedy, Service, Silent};
     Role::new(expand(&group.role, 0)).map_err(|error| error.to_string())?;
     let behaviour = group.behaviour;
-    let keys: [(&str, bool, &[Behaviour], &[Behaviour]); 8] = [
+    let keys: [(&str, bool, &[Behaviour], &[Behaviour]); 10] = [
         (
             "task",
             group.task.is_some(),
@@ -197,6 +197,13 @@ fn check_group(group: &FrameworkGroup) -> Result<(), String> {
         (
             "per_offer",
             group.per_offer.is_some(),
+            &[],
+            &[Service, Batch, Greedy, Flapping],
+        ),
+        ("asks", group.asks, &[], &[Service, Batch, Flapping]),
+        (
+            "thinks",
+            group.thinks.is_some(),
             &[],
             &[Service, Batch, Greedy, Flapping],
         ),

@@ -38,6 +38,8 @@ pub(super) enum Wanted {
     },
     /// So many tasks, together or not at all.
     Gang(u32),
+    /// So many tasks, each wherever it may be.
+    Tasks(u32),
     /// Not these.
     Decline {
         offers: Vec<OfferId>,
@@ -135,14 +137,8 @@ impl World<'_> {
                 let tasks = tasks.collect::<Result<_, InvalidId>>().ok()?;
                 launch(offers, tasks, filters, true)
             }
-            Wanted::Gang(count) => Action::Request(vec![Ask {
-                role: None,
-                agent_id: None,
-                resources: self.shape_of(framework)?.clone(),
-                count,
-                gang: Some("gang".into()),
-                priority: 0,
-            }]),
+            Wanted::Gang(count) => self.request(framework, count, Some("gang"))?,
+            Wanted::Tasks(count) => self.request(framework, count, None)?,
             Wanted::Decline { offers, filters } => Action::Decline(Decline { offers, filters }),
             Wanted::Acknowledge { agent, task, uuid } => Action::Acknowledge(Acknowledge {
                 agent_id: agent,
@@ -162,6 +158,20 @@ impl World<'_> {
                 filters: Filters::refuse(ASK_AGAIN),
             }),
         })
+    }
+}
+
+impl World<'_> {
+    /// A REQUEST for so many tasks.
+    fn request(&self, framework: u32, count: u32, gang: Option<&str>) -> Option<Action> {
+        Some(Action::Request(vec![Ask {
+            role: None,
+            agent_id: None,
+            resources: self.shape_of(framework)?.clone(),
+            count,
+            gang: gang.map(Into::into),
+            priority: 0,
+        }]))
     }
 }
 

@@ -64,13 +64,23 @@ impl World<'_> {
                 node.info = info.map(|info| info.with_id(framework_id.clone()));
                 node.id = Some(framework_id);
             }
-            FrameworkEvent::Offers { offers, .. } if self.is_gang(framework) => {
-                self.answer_gang_offers(framework, &offers);
+            FrameworkEvent::Offers { offers, .. } => match self.group_of(framework).thinks {
+                Some(span) => self.think(framework, span, offers),
+                None => self.answer(framework, &offers),
+            },
+            FrameworkEvent::Rescind(id) => {
+                self.frameworks[framework as usize].thoughts.drop(&id);
             }
-            FrameworkEvent::Offers { offers, .. } => self.answer_offers(framework, &offers),
             FrameworkEvent::InverseOffers(asked) => self.asked_to_leave(framework, &asked),
             FrameworkEvent::Update(status) => self.hear_of_task(framework, &status),
             _ => {}
+        }
+    }
+
+    pub(super) fn answer(&mut self, framework: u32, offers: &[Arc<Offer>]) {
+        match self.is_gang(framework) {
+            true => self.answer_gang_offers(framework, offers),
+            false => self.answer_offers(framework, offers),
         }
     }
 
@@ -101,7 +111,13 @@ impl World<'_> {
     }
 
     /// Agents will be away. Services leave them at once; work that ends by itself may end there.
+    /// A notice of preemption, which names resources, needs no answer.
     fn asked_to_leave(&mut self, framework: u32, asked: &[InverseOffer]) {
+        let asked = asked.iter().filter(|asked| asked.resources.is_empty());
+        let asked: Vec<&InverseOffer> = asked.collect();
+        if asked.is_empty() {
+            return;
+        }
         let behaviour = self.group_of(framework).behaviour;
         if matches!(behaviour, Behaviour::Silent | Behaviour::Dead) {
             return;
@@ -171,6 +187,7 @@ impl World<'_> {
         }
         let group = self.frameworks[framework as usize].group as usize;
         self.measures.groups[group].launched += u64::from(count);
+        self.uses_ask(framework, count);
         let wanted = Wanted::Launch {
             offer: offer.id.clone(),
             agent: offer.agent_id.clone(),
@@ -219,7 +236,7 @@ impl World<'_> {
             }
             (TaskState::Staging | TaskState::Starting | TaskState::Killing, _) => {}
             (_, Belief::Launched | Belief::Running) if status.state != TaskState::Running => {
-                self.measures.groups[group].lost += 1;
+                self.measures.groups[group].lose(status.reason);
                 self.give_up(number);
                 if self.is_gang(framework) {
                     self.break_up_gang(framework);
@@ -245,6 +262,9 @@ impl World<'_> {
     pub(in crate::scenario) fn state_demand(&mut self, framework: u32) {
         if self.is_gang(framework) {
             return self.ask_for_gang(framework);
+        }
+        if self.is_asker(framework) {
+            return self.ask_for_tasks(framework);
         }
         let group = self.group_of(framework);
         let has_needs = matches!(
