@@ -291,7 +291,7 @@ fn who_shares_no_longer_keeps_its_own_offer_alone() {
     }
     launch(&mut cluster, holder, "cpus:4;mem:1024");
     assert_eq!(cluster.updates(&holder.0), []);
-    assert_eq!(cluster.master.get_tasks().tasks.len(), 1);
+    assert_eq!(cluster.snapshot().get_tasks().tasks.len(), 1);
 }
 
 #[test]
