@@ -52,7 +52,7 @@ fn with_web_service(agents: usize) -> Cluster {
 
 #[test]
 fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
-    let mut cluster = with_web_service(2);
+    let cluster = with_web_service(2);
     for task in cluster.await_running(3) {
         let id = task["task_id"]["value"].as_str().unwrap().to_owned();
         let answer = eventually("the replica answers", || get(&first_port(&task)));
@@ -75,7 +75,7 @@ fn every_replica_of_the_web_service_answers_and_scaling_is_followed() {
 
 #[test]
 fn a_replica_that_fails_is_replaced() {
-    let mut cluster = with_web_service(1);
+    let cluster = with_web_service(1);
     let before = cluster.await_running(3);
     let victim = before[0]["task_id"]["value"].as_str().unwrap();
     cluster.tepui(&["kill", victim]).ok();
