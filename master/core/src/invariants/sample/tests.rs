@@ -65,7 +65,7 @@ fn every_agent_and_every_task_has_its_turn_and_no_turn_looks_at_more_than_it_may
     let framework = cluster.master.frameworks.get_mut(framework).unwrap();
     // A task that no agent knows of shows from the side of its framework only.
     let (id, task) = framework.tasks.last_key_value().unwrap();
-    let lost = TaskId::new(&format!("{id}-lost")).unwrap();
+    let lost = TaskId::new(format!("{id}-lost")).unwrap();
     let task = task.clone();
     framework.tasks.insert(lost, task);
     let found = turns_until_found(&cluster, 24, 100).unwrap();

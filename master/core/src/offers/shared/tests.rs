@@ -283,7 +283,10 @@ fn who_shares_no_longer_keeps_its_own_offer_alone() {
     say(&mut cluster, &holder.0, "a", false);
     assert_eq!(rescinded(&mut cluster, &holder.0), []);
     for (other, view) in others {
-        assert_eq!(rescinded(&mut cluster, other), [view.id.clone()]);
+        assert_eq!(
+            rescinded(&mut cluster, other),
+            std::slice::from_ref(&view.id)
+        );
     }
     cluster.settle();
     for (other, _) in others {
@@ -299,7 +302,10 @@ fn who_shares_no_longer_is_shown_nothing_that_another_holds() {
     let (mut cluster, shown) = shown("cpus:4;mem:1024");
     let [holder, middle, last] = &shown;
     say(&mut cluster, &middle.0, "b", false);
-    assert_eq!(rescinded(&mut cluster, &middle.0), [middle.1.id.clone()]);
+    assert_eq!(
+        rescinded(&mut cluster, &middle.0),
+        std::slice::from_ref(&middle.1.id)
+    );
     for (other, _) in [holder, last] {
         assert_eq!(rescinded(&mut cluster, other), []);
     }
@@ -309,5 +315,8 @@ fn who_shares_no_longer_is_shown_nothing_that_another_holds() {
     }
     launch(&mut cluster, last, "cpus:4;mem:1024");
     assert_eq!(cluster.updates(&last.0), []);
-    assert_eq!(rescinded(&mut cluster, &holder.0), [holder.1.id.clone()]);
+    assert_eq!(
+        rescinded(&mut cluster, &holder.0),
+        std::slice::from_ref(&holder.1.id)
+    );
 }
