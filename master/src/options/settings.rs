@@ -9,7 +9,7 @@ use tepui_model::{Kind, Quantity};
 use tepui_proto::v1;
 use uuid::Uuid;
 
-use super::{Options, Roles};
+use super::Options;
 use crate::limits;
 
 impl Options {
@@ -90,13 +90,6 @@ impl Options {
                 "allocator-recovery-timeout",
                 span::format(self.allocator_recovery_timeout),
             ),
-            (
-                "roles",
-                self.roles
-                    .as_ref()
-                    .map(Roles::to_string)
-                    .unwrap_or_default(),
-            ),
             ("weights", self.weights.to_string()),
             ("preemption", self.preemption.to_string()),
             (
@@ -135,7 +128,7 @@ impl Options {
     }
 
     /// What decides which agents are offered to whom.
-    fn values_of_shaping(&self) -> [(&'static str, String); 5] {
+    fn values_of_shaping(&self) -> [(&'static str, String); 6] {
         [
             (
                 "offer-constraints-re2-max-mem",
@@ -147,6 +140,7 @@ impl Options {
             ),
             ("whitelist", path(self.whitelist.as_ref())),
             ("domain", text(self.domain.as_ref())),
+            ("roles", text(self.roles.as_ref())),
             (
                 "require-agent-domain",
                 self.require_agent_domain.to_string(),

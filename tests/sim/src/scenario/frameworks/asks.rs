@@ -8,9 +8,9 @@ impl World<'_> {
         self.group_of(framework).asks
     }
 
-    /// States what is to be launched, unless the master knows; and that nothing is wanted when there
-    /// is nothing. It is suppressed before the first ask: who has asked for nothing would be offered
-    /// whatever there is.
+    /// States what is to be launched, unless the master knows; and that nothing is wanted when
+    /// nothing is. It is suppressed before the first ask: who has asked for nothing would be
+    /// offered whatever there is.
     pub(super) fn ask_for_tasks(&mut self, framework: u32) {
         let node = &mut self.frameworks[framework as usize];
         if node.id.is_none() || node.connection.is_none() {
