@@ -95,6 +95,14 @@ pub(crate) async fn routes<C: Containers>(
         .map_err(|error| broken("description of its services", &error))
 }
 
+/// What is served on the domain socket: nothing but executors.
+pub(crate) fn executor_routes(executors: Executors) -> Routes {
+    let service = ExecutorServer::new(Service(executors.clone()));
+    let service = service.max_decoding_message_size(limits::MESSAGE_BYTES);
+    let grpc = Routes::new(service).into_axum_router().reset_fallback();
+    Routes::from(grpc.merge(http::executor_routes(executors))).prepare()
+}
+
 #[tonic::async_trait]
 impl<C: Containers> NodeService for Node<C> {
     async fn call(

@@ -31,6 +31,8 @@ pub struct Server {
     core: Core,
     streams: Streams,
     serving: Serving,
+    /// The domain socket for executors.
+    domain: Option<Serving>,
     /// The link and the collector, which run until they are told to end.
     background: Vec<AbortHandle>,
     /// Last, so that the next agent finds everything at rest.
@@ -136,6 +138,9 @@ impl Server {
         };
         self.streams.end_all();
         self.background.iter().for_each(AbortHandle::abort);
+        if let Some(domain) = self.domain {
+            domain.close().await;
+        }
         self.serving.close().await;
         drop(self.work_dir);
         driven?;

@@ -2,6 +2,7 @@
 //! listening socket, the routes that each serves beside its own, and durations as text.
 
 mod clock;
+mod domain;
 pub mod http;
 mod joined;
 pub mod limits;
@@ -14,6 +15,7 @@ pub mod span;
 pub mod verbosity;
 
 pub use clock::Clock;
+pub use domain::DomainSocket;
 pub use joined::Joined;
 pub use listener::{ListenError, Listener};
 pub use outbox::{Outbox, Outgoing, outbox};

@@ -15,10 +15,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tonic::{
-    service::Routes,
-    transport::server::{Connected, TcpConnectInfo},
-};
+use tonic::{service::Routes, transport::server::Connected};
 
 use crate::{Serving, limits};
 
@@ -54,9 +51,18 @@ pub struct Listener {
 
 /// An accepted connection. It counts against the limit until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection<S> {
+    stream: S,
     _permit: OwnedSemaphorePermit,
+}
+
+impl<S> Connection<S> {
+    pub(crate) const fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            stream,
+            _permit: permit,
+        }
+    }
 }
 
 impl Listener {
@@ -83,11 +89,14 @@ impl Listener {
     /// Serves on it, with at most so many connections open; more are closed as they arrive.
     #[must_use]
     pub fn serve(self, routes: Routes, connections: usize) -> Serving {
-        Serving::start(self, routes, connections, limits::KEEPALIVE)
+        Serving::start(self.incoming(connections), routes, limits::KEEPALIVE)
     }
 
     /// Its connections, without end.
-    pub(crate) fn incoming(self, most: usize) -> impl Stream<Item = io::Result<Connection>> {
+    pub(crate) fn incoming(
+        self,
+        most: usize,
+    ) -> impl Stream<Item = io::Result<Connection<TcpStream>>> {
         let start = (self.socket, Arc::new(Semaphore::new(most)), most);
         stream::unfold(start, async |(socket, permits, most)| {
             let connection = accept(&socket, &permits, most).await;
@@ -96,7 +105,11 @@ impl Listener {
     }
 }
 
-async fn accept(socket: &TcpListener, permits: &Arc<Semaphore>, most: usize) -> Connection {
+async fn accept(
+    socket: &TcpListener,
+    permits: &Arc<Semaphore>,
+    most: usize,
+) -> Connection<TcpStream> {
     loop {
         let (stream, peer) = match socket.accept().await {
             Ok(accepted) => accepted,
@@ -113,22 +126,19 @@ async fn accept(socket: &TcpListener, permits: &Arc<Semaphore>, most: usize) -> 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
         }
-        return Connection {
-            stream,
-            _permit: permit,
-        };
+        return Connection::new(stream, permit);
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+impl<S: Connected> Connected for Connection<S> {
+    type ConnectInfo = S::ConnectInfo;
 
-    fn connect_info(&self) -> TcpConnectInfo {
+    fn connect_info(&self) -> S::ConnectInfo {
         self.stream.connect_info()
     }
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -138,7 +148,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

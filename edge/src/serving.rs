@@ -1,14 +1,20 @@
 //! A server at work on its listener: it ends when it is closed, and not before.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use futures_util::Stream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
 use tonic::{
     service::Routes,
-    transport::{Error, Server},
+    transport::{Error, Server, server::Connected},
 };
 
-use crate::{Listener, limits};
+use crate::{limits, listener::Connection};
 
 /// A server at work. Dropping it cuts its connections.
 #[derive(Debug)]
@@ -18,12 +24,14 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub(crate) fn start(
-        listener: Listener,
+    pub(crate) fn start<S>(
+        incoming: impl Stream<Item = io::Result<Connection<S>>> + Send + 'static,
         routes: Routes,
-        connections: usize,
         keepalive: Duration,
-    ) -> Self {
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let (close, closed) = oneshot::channel::<()>();
         let server = Server::builder()
             .accept_http1(true)
@@ -32,7 +40,7 @@ impl Serving {
             .http2_max_header_list_size(limits::HEADER_BYTES)
             .max_concurrent_streams(limits::STREAMS_PER_CONNECTION)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(listener.incoming(connections), async {
+            .serve_with_incoming_shutdown(incoming, async {
                 // Dropping the other end means the same.
                 let _ = closed.await;
             });
@@ -76,13 +84,14 @@ mod tests {
     };
 
     use super::*;
+    use crate::Listener;
 
     async fn serving(keepalive: Duration) -> (Serving, TcpStream) {
         let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .unwrap();
         let address = listener.address();
-        let serving = Serving::start(listener, Routes::default(), 8, keepalive);
+        let serving = Serving::start(listener.incoming(8), Routes::default(), keepalive);
         (serving, TcpStream::connect(address).await.unwrap())
     }
 

@@ -13,7 +13,6 @@ use crate::{
 
 /// The HTTP routes.
 pub(super) fn routes<C: Containers>(node: Node<C>, executors: Executors) -> Router {
-    let of_executors = everywhere("/api/v1/executor", &any(executors::call));
     let calls = [
         ("/api/v1", any(operator::call::<C>)),
         // A name that some clients use.
@@ -23,8 +22,12 @@ pub(super) fn routes<C: Containers>(node: Node<C>, executors: Executors) -> Rout
     let of_node = all.fold(Router::new(), |router, (path, method)| {
         router.merge(everywhere(path, &method))
     });
-    let of_executors = of_executors.with_state(executors);
-    of_node.with_state(node).merge(of_executors)
+    of_node.with_state(node).merge(executor_routes(executors))
+}
+
+/// The routes of executors.
+pub(super) fn executor_routes(executors: Executors) -> Router {
+    everywhere("/api/v1/executor", &any(executors::call)).with_state(executors)
 }
 
 /// Mesos' endpoints are under the name of its process too, and forgive a slash at the end.

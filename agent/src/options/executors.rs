@@ -51,7 +51,7 @@ pub struct ExecutorOptions {
     )]
     pub recovery_timeout: Duration,
 
-    /// Whether executors reach the agent by a unix domain socket too: `agent.sock` in the runtime
+    /// Whether executors reach the agent by a unix domain socket too: `agent.sock` in the work
     /// dir
     #[arg(
         long,

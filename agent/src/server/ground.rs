@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tepui_agent_core::Config;
 use tepui_containers as containers;
-use tepui_edge::Listener;
+use tepui_edge::{DomainSocket, Listener};
 use tepui_model::AgentInfo;
 use tepui_proto::v1;
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use crate::{Error, Options, detect, error::broken, work_dir::WorkDir};
 pub(crate) struct Ground {
     pub(super) options: Options,
     pub(super) listener: Listener,
+    pub(super) domain_socket: Option<DomainSocket>,
     pub(super) address: SocketAddr,
     pub(super) work_dir: WorkDir,
     pub(super) config: Config,
@@ -31,9 +32,18 @@ impl Ground {
         let work_dir = blocking(move || WorkDir::claim(&path)).await?;
         let address = listener.address();
         let config = config(&options, &work_dir, address)?;
+        let domain_socket = config.domain_socket.as_deref().map(DomainSocket::bind);
+        let domain_socket = domain_socket.transpose().map_err(|error| Error::Option {
+            flag: "http-executor-domain-sockets",
+            problem: format!(
+                "cannot be had at {}/agent.sock: {error}",
+                work_dir.path().display()
+            ),
+        })?;
         Ok(Self {
             options,
             listener,
+            domain_socket,
             address,
             work_dir,
             config,
@@ -92,6 +102,9 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         executor_reregistration_timeout: executors.executor_reregistration_timeout,
         executor_shutdown_grace_period: executors.executor_shutdown_grace_period,
         recovery_timeout: executors.recovery_timeout,
+        domain_socket: executors
+            .http_executor_domain_sockets
+            .then(|| work_dir.path().join("agent.sock")),
         ..Config::new(info, work_dir.path(), seed)
     })
 }

@@ -33,6 +33,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     let Ground {
         options,
         listener,
+        domain_socket,
         address,
         work_dir,
         config,
@@ -64,6 +65,10 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         options.flags(),
     );
     let executors = Executors::new(front.clone(), streams.clone());
+    let domain = domain_socket.map(|socket| {
+        let routes = node::executor_routes(executors.clone());
+        socket.serve(routes, limits::CONNECTIONS)
+    });
     let routes = node::routes(node, executors, &health).await?;
     let serving = listener.serve(routes, limits::CONNECTIONS);
     Ok(Server {
@@ -73,6 +78,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         core,
         streams,
         serving,
+        domain,
         background,
         work_dir,
     })

@@ -189,3 +189,41 @@ async fn an_executor_lives_over_grpc_as_over_http() {
     assert_eq!(end.code(), Code::InvalidArgument);
     assert!(end.message().contains("Expecting 'update'"), "{end}");
 }
+
+#[tokio::test]
+async fn executors_and_nobody_else_are_served_on_the_domain_socket() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let folder = tempfile::tempdir().unwrap();
+    let mut master = super::super::master::Master::start().await;
+    let mut options = super::super::options(folder.path(), master.address);
+    options.executors.http_executor_domain_sockets = true;
+    let fake = super::super::Fake::default();
+    let agent = super::super::start(options, &fake).await;
+    let (session, _) = master.registered().await;
+    session.run(in_executor("t", "e", "anything")).await;
+    super::super::eventually("a container", || !fake.state().specs.is_empty()).await;
+    let socket = folder.path().join("agent.sock").display().to_string();
+    let variable = ("MESOS_DOMAIN_SOCKET".to_owned(), socket.clone());
+    assert!(fake.state().specs[0].environment.contains(&variable));
+    let ask = async |path: &str, body: String| {
+        let mut stream = tokio::net::UnixStream::connect(&socket).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let mut length = 0;
+        while !String::from_utf8_lossy(&answer[..length]).contains("\r\n\r\n") {
+            length += stream.read(&mut answer[length..]).await.unwrap();
+        }
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    let subscribe = call("SUBSCRIBE", json!({"subscribe": {}})).to_string();
+    let answer = ask(PATH, subscribe).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = ask("/api/v1", json!({"type": "GET_STATE"}).to_string()).await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    agent.stop().await.unwrap();
+}
