@@ -146,7 +146,10 @@ impl Images {
         let store = store.clone();
         blocking(move || {
             store.add_image(record)?;
-            store.fit(&name)?;
+            if let Err(error) = store.fit(&name) {
+                store.forget_image(&name)?;
+                return Err(error);
+            }
             let (image, pins) = store.image(&name).ok_or(Error::Cancelled)?;
             Ok(Image {
                 run: image.run,

@@ -38,8 +38,10 @@ pub struct App {
     pub name: AppName,
     /// How many instances.
     pub replicas: u32,
-    /// What each runs.
+    /// What each runs; in an image, no arguments mean the image's own.
     pub command: Command,
+    /// The image that each runs in, as in `busybox:1.36`; on the host's files when `None`.
+    pub image: Option<String>,
     /// CPUs of each.
     pub cpus: Quantity,
     /// Memory of each, in MB.
@@ -154,7 +156,13 @@ impl App {
         self.require(self.disk >= Quantity::ZERO, "disk", || {
             "must not be negative".to_owned()
         })?;
-        let command = self.command.problem();
+        let image = self.image.as_deref();
+        let named = |name: &str| !name.is_empty() && !name.contains(|c: char| c.is_whitespace());
+        self.require(image.is_none_or(named), "image", || {
+            "must be the name of an image, as in busybox:1.36".to_owned()
+        })?;
+        let is_images = image.is_some() && self.command.is_none();
+        let command = self.command.problem().filter(|_| !is_images);
         self.require(command.is_none(), "command", || {
             command.unwrap_or_default().to_owned()
         })

@@ -6,6 +6,7 @@ mod allocator;
 mod cluster;
 mod containers;
 mod report;
+mod unpack;
 
 use std::{fmt::Display, process::Command};
 
@@ -45,6 +46,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "containers",
         about: "a container's create, start and reap, beside runc where it is installed",
         run: containers::run,
+    },
+    Benchmark {
+        name: "unpack",
+        about: "a layer of an image: checked and unpacked, beside tar, which checks nothing",
+        run: unpack::run,
     },
     Benchmark {
         name: "declineoffers",

@@ -107,6 +107,11 @@ impl Store {
         Ok(pruned)
     }
 
+    /// Forgets an image that cannot stay.
+    pub(crate) fn forget_image(&self, name: &str) -> Result<(), Error> {
+        self.forget(&mut self.state(), name)
+    }
+
     /// Forgets an image. Its layers stay until they are collected.
     pub(super) fn forget(&self, state: &mut State, name: &str) -> Result<(), Error> {
         super::files::remove(&self.image_path(name))?;

@@ -9,6 +9,10 @@ use crate::spec::AppName;
 /// A change of a record. The shell makes every change of a batch durable before it does anything
 /// else that the same batch asks for: a task is launched only after its record is on disk.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few live at a time, and not for long"
+)]
 pub(crate) enum Change {
     App(AppName, Option<crate::api::StoredApp>),
     Instance(TaskId, Option<crate::api::StoredInstance>),

@@ -113,7 +113,11 @@ fn task(app: &App, name: &AppName, number: u64) -> Result<Task, TaskInvalid> {
         .disk(app.disk.as_f64())
         .kill_grace(app.kill_grace)
         .env("TEPUI_APP", name.as_str());
+    if let Some(image) = &app.image {
+        task = task.image(image);
+    }
     task = match &app.command {
+        command if command.is_none() => task,
         Command::Shell(line) => task.shell(line),
         Command::Arguments(arguments) => task.command(arguments.iter()),
     };

@@ -10,6 +10,11 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether nothing is named.
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::Arguments(arguments) if arguments.is_empty())
+    }
+
     /// What is wrong with it, if anything.
     pub(super) fn problem(&self) -> Option<&'static str> {
         let parts = match self {

@@ -33,6 +33,7 @@ impl From<&App> for api::App {
             }),
             kill_grace_ms: milliseconds(app.kill_grace),
             priority: app.priority,
+            image: app.image.clone().unwrap_or_default(),
         }
     }
 }
@@ -112,6 +113,7 @@ impl TryFrom<api::App> for App {
             upgrade: wire.upgrade.map(Into::into).unwrap_or_default(),
             kill_grace: Duration::from_millis(wire.kill_grace_ms),
             priority: wire.priority,
+            image: (!wire.image.is_empty()).then_some(wire.image),
         };
         app.validate().map(|()| app)
     }

@@ -17,7 +17,8 @@ struct AppFile {
     name: String,
     #[serde(default = "one")]
     replicas: u32,
-    command: CommandFile,
+    command: Option<CommandFile>,
+    image: Option<String>,
     #[serde(default = "default_cpus")]
     cpus: f64,
     #[serde(default = "default_memory")]
@@ -176,7 +177,11 @@ impl AppFile {
                 .map(|health| health.into_check(wrong))
                 .transpose()?,
             replicas: self.replicas,
-            command: self.command.into(),
+            // An image has one of its own; without an image, none is an error.
+            command: self
+                .command
+                .map_or(Command::Arguments(Vec::new()), Into::into),
+            image: self.image,
             user: self.user,
             environment: texts(self.env),
             labels: texts(self.labels),
@@ -326,6 +331,18 @@ priority: -5
         assert_eq!((app.replicas, app.cpus.to_string()), (1, "0.1".to_owned()));
         assert_eq!(app.backoff, Backoff::default());
         assert_eq!(app.health, None);
+    }
+
+    #[test]
+    fn an_app_in_an_image_needs_no_command_of_its_own() {
+        let app = |text: &str| from_yaml(text).map(|mut apps| apps.remove(0));
+        let own = app("{name: a, image: 'busybox:1.36'}").unwrap();
+        assert_eq!(own.image.as_deref(), Some("busybox:1.36"));
+        assert!(own.command.is_none());
+        let given = app("{name: a, image: busybox, command: [ls]}").unwrap();
+        assert_eq!(given.command, Command::Arguments(vec!["ls".to_owned()]));
+        assert!(app("{name: a, image: ''}").is_err());
+        assert!(app("{name: a}").is_err());
     }
 
     #[test]
