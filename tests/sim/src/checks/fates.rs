@@ -16,16 +16,17 @@ pub(crate) struct Fates {
 }
 
 impl Fates {
-    /// An operation is said to be in a state. After its end it may be forgotten, or out of sight
-    /// with its agent, but it has no other end, and does not begin anew.
+    /// An operation is said to be in a state. After its end it may be forgotten, or out of sight or
+    /// gone with its agent, for who asks again, but it has no other end, and does not begin anew.
     pub(crate) fn tell(&mut self, operation: &OperationId, state: OperationState) -> Held {
         *self.counts.entry(state.as_str_name()).or_default() += 1;
         let end = self.ends.get(operation).copied();
         if is_final(state) {
-            self.ends.insert(operation.clone(), state);
+            self.ends.entry(operation.clone()).or_insert(state);
         }
         let begins_anew = state == OperationState::OperationPending;
-        let differs = is_final(state) && end != Some(state);
+        let is_gone = state == OperationState::OperationGoneByOperator;
+        let differs = is_final(state) && !is_gone && end != Some(state);
         ensure(end.is_none() || !(begins_anew || differs), || {
             let end = end.map_or("", |end| end.as_str_name());
             let state = state.as_str_name();
@@ -42,8 +43,8 @@ impl Fates {
 #[cfg(test)]
 mod tests {
     use OperationState::{
-        OperationDropped, OperationFinished, OperationPending, OperationUnknown,
-        OperationUnreachable,
+        OperationDropped, OperationFinished, OperationGoneByOperator, OperationPending,
+        OperationUnknown, OperationUnreachable,
     };
 
     use super::*;
@@ -60,6 +61,13 @@ mod tests {
     fn an_end_may_be_repeated_and_forgotten() {
         told(&[OperationPending, OperationUnreachable, OperationFinished]).unwrap();
         told(&[OperationFinished, OperationFinished, OperationUnknown]).unwrap();
+    }
+
+    /// Seed 3389: the agent was marked gone while the news of the end was on its way.
+    #[test]
+    fn an_operation_that_has_ended_may_be_gone_with_its_agent_and_does_not_end_again() {
+        told(&[OperationFinished, OperationGoneByOperator]).unwrap();
+        assert!(told(&[OperationGoneByOperator, OperationFinished]).is_err());
     }
 
     #[test]
