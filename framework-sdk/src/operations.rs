@@ -1,6 +1,6 @@
 //! What a framework does with the offers it accepts, one operation after the other.
 
-use tepui_model::{AgentId, OperationId, Quantity, Resources};
+use tepui_model::{AgentId, ExecutorId, OperationId, Quantity, Resources};
 use tepui_proto::v1::{
     self,
     offer::{Operation, operation},
@@ -35,6 +35,20 @@ impl Operations {
         self.then(Operation {
             launch: Some(operation::Launch { task_infos: tasks }),
             ..of(operation::Type::Launch)
+        })
+    }
+
+    /// Launches tasks together or not at all, in containers that share what the executor's has: the
+    /// network, the host name, means of communication (Mesos: EXE-03). The executor is best made by
+    /// [`default_executor`](crate::default_executor). When one task fails or is killed, all are.
+    #[must_use]
+    pub fn launch_group(self, executor: v1::ExecutorInfo, tasks: Vec<v1::TaskInfo>) -> Self {
+        self.then(Operation {
+            launch_group: Some(operation::LaunchGroup {
+                executor,
+                task_group: v1::TaskGroupInfo { tasks },
+            }),
+            ..of(operation::Type::LaunchGroup)
         })
     }
 
@@ -179,6 +193,18 @@ fn only(resources: &Resources) -> v1::Resource {
         .into_iter()
         .next()
         .unwrap_or_default()
+}
+
+/// The executor of a task group: no program, but what its tasks share. `resources` are its own,
+/// besides those of the tasks: at least `cpus:0.01;mem:32` and some disk.
+#[must_use]
+pub fn default_executor(id: &ExecutorId, resources: &Resources) -> v1::ExecutorInfo {
+    v1::ExecutorInfo {
+        r#type: Some(v1::executor_info::Type::Default.into()),
+        executor_id: id.into(),
+        resources: resources.to_proto(None),
+        ..v1::ExecutorInfo::default()
+    }
 }
 
 #[cfg(test)]

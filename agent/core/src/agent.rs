@@ -7,6 +7,7 @@ mod kill;
 mod launch;
 mod link;
 mod operations;
+mod pods;
 mod preempt;
 mod recovery;
 #[cfg(test)]

@@ -184,9 +184,9 @@ fn check_updates(task: &Task) -> Result<(), &'static str> {
             return Err("one has no name");
         }
         // What happens inside an executor is its own story, up to the end.
-        let follows = |last: TaskState| match task.executor {
-            Some(_) => !last.is_terminal(),
-            None => {
+        let follows = |last: TaskState| match task.is_run_by_executor() {
+            true => !last.is_terminal(),
+            false => {
                 let is_new = last != status.state || is_of_check(status);
                 is_new && last.next(status.state).is_ok()
             }

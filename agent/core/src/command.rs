@@ -39,6 +39,15 @@ pub enum MasterCommand {
         /// Whether its executor, if it has one, is to be started for it.
         launch_executor: bool,
     },
+    /// Start tasks together or not at all.
+    RunGroup {
+        /// Their framework, with an id.
+        framework: Box<FrameworkInfo>,
+        /// The tasks, each with the same executor.
+        tasks: Vec<TaskInfo>,
+        /// Whether the executor is to be started for them.
+        launch_executor: bool,
+    },
     /// End an executor, with all its tasks.
     ShutdownExecutor {
         /// The executor.
@@ -146,6 +155,7 @@ impl TryFrom<services::MasterMessage> for MasterCommand {
             }),
             Message::Ping(_) => Ok(Self::Ping),
             Message::RunTask(run) => run_task(run),
+            Message::RunGroup(run) => run_group(run),
             Message::KillTask(kill) => Ok(Self::KillTask {
                 framework_id: framework_id(kill.framework_id.as_ref())?,
                 task_id: task_id(kill.task_id.as_ref())?,
@@ -210,12 +220,7 @@ fn operation_uuid(bytes: &[u8]) -> Result<OperationUuid, InvalidCommand> {
 }
 
 fn run_task(wire: services::RunTask) -> Result<MasterCommand, InvalidCommand> {
-    let framework = wire.framework.ok_or(InvalidCommand::Missing("framework"))?;
-    let framework =
-        FrameworkInfo::try_from(framework).map_err(|error| field("framework", error))?;
-    if framework.id.is_none() {
-        return Err(InvalidCommand::Missing("framework.id"));
-    }
+    let framework = named_framework(wire.framework)?;
     let task = wire.task.ok_or(InvalidCommand::Missing("task"))?;
     let task = TaskInfo::try_from(task).map_err(|error| field("task", error))?;
     Ok(MasterCommand::RunTask {
@@ -223,6 +228,30 @@ fn run_task(wire: services::RunTask) -> Result<MasterCommand, InvalidCommand> {
         task: Box::new(task),
         launch_executor: wire.launch_executor,
     })
+}
+
+fn run_group(wire: services::RunGroup) -> Result<MasterCommand, InvalidCommand> {
+    let framework = named_framework(wire.framework)?;
+    if wire.tasks.is_empty() {
+        return Err(InvalidCommand::Missing("tasks"));
+    }
+    let tasks = wire.tasks.into_iter().map(TaskInfo::try_from);
+    let tasks: Result<Vec<TaskInfo>, _> = tasks.collect();
+    Ok(MasterCommand::RunGroup {
+        framework: Box::new(framework),
+        tasks: tasks.map_err(|error| field("tasks", error))?,
+        launch_executor: wire.launch_executor,
+    })
+}
+
+fn named_framework(wire: Option<v1::FrameworkInfo>) -> Result<FrameworkInfo, InvalidCommand> {
+    let framework = wire.ok_or(InvalidCommand::Missing("framework"))?;
+    let framework =
+        FrameworkInfo::try_from(framework).map_err(|error| field("framework", error))?;
+    match framework.id {
+        Some(_) => Ok(framework),
+        None => Err(InvalidCommand::Missing("framework.id")),
+    }
 }
 
 fn executor_key(

@@ -129,6 +129,11 @@ impl Executor {
         }
     }
 
+    /// Whether it is no program, but what the containers of task groups share (Mesos: EXE-03).
+    pub(crate) fn is_pod(&self) -> bool {
+        crate::task::is_pod(Some(&self.info))
+    }
+
     /// What it gets between SHUTDOWN and SIGKILL, if it says.
     pub(crate) fn grace(&self) -> Option<Duration> {
         let grace = self.info.shutdown_grace_period.as_ref()?;

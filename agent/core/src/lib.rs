@@ -53,7 +53,7 @@ pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
 pub use figures::Figures;
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
-    Calls, ContainerPlan, ImageConfig, ImagePlan, Limits, NetworkAttachment, NetworkPlan,
+    Calls, ContainerPlan, ImageConfig, ImagePlan, Limits, NetworkAttachment, NetworkPlan, Parent,
     PortMapping, Program, Protocol, ResourceLimit, Rights, Secret,
 };
 pub use record::{Change, FoundContainer, Kind, Recovered};

@@ -6,7 +6,7 @@ use tepui_proto::v1;
 use crate::{Exit, ExitStatus, KillCause, Limitation, Limited, limits, task::Task};
 
 /// A new state of a task, before it has a time and a name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) state: TaskState,
     pub(crate) source: Source,

@@ -4,6 +4,7 @@ mod environment;
 mod executor;
 mod image;
 mod networks;
+mod pod;
 mod program;
 mod rights;
 mod volumes;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, Resources, TaskInfo};
 use tepui_proto::v1;
 
-pub(crate) use self::executor::executor;
+pub(crate) use self::{executor::executor, pod::pod};
 pub use self::{
     image::{ImageConfig, ImagePlan, Secret},
     networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol},
@@ -59,11 +60,26 @@ pub struct ContainerPlan {
     pub folders: Vec<PathBuf>,
     /// The signal that asks it to end, if that is not SIGTERM.
     pub stop_signal: Option<String>,
+    /// The container that it is inside of, if it is.
+    pub parent: Option<Parent>,
+}
+
+/// The container that another is inside of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its name.
+    pub container: ContainerId,
+    /// Its sandbox.
+    pub sandbox: PathBuf,
+    /// Whether its processes are shared.
+    pub share_processes: bool,
 }
 
 /// What runs in a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
+    /// None: the container holds what others inside of it share.
+    Hold,
     /// A line for `/bin/sh -c`.
     Shell(String),
     /// A program with its arguments, run without a shell.
@@ -153,6 +169,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         folders: Vec::new(),
         stop_signal: None,
         sandbox,
+        parent: None,
     })
 }
 

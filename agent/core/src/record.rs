@@ -227,6 +227,8 @@ struct TaskWire {
     container_id: Option<String>,
     #[prost(message, optional, tag = "3")]
     task: Option<v1::TaskInfo>,
+    #[prost(string, optional, tag = "4")]
+    group: Option<String>,
 }
 
 pub(crate) fn put_task(key: &TaskKey, task: &Task) -> Change {
@@ -234,6 +236,7 @@ pub(crate) fn put_task(key: &TaskKey, task: &Task) -> Change {
         framework_id: key.framework.to_string(),
         container_id: task.container.as_ref().map(ToString::to_string),
         task: Some((*task.info.wire).clone()),
+        group: task.group.as_deref().map(str::to_owned),
     };
     Change::put(Kind::Task, key, &record)
 }
@@ -244,6 +247,7 @@ pub(crate) fn read_task(bytes: &[u8]) -> Result<(TaskKey, Task), Damaged> {
         framework_id,
         container_id,
         task,
+        group,
     } = TaskWire::decode(bytes)?;
     let framework = FrameworkId::new(framework_id).map_err(Damaged::new)?;
     let container = container_id
@@ -252,10 +256,10 @@ pub(crate) fn read_task(bytes: &[u8]) -> Result<(TaskKey, Task), Damaged> {
         .map_err(Damaged::new)?;
     let task = task.ok_or_else(|| Damaged::new("it has no task"))?;
     let info = TaskInfo::try_from(task).map_err(Damaged::new)?;
-    Ok((
-        TaskKey::new(&framework, &info.id),
-        Task::new(info, container),
-    ))
+    let key = TaskKey::new(&framework, &info.id);
+    let mut task = Task::new(info, container);
+    task.group = group.map(String::into_boxed_str);
+    Ok((key, task))
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -362,6 +366,7 @@ const fn cause_number(cause: KillCause) -> u32 {
         KillCause::LastDrain => 4,
         KillCause::Preempted => 5,
         KillCause::Unhealthy => 20,
+        KillCause::Group => 6,
     }
 }
 
@@ -374,6 +379,7 @@ fn cause(number: u32) -> Result<KillCause, Damaged> {
         4 => Ok(KillCause::LastDrain),
         5 => Ok(KillCause::Preempted),
         20 => Ok(KillCause::Unhealthy),
+        6 => Ok(KillCause::Group),
         _ => Err(Damaged::new("its kill has an unknown cause")),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use tepui_model::{
     ContainerId, ExecutorId, FrameworkId, TaskId, TaskInfo, TaskState, TaskStatus, Time,
 };
+use tepui_proto::v1;
 
 use crate::{
     ContainerEvent, JoinedNetwork,
@@ -87,6 +88,8 @@ pub enum KillCause {
     Preempted,
     /// Its health check failed too often.
     Unhealthy,
+    /// Another task of its group ended otherwise than well, or is to end.
+    Group,
 }
 
 impl KillCause {
@@ -128,10 +131,18 @@ impl KillOrder {
     }
 }
 
+/// Whether an executor is of the kind that task groups have: not a program, but what their
+/// containers share.
+pub(crate) fn is_pod(executor: Option<&v1::ExecutorInfo>) -> bool {
+    executor.is_some_and(|info| info.r#type() == v1::executor_info::Type::Default)
+}
+
 /// One task on this agent.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) info: TaskInfo,
+    /// Names the group that it was launched with, if it was.
+    pub(crate) group: Option<Box<str>>,
     /// The executor that it runs in, if it is not its own.
     pub(crate) executor: Option<ExecutorId>,
     /// Its own container: none when it runs in an executor, or was refused.
@@ -164,6 +175,7 @@ impl Task {
         let executor = info.wire.executor.as_ref();
         Self {
             latest: TaskStatus::new(info.id.clone(), TaskState::Staging),
+            group: None,
             executor: executor.and_then(|it| ExecutorId::try_from(&it.executor_id).ok()),
             info,
             container,
@@ -179,6 +191,17 @@ impl Task {
             silent: false,
             rebooted: false,
         }
+    }
+
+    /// Whether it has a container inside of its executor's (Mesos: EXE-03). If it has an executor
+    /// and this is false, the executor runs it.
+    pub(crate) fn is_in_pod(&self) -> bool {
+        is_pod(self.info.wire.executor.as_ref())
+    }
+
+    /// Whether a program of the framework's runs it.
+    pub(crate) fn is_run_by_executor(&self) -> bool {
+        self.executor.is_some() && !self.is_in_pod()
     }
 
     /// Whether it may hold resources.

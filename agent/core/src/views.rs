@@ -10,8 +10,10 @@ use tepui_proto::v1::{
 };
 
 use crate::{
-    Agent, ExecutorKey, OperationUuid, Phase, TaskKey, history::Completed, operation::Operation,
-    task::Task,
+    Agent, ExecutorKey, OperationUuid, Phase, TaskKey,
+    history::Completed,
+    operation::Operation,
+    task::{Task, is_pod},
 };
 
 impl Agent {
@@ -26,11 +28,11 @@ impl Agent {
     pub fn running_container(&self, key: &TaskKey) -> Option<&ContainerId> {
         let task = self.tasks.get(key)?;
         let runs = task.phase == Phase::Running;
-        let of_executor = |id| self.executors.get(&ExecutorKey::of(key, id));
-        let container = match &task.executor {
-            Some(executor) => of_executor(executor).map(|executor| &executor.container),
-            None => task.container.as_ref(),
+        let of_executor = || {
+            let executor = ExecutorKey::of(key, task.executor.as_ref()?);
+            Some(&self.executors.get(&executor)?.container)
         };
+        let container = task.container.as_ref().or_else(of_executor);
         container.filter(|_| runs)
     }
 
@@ -45,11 +47,13 @@ impl Agent {
     /// alone.
     #[must_use]
     pub fn executor_id_of(&self, key: &TaskKey) -> ExecutorId {
-        let known = self.tasks.get(key).and_then(|task| task.executor.clone());
+        let known = self.tasks.get(key);
+        let known = known.and_then(|task| task.executor.clone().filter(|_| !task.is_in_pod()));
         let ended = || {
             let mut ended = self.history.tasks();
             let of = |it: &&Completed| it.framework == key.framework && it.info.id == key.task;
-            let executor = ended.find(of)?.info.wire.executor.as_ref()?;
+            let executor = ended.find(of)?.info.wire.executor.as_ref();
+            let executor = executor.filter(|it| !is_pod(Some(it)))?;
             ExecutorId::try_from(&executor.executor_id).ok()
         };
         let own = || ExecutorId::from(&key.task);

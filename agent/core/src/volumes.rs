@@ -42,6 +42,8 @@ pub enum VolumeOrigin {
     Host,
     /// The task's own sandbox.
     Sandbox,
+    /// The sandbox of the container that its own is inside of.
+    Parent,
 }
 
 /// Why a volume cannot be had.

@@ -15,6 +15,7 @@ pub(super) async fn run(
     environment: Vec<(String, String)>,
 ) -> Finding {
     let program = match program {
+        Program::Hold => containers::Program::Hold,
         Program::Shell(line) => containers::Program::Shell(line),
         Program::Exec { path, arguments } => containers::Program::Exec { path, arguments },
         Program::Image { .. } => return Finding::Failed("it names no command".to_owned()),

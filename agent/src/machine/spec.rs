@@ -58,6 +58,7 @@ pub(super) fn spec(
     users: &Users,
 ) -> Result<Spec, String> {
     let program = match plan.program {
+        Program::Hold => containers::Program::Hold,
         Program::Shell(line) => containers::Program::Shell(line),
         Program::Exec { path, arguments } => containers::Program::Exec { path, arguments },
         Program::Image { .. } => return Err("no program was named, and no image".to_owned()),
@@ -78,6 +79,11 @@ pub(super) fn spec(
     spec.network = network(plan.network);
     spec.disk = plan.limits.disk.map(Bytes::from_megabytes);
     spec.security = security(plan.rights)?;
+    spec.parent = plan.parent.map(|parent| containers::Parent {
+        container: parent.container,
+        sandbox: parent.sandbox,
+        share_processes: parent.share_processes,
+    });
     Ok(spec)
 }
 
@@ -156,6 +162,7 @@ fn volume(volume: VolumeMount) -> VolumeSpec {
             VolumeOrigin::Persistent => VolumeKind::Given,
             VolumeOrigin::Host => VolumeKind::HostPath,
             VolumeOrigin::Sandbox => VolumeKind::SandboxPath,
+            VolumeOrigin::Parent => VolumeKind::ParentPath,
         },
         source: volume.source,
         target: volume.container_path,

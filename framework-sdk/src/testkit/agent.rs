@@ -131,6 +131,12 @@ impl Agent {
             AgentCommand::RunTask {
                 framework, task, ..
             } => self.run(framework, &task),
+            AgentCommand::RunGroup {
+                framework, tasks, ..
+            } => {
+                let run = |task: Arc<v1::TaskInfo>| self.run(Arc::clone(&framework), &task);
+                tasks.into_iter().flat_map(run).collect()
+            }
             AgentCommand::KillTask { task_id, .. } if self.automatic => self
                 .report(&task_id, TaskState::Killed, "")
                 .into_iter()

@@ -165,6 +165,15 @@ pub enum AgentCommand {
         /// Start its executor for it, which nobody was charged for before.
         launch_executor: bool,
     },
+    /// Run tasks together or not at all.
+    RunGroup {
+        /// Of this framework.
+        framework: Arc<v1::FrameworkInfo>,
+        /// These, each with the same executor.
+        tasks: Vec<Arc<v1::TaskInfo>>,
+        /// Start their executor for them, which nobody was charged for before.
+        launch_executor: bool,
+    },
     /// End an executor.
     ShutdownExecutor {
         /// Of this framework.

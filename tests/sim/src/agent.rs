@@ -260,6 +260,12 @@ impl AgentNode {
             self.resources
                 .insert(task.id.clone(), task.resources.clone());
         }
+        if let MasterCommand::RunGroup { tasks, .. } = &command {
+            for task in tasks {
+                self.resources
+                    .insert(task.id.clone(), task.resources.clone());
+            }
+        }
         if let MasterCommand::Acknowledge {
             framework_id,
             task_id,

@@ -443,6 +443,7 @@ fn carry_out(effect: Effect, scene: &mut Scene) {
                 command,
                 AgentCommand::Ping
                     | AgentCommand::RunTask { .. }
+                    | AgentCommand::RunGroup { .. }
                     | AgentCommand::KillTask { .. }
                     | AgentCommand::ShutdownExecutor { .. }
                     | AgentCommand::ExecutorMessage { .. }

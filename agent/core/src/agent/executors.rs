@@ -68,9 +68,10 @@ impl Agent {
         own.into_iter().chain(tasks.cloned()).sum()
     }
 
-    /// The executor that a task runs in, if it is not its own.
+    /// The executor that runs a task, if it is not its own.
     pub(super) fn executor_of(&self, key: &TaskKey) -> Option<ExecutorKey> {
-        let executor: &ExecutorId = self.tasks.get(key)?.executor.as_ref()?;
+        let task = self.tasks.get(key).filter(|task| !task.is_in_pod())?;
+        let executor: &ExecutorId = task.executor.as_ref()?;
         Some(ExecutorKey::of(key, executor))
     }
 

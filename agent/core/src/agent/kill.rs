@@ -47,7 +47,7 @@ impl Agent {
         order.grace = grace;
         order.cause = order.cause.then(cause);
         let deadline = order.deadline();
-        if task.executor.is_some() {
+        if task.is_run_by_executor() {
             return self.kill_in_executor(now, key, asked, fx);
         }
         let waits = task.container.clone().filter(|_| first && !running);
@@ -57,7 +57,8 @@ impl Agent {
             if let Some(container) = waits {
                 fx.push(Effect::Abandon { container });
             }
-            return self.checkpoint(key, fx);
+            self.checkpoint(key, fx);
+            return self.kill_rest(now, key, fx);
         }
         if !first {
             self.timers.set(Timer::Kill(key.clone()), deadline);
@@ -69,6 +70,7 @@ impl Agent {
             self.checkpoint(key, fx);
         }
         self.pursue_kill(now, key, fx);
+        self.kill_rest(now, key, fx);
     }
 
     /// Sends the SIGTERM of a kill order, or the SIGKILL if there is no time left.

@@ -24,6 +24,9 @@ impl Agent {
         launch_executor: bool,
         fx: &mut Effects,
     ) {
+        if crate::task::is_pod(info.wire.executor.as_ref()) {
+            return self.run_group(now, framework, vec![info], launch_executor, fx);
+        }
         let Some(id) = framework.id.clone() else {
             return;
         };
@@ -99,8 +102,8 @@ impl Agent {
         Ok((agent, framework))
     }
 
-    /// What a task's container is to be, or what its framework is told instead.
-    pub(super) fn plan(
+    /// What the container of a task that is in no group is to be.
+    pub(super) fn plan_alone(
         &self,
         key: &TaskKey,
         task: &TaskInfo,
@@ -212,7 +215,12 @@ impl Agent {
             self.containers.remove(&container);
             fx.push(Effect::Remove { container });
         }
+        let member = self.membership(key);
+        let well = outcome.state == TaskState::Finished;
         self.update(now, key, outcome, fx);
+        if let Some(member) = member {
+            self.member_ended(now, &member, well, fx);
+        }
     }
 
     /// Sets the timer of a task that may run only so long (Mesos: SPC-06).

@@ -63,16 +63,19 @@ impl Agent {
                 }
             }
             MasterCommand::Ping => {
-                fx.push(Effect::Send {
-                    link,
-                    report: AgentReport::Pong,
-                });
+                let report = AgentReport::Pong;
+                fx.push(Effect::Send { link, report });
             }
             MasterCommand::RunTask {
                 framework,
                 task,
                 launch_executor,
             } => self.run_task(now, *framework, *task, launch_executor, fx),
+            MasterCommand::RunGroup {
+                framework,
+                tasks,
+                launch_executor,
+            } => self.run_group(now, *framework, tasks, launch_executor, fx),
             MasterCommand::ExecutorMessage { executor, data } => {
                 self.pass_on(&executor, data, fx);
             }

@@ -330,6 +330,7 @@ impl Agent {
             }
         }
         self.adopt_orphans(now, found, fx);
+        self.end_idle_pods(now, fx);
         self.drop_idle_frameworks(fx);
     }
 
@@ -387,6 +388,10 @@ impl Agent {
         let Some(container) = task.container.clone() else {
             return;
         };
+        if self.is_pod_starting(key) {
+            // It is launched when what it is inside of is there.
+            return;
+        }
         if task.kill.is_some() {
             let outcome = outcome::of_launch_failure(task, "the agent was restarted");
             return self.ended(now, key, outcome, fx);

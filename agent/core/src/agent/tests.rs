@@ -6,6 +6,7 @@ mod executing;
 mod histories;
 mod node;
 mod operating;
+mod pods;
 mod preempting;
 mod recovering;
 mod stories;

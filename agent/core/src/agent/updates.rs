@@ -49,7 +49,7 @@ impl Agent {
             return self.end_in_silence(key, fx);
         }
         task.latest = status.clone();
-        if task.executor.is_some() {
+        if task.is_run_by_executor() {
             // It waits for each of its updates to be acknowledged.
             task.updates.push(status);
         } else {
@@ -84,9 +84,22 @@ impl Agent {
         key: &TaskKey,
         task: &Task,
     ) -> Option<v1::ContainerStatus> {
-        if let Some(executor) = &task.executor {
-            let executor = self.executors.get(&ExecutorKey::of(key, executor))?;
-            return Some(self.status_of_executor(executor));
+        let executor = task.executor.as_ref();
+        let executor = executor.and_then(|it| self.executors.get(&ExecutorKey::of(key, it)));
+        match executor {
+            Some(executor) if task.is_in_pod() => {
+                // The network is the executor's, and the process its own.
+                let own: v1::ContainerId = task.container.as_ref()?.into();
+                let parent = Some(Box::new((&executor.container).into()));
+                return Some(v1::ContainerStatus {
+                    container_id: Some(v1::ContainerId { parent, ..own }),
+                    executor_pid: task.pid,
+                    ..self.status_of_executor(executor)
+                });
+            }
+            Some(executor) => return Some(self.status_of_executor(executor)),
+            None if task.is_run_by_executor() => return None,
+            None => {}
         }
         let container_id = task.container.as_ref()?;
         Some(v1::ContainerStatus {

@@ -57,6 +57,7 @@ pub(crate) fn executor(
         folders: Vec::new(),
         stop_signal: None,
         sandbox,
+        parent: None,
     })
 }
 

@@ -59,9 +59,10 @@ fn of_source(source: &Source) -> Result<(VolumeOrigin, PathBuf), Unplannable> {
         }
         source::Type::SandboxPath => {
             let path = source.sandbox_path.as_ref().ok_or_else(incomplete)?;
-            if path.r#type() == source::sandbox_path::Type::Parent {
-                return Err(Unplannable::Unsupported("volumes of a parent's sandbox"));
-            }
+            let origin = match path.r#type() {
+                source::sandbox_path::Type::Parent => VolumeOrigin::Parent,
+                _ => VolumeOrigin::Sandbox,
+            };
             let inner = PathBuf::from(&path.path);
             if inner.is_absolute() || !is_safe(&inner) {
                 let path = path.path.escape_debug();
@@ -69,7 +70,7 @@ fn of_source(source: &Source) -> Result<(VolumeOrigin, PathBuf), Unplannable> {
                     "'{path}' is no path inside of a sandbox"
                 )));
             }
-            Ok((VolumeOrigin::Sandbox, inner))
+            Ok((origin, inner))
         }
         source::Type::Secret => Err(Unplannable::Unsupported("secrets as files")),
         source::Type::DockerVolume => Err(Unplannable::Unsupported("docker volumes")),

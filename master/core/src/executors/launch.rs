@@ -34,16 +34,27 @@ impl Master {
         if info.command.is_none() {
             return Err("'ExecutorInfo.command' must be set".to_owned());
         }
+        let is_there = self.has_executor((key, agent), (&id, info, &resources), started)?;
+        Ok((!is_there).then_some(resources))
+    }
+
+    /// Whether there is such an executor, or one is started along with it. One that is described
+    /// otherwise is an error (Mesos: EXE-05).
+    pub(crate) fn has_executor(
+        &self,
+        (key, agent): (FrameworkKey, AgentKey),
+        (id, info, resources): (&ExecutorId, &v1::ExecutorInfo, &Resources),
+        started: &Started,
+    ) -> Result<bool, String> {
         let known = self.agents.get(agent);
         let known = known.and_then(|agent| agent.executors.get(&(key, id.clone())));
         match known {
-            Some(known) if !is_same(&known.info, info, &known.resources, &resources) => Err(
+            Some(known) if !is_same(&known.info, info, &known.resources, resources) => Err(
                 "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID."
                     .to_owned(),
             ),
-            Some(_) => Ok(None),
-            None if started.contains(&(agent, id)) => Ok(None),
-            None => Ok(Some(resources)),
+            Some(_) => Ok(true),
+            None => Ok(started.contains(&(agent, id.clone()))),
         }
     }
 

@@ -113,6 +113,9 @@ impl FakeAgent {
             AgentCommand::RunTask {
                 framework, task, ..
             } => self.run(&framework, &task),
+            AgentCommand::RunGroup {
+                framework, tasks, ..
+            } => tasks.iter().for_each(|task| self.run(&framework, task)),
             AgentCommand::KillTask {
                 framework_id,
                 task_id,

@@ -1,12 +1,16 @@
 //! LAUNCH_GROUP: tasks that are launched together or not at all (Mesos: SPC-07, EXE-03).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use tepui_model::{Quantity, Reason, Resources, TaskInfo, TaskState};
+use tepui_model::{ExecutorId, Quantity, Reason, Resources, TaskInfo, TaskState};
 use tepui_proto::v1;
 
 use super::{Grant, accept::Refusal};
-use crate::{Master, effects::Effects};
+use crate::{
+    Master,
+    effects::{AgentCommand, Effects},
+    executors::Started,
+};
 
 /// The CPUs that an executor must have.
 const LEAST_CPUS: Quantity = Quantity::from_millis(10);
@@ -14,52 +18,66 @@ const LEAST_CPUS: Quantity = Quantity::from_millis(10);
 /// The memory that an executor must have, in megabytes.
 const LEAST_MEMORY: Quantity = Quantity::from_units(32);
 
-/// What is said until agents can run groups.
-const UNSUPPORTED: &str = "LAUNCH_GROUP is not supported by the agents of this master";
+/// A group that can be launched.
+pub(super) struct Group {
+    /// The tasks, each with the executor, and with its resources allocated.
+    pub(super) tasks: Vec<TaskInfo>,
+    /// The executor.
+    pub(super) executor: ExecutorId,
+    /// What the executor takes, if it is started for the group.
+    pub(super) started: Option<Resources>,
+}
+
+impl Group {
+    /// What is taken from the offers.
+    pub(super) fn total(&self) -> Resources {
+        let tasks = self.tasks.iter().map(|task| task.resources.clone());
+        tasks.chain(self.started.clone()).sum()
+    }
+}
 
 impl Master {
-    /// Every task of a group hears the same.
+    /// Launches a group, or tells every task of it why not.
     pub(super) fn launch_group(
-        &self,
-        grant: &Grant,
+        &mut self,
+        grant: &mut Grant,
         executor: Option<&v1::ExecutorInfo>,
         tasks: Vec<v1::TaskInfo>,
         effects: &mut Effects,
     ) {
-        let checked = self.check_launchable_group(grant, executor, &tasks);
-        let problem = checked.err().unwrap_or_default();
-        let refusal = Refusal {
-            state: TaskState::Error,
-            reason: Reason::TaskGroupInvalid,
-            message: &problem,
-        };
-        self.refuse_tasks(grant.framework, tasks, &refusal, effects);
+        match self.check_group(grant, executor, &tasks, &Started::new()) {
+            Ok(group) => self.start_group(grant, group, effects),
+            Err(problem) => {
+                let refusal = Refusal {
+                    state: TaskState::Error,
+                    reason: Reason::TaskGroupInvalid,
+                    message: &problem,
+                };
+                self.refuse_tasks(grant.framework, tasks, &refusal, effects);
+            }
+        }
     }
 
-    /// Whether a group can be launched.
-    pub(super) fn check_launchable_group(
+    /// The group as it is launched, unless something is wrong with it. Executors that are started
+    /// by what is accepted along with it count as there.
+    pub(super) fn check_group(
         &self,
         grant: &Grant,
         executor: Option<&v1::ExecutorInfo>,
-        tasks: &[v1::TaskInfo],
-    ) -> Result<(), String> {
-        self.check_group(grant, executor, tasks)?;
-        Err(UNSUPPORTED.to_owned())
-    }
-
-    fn check_group(
-        &self,
-        grant: &Grant,
-        executor: Option<&v1::ExecutorInfo>,
-        tasks: &[v1::TaskInfo],
-    ) -> Result<(), String> {
+        wires: &[v1::TaskInfo],
+        started: &Started,
+    ) -> Result<Group, String> {
         let executor = executor.ok_or("The executor of a task group must have an ID")?;
         let of_executor = check_executor(executor)?;
-        if tasks.is_empty() {
+        if wires.is_empty() {
             return Err("Task group cannot be empty".to_owned());
         }
-        let (mut total, mut ids) = (of_executor, BTreeSet::new());
-        for wire in tasks {
+        let id = ExecutorId::try_from(&executor.executor_id)
+            .map_err(|error| format!("Executor has an invalid ID: {error}"))?;
+        let place = (grant.framework, grant.agent);
+        let is_there = self.has_executor(place, (&id, executor, &of_executor), started)?;
+        let (mut tasks, mut ids) = (Vec::new(), BTreeSet::new());
+        for wire in wires {
             let invalid = |problem: String| {
                 let id = &wire.task_id.value;
                 format!(
@@ -67,13 +85,22 @@ impl Master {
                 )
             };
             check_member(wire).map_err(invalid)?;
-            let task = self.check_identity(grant, wire).map_err(invalid)?;
+            let mut task = self.check_identity(grant, wire).map_err(invalid)?;
             if !ids.insert(task.id.clone()) {
                 return Err(invalid(format!("Task has duplicate ID: {}", task.id)));
             }
-            total += &task.resources;
+            Arc::make_mut(&mut task.wire).executor = Some(executor.clone());
+            let mut task = super::launch::allocated(task, grant);
+            self.complete_executor(grant.framework, &grant.role, &mut task);
+            tasks.push(task);
         }
-        if !grant.left.serves(&total) {
+        let group = Group {
+            tasks,
+            executor: id,
+            started: (!is_there).then_some(of_executor),
+        };
+        let total = group.total();
+        if !grant.left.contains(&total) {
             return Err(format!(
                 "Total resources {} required by task group and its executor are more than \
                  available {}",
@@ -81,7 +108,34 @@ impl Master {
                 super::launch::quoted(&grant.left),
             ));
         }
-        Ok(())
+        Ok(group)
+    }
+
+    fn start_group(&mut self, grant: &mut Grant, group: Group, effects: &mut Effects) {
+        let launch_executor = group.started.is_some();
+        let first = group.tasks.first();
+        let info = first.and_then(|task| task.wire.executor.clone());
+        if let (Some(resources), Some(info)) = (group.started, info)
+            && !self.start_executor(grant, info, resources)
+        {
+            return;
+        }
+        let mut tasks = Vec::new();
+        for task in group.tasks {
+            tasks.extend(self.add_task(grant, task, effects));
+        }
+        let framework = self.frameworks.get(grant.framework);
+        let agent = self.agents.get(grant.agent);
+        if let (Some(framework), Some(Some(connection))) =
+            (framework, agent.map(|agent| agent.connection))
+        {
+            let command = AgentCommand::RunGroup {
+                framework: Arc::clone(&framework.info.wire),
+                tasks: tasks.iter().map(|task| Arc::clone(&task.wire)).collect(),
+                launch_executor,
+            };
+            effects.tell_agent(connection, command);
+        }
     }
 
     /// What a task must be whatever its group is.

@@ -108,41 +108,20 @@ impl Master {
         executor: Option<Resources>,
         effects: &mut Effects,
     ) {
-        let key = grant.framework;
         let launch_executor = executor.is_some();
-        if let (Some(resources), Some(info)) = (executor, &task.wire.executor) {
-            // Checked just before, together with the task's own.
-            if grant.take(&resources).is_err() {
-                return;
-            }
-            let role = grant.role.clone();
-            let info = Arc::new(info.clone());
-            let executor = Executor {
-                info,
-                resources,
-                role,
-            };
-            self.add_executor(key, grant.agent, executor);
+        if let (Some(resources), Some(info)) = (executor, &task.wire.executor)
+            && !self.start_executor(grant, info.clone(), resources)
+        {
+            return;
         }
-        let (Some(framework), Some(agent)) = (
-            self.frameworks.get_mut(key),
-            self.agents.get_mut(grant.agent),
-        ) else {
+        let Some(task) = self.add_task(grant, task, effects) else {
             return;
         };
-        // Checked just before; the resources move from the offers to the task, and each that uses a
-        // shared volume holds it (Mesos: VOL-04).
-        if grant.take(&task.resources).is_err() {
-            return;
-        }
-        let shared = task.resources.shared();
-        self.allocator
-            .charge(key, &grant.role, grant.agent, &shared);
-        let task = Arc::new(task);
-        agent.tasks.insert((key, task.id.clone()));
-        let state = Task::staging(&framework.id, &agent.id, &task);
-        framework.tasks.insert(task.id.clone(), Arc::new(state));
-        if let Some(connection) = agent.connection {
+        let framework = self.frameworks.get(grant.framework);
+        let agent = self.agents.get(grant.agent);
+        if let (Some(framework), Some(Some(connection))) =
+            (framework, agent.map(|agent| agent.connection))
+        {
             let command = AgentCommand::RunTask {
                 framework: Arc::clone(&framework.info.wire),
                 task: Arc::clone(&task.wire),
@@ -150,11 +129,54 @@ impl Master {
             };
             effects.tell_agent(connection, command);
         }
+    }
+
+    /// What an executor takes moves from the offers to it. False if it is not there, which was
+    /// checked just before.
+    pub(super) fn start_executor(
+        &mut self,
+        grant: &mut Grant,
+        info: v1::ExecutorInfo,
+        resources: Resources,
+    ) -> bool {
+        if grant.take(&resources).is_err() {
+            return false;
+        }
+        let executor = Executor {
+            info: Arc::new(info),
+            resources,
+            role: grant.role.clone(),
+        };
+        self.add_executor(grant.framework, grant.agent, executor);
+        true
+    }
+
+    /// Puts a task into the tables; its resources move from the offers to it. That they are there
+    /// was checked just before.
+    pub(super) fn add_task(
+        &mut self,
+        grant: &mut Grant,
+        task: TaskInfo,
+        effects: &mut Effects,
+    ) -> Option<Arc<TaskInfo>> {
+        let key = grant.framework;
+        let framework = self.frameworks.get_mut(key)?;
+        let agent = self.agents.get_mut(grant.agent)?;
+        grant.take(&task.resources).ok()?;
+        // Each that uses a shared volume holds it (Mesos: VOL-04).
+        let shared = task.resources.shared();
+        self.allocator
+            .charge(key, &grant.role, grant.agent, &shared);
+        let task = Arc::new(task);
+        agent.tasks.insert((key, task.id.clone()));
+        let state = Task::staging(&framework.id, &agent.id, &task);
+        framework.tasks.insert(task.id.clone(), Arc::new(state));
         effects.publish(Notice::TaskAdded {
             framework_id: framework.id.clone(),
-            task,
+            task: Arc::clone(&task),
             state: TaskState::Staging,
         });
+        Some(task)
     }
 
     /// Tells a framework that a task it wanted is not launched.
@@ -194,7 +216,7 @@ pub(super) fn quoted(what: &impl ToString) -> String {
 
 /// The task as its agent gets it: each resource names the role that it is allocated to, so that a
 /// master that learns the task from its agent knows whom to charge.
-fn allocated(mut task: TaskInfo, grant: &Grant) -> TaskInfo {
+pub(super) fn allocated(mut task: TaskInfo, grant: &Grant) -> TaskInfo {
     Arc::make_mut(&mut task.wire).resources = task.resources.to_proto(Some(&grant.role));
     task.allocation_role = Some(grant.role.clone());
     task

@@ -90,7 +90,8 @@ impl Master {
                     }
                 }
                 OfferOperation::LaunchGroup { executor, tasks } => {
-                    self.check_one_group(&mut grants, executor.as_deref(), tasks)
+                    let group = (executor.as_deref(), tasks.as_slice());
+                    self.check_one_group(&mut grants, group, &mut checked)
                         .map_err(Obstacle::of_operation)?;
                 }
                 OfferOperation::Resources(_) => {
@@ -136,12 +137,24 @@ impl Master {
     fn check_one_group(
         &self,
         grants: &mut [Grant],
-        executor: Option<&v1::ExecutorInfo>,
-        tasks: &[v1::TaskInfo],
+        (executor, tasks): (Option<&v1::ExecutorInfo>, &[v1::TaskInfo]),
+        checked: &mut Checked,
     ) -> Result<(), String> {
         let first = tasks.first().ok_or("Task group cannot be empty")?;
         let grant = self.grant_for(grants, first)?;
-        self.check_launchable_group(grant, executor, tasks)
+        let group = self.check_group(grant, executor, tasks, &checked.executors)?;
+        for task in &group.tasks {
+            if !checked.ids.insert(task.id.clone()) {
+                return Err(format!("Task has duplicate ID: {}", task.id));
+            }
+        }
+        if group.started.is_some() {
+            let started = (grant.agent, group.executor.clone());
+            checked.executors.insert(started);
+        }
+        grant
+            .take(&group.total())
+            .map_err(|error| error.to_string())
     }
 
     /// What was accepted of the agent that a task names.

@@ -160,6 +160,10 @@ pub(crate) fn names(commands: &[AgentCommand]) -> Vec<String> {
             format!("tell {executor_id} {}", String::from_utf8_lossy(data))
         }
         AgentCommand::RunTask { task, .. } => format!("run {}", task.task_id.value),
+        AgentCommand::RunGroup { tasks, .. } => {
+            let ids: Vec<&str> = tasks.iter().map(|it| it.task_id.value.as_str()).collect();
+            format!("run together {}", ids.join(" "))
+        }
         AgentCommand::KillTask { task_id, .. } => format!("kill {task_id}"),
         AgentCommand::Acknowledge { task_id, .. } => format!("acknowledge {task_id}"),
         AgentCommand::ApplyOperation { operation, .. } => {

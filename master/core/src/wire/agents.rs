@@ -323,6 +323,11 @@ fn message(command: AgentCommand) -> master_message::Message {
             task,
             launch_executor,
         } => run_task(&framework, &task, launch_executor),
+        AgentCommand::RunGroup {
+            framework,
+            tasks,
+            launch_executor,
+        } => run_group(&framework, &tasks, launch_executor),
         AgentCommand::KillTask {
             framework_id,
             task_id,
@@ -349,11 +354,7 @@ fn message(command: AgentCommand) -> master_message::Message {
             max_grace_period: max_grace_period.map(duration_info),
             mark_gone,
         }),
-        AgentCommand::ShutdownFramework { framework_id } => {
-            Message::ShutdownFramework(services::ShutdownFramework {
-                framework_id: Some(framework_id.into()),
-            })
-        }
+        AgentCommand::ShutdownFramework { framework_id } => shutdown_framework(framework_id),
         AgentCommand::ShutdownExecutor {
             framework_id,
             executor_id,
@@ -364,6 +365,12 @@ fn message(command: AgentCommand) -> master_message::Message {
             data,
         } => executor_message(framework_id, executor_id, data),
     }
+}
+
+fn shutdown_framework(framework_id: FrameworkId) -> master_message::Message {
+    master_message::Message::ShutdownFramework(services::ShutdownFramework {
+        framework_id: Some(framework_id.into()),
+    })
 }
 
 fn shutdown_executor(
@@ -397,6 +404,18 @@ fn acknowledge(
         framework_id: Some(framework_id.into()),
         task_id: Some(task_id.into()),
         uuid: uuid.to_vec(),
+    })
+}
+
+fn run_group(
+    framework: &v1::FrameworkInfo,
+    tasks: &[Arc<v1::TaskInfo>],
+    launch_executor: bool,
+) -> master_message::Message {
+    master_message::Message::RunGroup(services::RunGroup {
+        framework: Some(framework.clone()),
+        tasks: tasks.iter().map(|task| v1::TaskInfo::clone(task)).collect(),
+        launch_executor,
     })
 }
 

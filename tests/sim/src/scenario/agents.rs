@@ -218,9 +218,10 @@ impl World<'_> {
                     self.after(latency, Turn::TaskArrives { task, agent });
                 }
             }
-            // No framework of a scenario changes the nature of resources.
+            // No framework of a scenario changes the nature of resources, or has executors.
             AgentCommand::ApplyOperation { .. }
             | AgentCommand::AcknowledgeOperation { .. }
+            | AgentCommand::RunGroup { .. }
             | AgentCommand::ShutdownExecutor { .. }
             | AgentCommand::ExecutorMessage { .. } => {}
             AgentCommand::KillTask {

@@ -18,6 +18,9 @@ impl Agent {
         cause: EndCause,
         fx: &mut Effects,
     ) {
+        if self.end_members(now, key, cause, fx) {
+            return;
+        }
         let grace = self.shutdown_grace(key);
         let Some(executor) = self.executors.get_mut(key) else {
             return;
@@ -87,8 +90,18 @@ impl Agent {
         };
         executor.phase = Phase::Ended;
         let stream = executor.stream.take();
-        self.report_absence(key, Some(wait_status(exit.status)), fx);
+        let idle = executor.ending.is_some_and(|it| it.cause == EndCause::Idle);
+        // As Mesos' default executor, which exits when its last task has.
+        let status = match executor.is_pod() && idle {
+            true => 0,
+            false => wait_status(exit.status),
+        };
+        self.report_absence(key, Some(status), fx);
         for task in self.tasks_of(key) {
+            // What is inside of a pod has an end of its own, which is about to be told.
+            if self.is_running_in_pod(&task) {
+                continue;
+            }
             let outcome = self.outcome_of_end(key, &task, exit, failure.as_ref());
             self.ended(now, &task, outcome, fx);
         }
@@ -118,7 +131,12 @@ impl Agent {
     }
 
     /// Tells the master that an executor takes nothing any more.
-    pub(super) fn report_absence(&self, key: &ExecutorKey, status: Option<i32>, fx: &mut Effects) {
+    pub(in crate::agent) fn report_absence(
+        &self,
+        key: &ExecutorKey,
+        status: Option<i32>,
+        fx: &mut Effects,
+    ) {
         let Some(link) = self.registered_link() else {
             return;
         };

@@ -103,7 +103,12 @@ impl Agent {
         Ok(executor)
     }
 
-    fn add_executor(&mut self, key: &ExecutorKey, executor: Executor, fx: &mut Effects) {
+    pub(in crate::agent) fn add_executor(
+        &mut self,
+        key: &ExecutorKey,
+        executor: Executor,
+        fx: &mut Effects,
+    ) {
         if let Some(framework) = self.frameworks.get_mut(&key.framework) {
             framework.executors += 1;
         }
@@ -130,7 +135,10 @@ impl Agent {
             key: &TaskKey::new(&key.framework, &TaskId::from(&key.executor)),
             container,
         };
-        plan::executor(&place, info, total, role)
+        match crate::task::is_pod(Some(info)) {
+            true => plan::pod(&place, info, total),
+            false => plan::executor(&place, info, total, role),
+        }
     }
 
     /// Acts on what became of an executor's container.
@@ -177,10 +185,13 @@ impl Agent {
         executor.phase = Phase::Running;
         executor.pid = Some(pid);
         executor.networks = networks;
+        let is_pod = executor.is_pod();
         let (ending, awaited) = (executor.ending, executor.stream.is_none());
         self.checkpoint_executor(key, fx);
         if ending.is_some() {
             self.kill_executor(now, key.clone(), fx);
+        } else if is_pod {
+            self.start_members(now, key, fx);
         } else if awaited {
             let timer = Timer::Registration(key.clone());
             let at = now + self.config.executor_registration_timeout;

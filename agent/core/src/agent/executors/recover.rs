@@ -73,6 +73,7 @@ impl Agent {
                 self.timers.set(timer, ending.deadline);
             }
             Some(_) => self.kill_executor(now, key.clone(), fx),
+            None if executor.is_pod() => {}
             None => self
                 .timers
                 .set(Timer::Registration(key.clone()), now + limit),

@@ -4,6 +4,7 @@ use tepui_model::{OfferOperation, Reason, TaskState};
 use tepui_proto::v1::{self, ContainerInfo, ExecutorInfo, container_info, executor_info};
 
 use crate::{
+    AgentCommand,
     calls::Operation,
     testing::{operations::web_pair, resources, short, task_info},
 };
@@ -52,13 +53,57 @@ fn answer(change: impl FnOnce(&mut ExecutorInfo, &mut v1::TaskInfo)) -> String {
     updates[0].message.clone().unwrap()
 }
 
+fn group(executor: ExecutorInfo, tasks: Vec<v1::TaskInfo>) -> Operation {
+    Operation {
+        id: None,
+        kind: OfferOperation::LaunchGroup {
+            executor: Some(Box::new(executor)),
+            tasks,
+        },
+    }
+}
+
 #[test]
-fn a_valid_group_hears_that_agents_cannot_run_it() {
-    let text = answer(|_, _| {});
-    assert_eq!(
-        text,
-        "LAUNCH_GROUP is not supported by the agents of this master"
-    );
+fn a_group_is_launched_at_once_and_its_executor_charged_once() {
+    let (mut cluster, scheduler, node) = web_pair();
+    let task = |name: &str| task_info(name, &node.id, "cpus:0.2");
+    let first = group(executor(), vec![task("a"), task("b")]);
+    let second = group(executor(), vec![task("c")]);
+    cluster.do_all(&scheduler, vec![first, second]);
+    let commands = cluster.commands(node.connection);
+    let groups: Vec<(usize, bool)> = commands
+        .iter()
+        .filter_map(|command| match command {
+            AgentCommand::RunGroup {
+                tasks,
+                launch_executor,
+                ..
+            } => Some((tasks.len(), *launch_executor)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(groups, [(2, true), (1, false)]);
+    assert!(cluster.updates(&scheduler).is_empty());
+    for name in ["a", "b", "c"] {
+        assert!(!cluster.state_of(name).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn an_executor_of_the_same_id_is_the_same_one() {
+    let (mut cluster, scheduler, node) = web_pair();
+    let task = |name: &str| task_info(name, &node.id, "cpus:0.2");
+    let mut other = executor();
+    other.name = Some("other".to_owned());
+    let groups = [
+        group(executor(), vec![task("a")]),
+        group(other, vec![task("b")]),
+    ];
+    cluster.do_all(&scheduler, groups.into());
+    let updates = cluster.updates(&scheduler);
+    assert_eq!(updates.len(), 1);
+    let text = updates[0].message.clone().unwrap();
+    assert!(text.contains("not compatible with existing"), "{text}");
 }
 
 #[test]
