@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+tools/test-tools.sh
 ROCKSDB_LIB_DIR=$(tools/rocksdb.sh)
 export ROCKSDB_LIB_DIR ROCKSDB_STATIC=1
 
