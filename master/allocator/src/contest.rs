@@ -428,11 +428,22 @@ impl Contest {
         }
     }
 
-    /// What a role consumes changed.
+    /// What a role consumes changed: what is promised to it, and whether it has used up its limits.
     fn consumption_changed(&mut self, role: u32) {
         if self.has_guarantees() {
             self.recount(role);
         }
+        if self.has_quotas() {
+            self.sift(self.top_of(role));
+        }
+    }
+
+    /// The role at the top that a role is, or is below.
+    fn top_of(&self, role: u32) -> u32 {
+        let parent = |slot: &u32| self.roles.get(*slot).and_then(|node| node.parent);
+        core::iter::successors(Some(role), parent)
+            .last()
+            .unwrap_or(role)
     }
 
     /// What a role consumes fell: where it has a quota, others on its path may be given more.

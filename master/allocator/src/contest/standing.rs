@@ -181,7 +181,7 @@ impl Contest {
 
     /// Puts a role at the top among those that have something promised, and those that can be
     /// given something, if it is one of them.
-    fn sift(&mut self, slot: u32) {
+    pub(super) fn sift(&mut self, slot: u32) {
         let Some(node) = self.roles.get(slot) else {
             return;
         };

@@ -513,3 +513,29 @@ proptest! {
         }
     }
 }
+
+/// The role's reservation had met its guarantee, and the cluster as a whole is what it was.
+#[test]
+fn what_is_unreserved_under_a_guarantee_is_offered() {
+    let mut world = World::new();
+    let profile = FrameworkProfile {
+        roles: [role("a/c")].into(),
+        active: true,
+        ..FrameworkProfile::default()
+    };
+    for step in [
+        Step::AddAgent(5, 2),
+        Step::Framework(0, profile),
+        Step::Quota(1, 2),
+        Step::Run,
+        Step::Decline(0, Some(1)),
+        Step::Run,
+        Step::Reserve(5, 1),
+    ] {
+        world.apply(&step);
+    }
+    assert!(world.offers.is_empty(), "it was refused");
+    world.apply(&Step::Run);
+    let offered = &world.offers[0].resources;
+    assert_eq!(*offered, parse("cpus:3;mem:10;mem(a):50"));
+}
