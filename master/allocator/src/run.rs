@@ -44,23 +44,41 @@ impl Allocator {
         }
         let mut round = self.candidates.take(now, &self.options, &mut self.agents);
         let keys = core::mem::take(&mut round.keys);
-        let mut looked_at = Slots::new();
+        let (mut looked_at, mut shared_out) = (Slots::new(), Slots::new());
         for stage in [Stage::Guarantees, Stage::Shares] {
             if stage == Stage::Guarantees && !self.contest.has_guarantees() {
                 continue;
             }
             for key in &keys {
                 if round.is_due(*key, &self.contest) {
+                    let before = made.len();
                     self.give_out(*key, stage, now, &mut made);
                     looked_at.insert(key.0);
+                    if stage == Stage::Shares && made.len() > before {
+                        shared_out.insert(key.0);
+                    }
                 }
             }
         }
         for key in looked_at.iter() {
             self.leave_agent(AgentKey(key), now);
         }
+        self.look_again_for_guarantees(&shared_out);
         self.contest.note_looked();
         made
+    }
+
+    /// What is left of an agent after others had their shares may be what somebody with a
+    /// guarantee has not refused; the stage of guarantees had passed by then.
+    fn look_again_for_guarantees(&mut self, shared_out: &Slots) {
+        if self.contest.needy_in_order().next().is_none() {
+            return;
+        }
+        for key in shared_out.iter().map(AgentKey) {
+            if let Some(agent) = self.agents.get(key.0) {
+                self.candidates.add(key, agent);
+            }
+        }
     }
 
     /// The same over all agents.

@@ -539,3 +539,28 @@ fn what_is_unreserved_under_a_guarantee_is_offered() {
     let offered = &world.offers[0].resources;
     assert_eq!(*offered, parse("cpus:3;mem:10;mem(a):50"));
 }
+
+/// The guarantee's own stage of that run had passed when the rest of the agent was shared out.
+#[test]
+fn what_shares_leave_is_offered_to_who_has_a_guarantee_and_refused_more() {
+    let mut world = World::new();
+    let profile = FrameworkProfile {
+        roles: [role("a"), role("a/f")].into(),
+        active: true,
+        ..FrameworkProfile::default()
+    };
+    for step in [
+        Step::Framework(4, profile),
+        Step::Quota(6, 6),
+        Step::Request(4, 6, 2),
+        Step::AddAgent(0, 9),
+        Step::Run,
+        Step::Decline(0, Some(1)),
+        Step::Run,
+        Step::Run,
+    ] {
+        world.apply(&step);
+    }
+    let offered: Vec<_> = world.offers.iter().map(|it| &it.resources).collect();
+    assert_eq!(offered, [&parse("cpus(a):1"), &parse("cpus:3;mem:60")]);
+}
