@@ -15,7 +15,7 @@ use tepui_proto::v1;
 /// let leader = Resources::parse("cpus:1;mem:2048", &Role::default())?;
 /// let asks = Asks::new().gang("training", [(leader, 1), (worker, 8)]);
 /// # let _ = asks;
-/// # Ok::<(), tepui_sdk::model::InvalidResources>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Asks {

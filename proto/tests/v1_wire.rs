@@ -47,8 +47,9 @@ impl Rows {
         for field in it.field.iter().filter(|field| !is_ours(field)) {
             self.add_field(file, &full, is_entry, it, field);
         }
-        it.nested_type
-            .iter()
+        let nested = it.nested_type.iter();
+        nested
+            .filter(|inner| !inner.name().starts_with("Tepui"))
             .for_each(|inner| self.add_message(file, &full, inner));
         it.enum_type
             .iter()
@@ -102,7 +103,8 @@ impl Rows {
     }
 }
 
-/// Fields that Mesos does not have and so ignores. They are told apart by number and by name.
+/// Fields that Mesos does not have and so ignores. They are told apart by number and by name, and
+/// their messages by name.
 const OURS: std::ops::Range<i32> = 50_000..50_100;
 
 fn is_ours(field: &FieldDescriptorProto) -> bool {

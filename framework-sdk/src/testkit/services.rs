@@ -112,9 +112,11 @@ impl Operator for Services {
         &self,
         request: Request<master::Call>,
     ) -> Result<Response<master::Response>, Status> {
-        let call = OperatorCall::V1(Box::new(request.into_inner()));
-        match self.ask(call).await? {
+        let call = request.into_inner();
+        let kind = call.r#type();
+        match self.ask(OperatorCall::V1(Box::new(call))).await? {
             OperatorReply::V1(response) => Ok(Response::new(*response)),
+            OperatorReply::Snapshot(snapshot) => Ok(Response::new(snapshot.answer(kind))),
             _ => Ok(Response::new(master::Response::default())),
         }
     }

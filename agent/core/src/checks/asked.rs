@@ -213,7 +213,7 @@ mod tests {
                 ..HealthCheck::default()
             });
             task.tepui_health_checks.push(HealthCheck {
-                tepui_grpc: Some(health_check::GrpcCheckInfo {
+                tepui_grpc: Some(health_check::TepuiGrpcCheckInfo {
                     port: 82,
                     service: Some("web".to_owned()),
                     ..Default::default()

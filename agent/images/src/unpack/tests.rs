@@ -184,7 +184,7 @@ fn a_good_layer_is_there_with_owners_permissions_times_and_links() {
     assert_eq!(unpacked.diff_id, Digest::of(&tar.bytes()));
     assert_eq!(
         (unpacked.entries, unpacked.bytes),
-        (9, tar.bytes().len() as u64)
+        (8, tar.bytes().len() as u64)
     );
     let su = fs::metadata(place.at("bin/su")).unwrap();
     assert_eq!(

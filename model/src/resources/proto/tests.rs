@@ -167,7 +167,8 @@ fn a_stack_deeper_than_the_limit_is_refused() {
         .collect();
     let levels: Vec<_> = names.iter().map(|name| (Dynamic, name.as_str())).collect();
     assert!(Resources::from_proto(&[reserved(&levels[1..])]).is_ok());
-    assert!(refusal(reserved(&levels)).contains("more than 32 reservations"));
+    let limit = format!("more than {MAX_RESERVATION_DEPTH} reservations");
+    assert!(refusal(reserved(&levels)).contains(&limit));
 }
 
 fn with_disk(disk: DiskInfo) -> v1::Resource {
