@@ -1,6 +1,6 @@
 //! Many seeds, each a cluster of its own under faults of its own.
 //!
-//! `TEPUI_SIM_SEEDS` says how many (3,000 if unset), `TEPUI_SIM_FIRST` from which on, and
+//! `TEPUI_SIM_SEEDS` says how many (10,000 if unset), `TEPUI_SIM_FIRST` from which on, and
 //! `TEPUI_SIM_FAIR_SEEDS` how many of each kind without faults (100 if unset). Seeds that fail are
 //! named with what was broken; `TEPUI_SIM_SEED=<seed>` plays one alone and prints all that happens
 //! in it, in the weather that `TEPUI_SIM_WEATHER` names (`foul` if unset, `fair`, `crowded`).
@@ -20,7 +20,7 @@ use std::{
 use tepui_model::TaskState;
 use tepui_sim::{Figures, Outcome, Weather, run};
 
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 10_000;
 
 const FAIR_SEEDS: u64 = 100;
 
