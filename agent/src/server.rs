@@ -54,9 +54,10 @@ enum End {
 /// # Errors
 /// Why it does not start, or why it stopped before.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-    let mut server = Server::start(options).await?;
+    // Before anybody can know that the agent is there: unheard, the signal would kill it.
     let mut leave =
         signal(SignalKind::user_defined1()).map_err(|error| broken("signals", &error))?;
+    let mut server = Server::start(options).await?;
     tokio::pin!(shutdown);
     let end = loop {
         tokio::select! {
