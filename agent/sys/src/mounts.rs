@@ -77,13 +77,14 @@ fn open_or_make(place: &Place<'_>, file: bool) -> io::Result<OwnedFd> {
         parent = match open_place(&next)? {
             Some(opened) => opened,
             None => {
-                make(
-                    parent.as_fd(),
-                    Path::new(name),
-                    file && at + 1 == names.len(),
-                )?;
-                let opened = open_place(&next)?;
-                opened.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
+                let is_file = file && at + 1 == names.len();
+                let made = make(parent.as_fd(), Path::new(name), is_file);
+                // Somebody else may have made it at the same moment.
+                match (open_place(&next)?, made) {
+                    (Some(opened), Ok(()) | Err(nix::Error::EEXIST)) => opened,
+                    (_, Err(error)) => return Err(error.into()),
+                    (None, Ok(())) => return Err(io::ErrorKind::NotFound.into()),
+                }
             }
         };
     }
@@ -359,4 +360,25 @@ pub(crate) fn enter_root(root: BorrowedFd<'_>) -> io::Result<()> {
     rustix::process::pivot_root(".", ".")?;
     umount2(".", MntFlags::MNT_DETACH)?;
     Ok(chdir("/")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_make_the_same_folder_at_once_all_have_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..50 {
+            let path = format!("{round}/common/deep");
+            let make = || make_beneath(folder.path(), Path::new(&path));
+            std::thread::scope(|scope| {
+                let makers: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+                for maker in makers {
+                    maker.join().unwrap().unwrap();
+                }
+            });
+        }
+        assert!(folder.path().join("49/common/deep").is_dir());
+    }
 }
