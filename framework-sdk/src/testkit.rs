@@ -215,7 +215,22 @@ impl TestAgent {
         self.play(Play::Report {
             task,
             state,
+            healthy: None,
             message,
+        })
+        .await
+    }
+
+    /// Says of a running task whether it is healthy, as an agent does that checks it.
+    ///
+    /// # Errors
+    /// When the agent has no such task.
+    pub async fn report_health(&self, task: &str, healthy: bool) -> Result<(), TestError> {
+        self.play(Play::Report {
+            task: task.to_owned(),
+            state: TaskState::Running,
+            healthy: Some(healthy),
+            message: String::new(),
         })
         .await
     }

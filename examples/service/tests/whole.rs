@@ -3,7 +3,7 @@
 // Outside of `cfg(test)` the lints do not know that this is a test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use tepui_sdk::{
     model::TaskState,
@@ -279,9 +279,7 @@ async fn ports_come_from_offers_and_checks_decide_who_is_ready() {
         TestMaster::start().await.unwrap(),
         tempfile::tempdir().unwrap(),
     );
-    // The test holds the only port of the agent, in the instance's stead.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let port = 31_007_u16;
     let resources = format!("cpus:4;mem:1024;ports:[{port}-{port}]");
     let mut agent = master.agent(&resources, "rack:a").await.unwrap();
     let framework = Framework::start(&master, folder.path()).await;
@@ -290,15 +288,19 @@ async fn ports_come_from_offers_and_checks_decide_who_is_ready() {
         backoff: {first: 100ms}, \
         health: {tcp: {port: http}, interval: 100ms, timeout: 1s, grace: 0s, failures: 2}}";
     api.deploy(&from_yaml(web).unwrap()).await.unwrap();
+    assert_eq!(launched(&mut agent).await, "web.1");
+    let status = until(&mut api, "web", |app| app.running == 1).await;
+    assert_eq!(status.ready, 0, "its agent has not said that it is healthy");
+    agent.report_health("web.1", true).await.unwrap();
     let status = until(&mut api, "web", |app| {
         app.ready == 1 && !app.waiting.is_empty()
     })
     .await;
     assert_eq!(status.instances[0].ports[0].number, u32::from(port));
     assert_eq!(status.instances[0].health(), Health::Healthy);
-    assert_eq!(launched(&mut agent).await, "web.1");
-    // Nobody answers any more: the instance ends and another takes the port.
-    drop(listener);
+    // Its agent finds it unwell and ends it; another takes the port.
+    let failed = agent.report("web.1", TaskState::Failed, "unhealthy");
+    failed.await.unwrap();
     assert_eq!(launched(&mut agent).await, "web.2");
     framework.stop().await;
 }

@@ -138,7 +138,7 @@ impl Agent {
                 tasks.into_iter().flat_map(run).collect()
             }
             AgentCommand::KillTask { task_id, .. } if self.automatic => self
-                .report(&task_id, TaskState::Killed, "")
+                .report(&task_id, TaskState::Killed, None, "")
                 .into_iter()
                 .collect(),
             AgentCommand::KillTask { .. } => Vec::new(),
@@ -167,7 +167,7 @@ impl Agent {
             }
             AgentCommand::Drain { .. } => {
                 let ids: Vec<TaskId> = self.tasks.keys().cloned().collect();
-                let killed = |id| self.report(id, TaskState::Killed, "the agent is drained");
+                let killed = |id| self.report(id, TaskState::Killed, None, "the agent is drained");
                 ids.iter().filter_map(killed).collect()
             }
         }
@@ -199,7 +199,7 @@ impl Agent {
         let _ = self.launched.try_send(wire.clone());
         if self.automatic {
             return self
-                .report(&id, TaskState::Running, "")
+                .report(&id, TaskState::Running, None, "")
                 .into_iter()
                 .collect();
         }
@@ -211,6 +211,7 @@ impl Agent {
         &mut self,
         task: &TaskId,
         state: TaskState,
+        healthy: Option<bool>,
         message: &str,
     ) -> Option<Event> {
         self.tasks
@@ -220,6 +221,7 @@ impl Agent {
         let held = self.tasks.get_mut(task)?;
         let status = TaskStatus {
             source: Some(Source::Executor),
+            healthy,
             message: (!message.is_empty()).then(|| message.to_owned()),
             agent_id: self.info.id.clone(),
             uuid: Some(uuid),

@@ -70,6 +70,7 @@ pub(super) enum Play {
     Report {
         task: String,
         state: TaskState,
+        healthy: Option<bool>,
         message: String,
     },
     Disconnect,
@@ -209,11 +210,12 @@ impl Cluster {
             Play::Report {
                 task,
                 state,
+                healthy,
                 message,
             } => {
                 let id = TaskId::new(&task).map_err(|error| error.to_string())?;
                 let known = agent.tasks().iter().any(|(known, _)| *known == task);
-                let event = agent.report(&id, state, &message);
+                let event = agent.report(&id, state, healthy, &message);
                 if let Some(event) = event {
                     self.apply(event);
                 }
