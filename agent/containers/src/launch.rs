@@ -23,7 +23,7 @@ use crate::{
     networks,
     records::{Folder, Record},
     runtime::{Inner, Slot},
-    seat::{Seat, prepare_seat},
+    seat::{Seat, prepare_seats},
 };
 
 /// Starts a container, and returns when its program runs.
@@ -50,7 +50,7 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
     match launched.unwrap_or(Err(LaunchError::Timeout)) {
         Ok((started, container)) => {
             inner.watch(container);
-            prepare_seat(inner);
+            prepare_seats(inner);
             Ok(started)
         }
         Err(error) => {

@@ -49,6 +49,12 @@ pub const LAUNCH_TIMEOUT: Duration = Duration::from_secs(60);
 /// Containers that are launched at the same time; the others wait for their turn.
 pub const MAX_LAUNCHES: usize = 32;
 
+/// Processes that wait in the cgroups of containers to come, where joining these is slow.
+pub const SEATS: usize = 8;
+
+/// When fewer than these are left, more are made, all in one go.
+pub const MIN_SEATS: usize = 3;
+
 /// How long a killed container has to vanish before that is an error.
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 

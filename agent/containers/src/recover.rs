@@ -10,7 +10,7 @@ use crate::{
     container::{Container, group_name, remove_group},
     records::Record,
     runtime::Inner,
-    seat::{self, prepare_seat},
+    seat::{self, prepare_seats},
     session,
 };
 
@@ -28,7 +28,7 @@ pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
             recovered.push(recover_one(inner, id).await);
         }
     }
-    prepare_seat(inner);
+    prepare_seats(inner);
     recovered
 }
 

@@ -1,17 +1,20 @@
-//! Seats: processes that wait in the cgroups of a container that is yet to come.
+//! Seats: processes that wait in the cgroups of containers that are yet to come.
 //!
 //! On v1, moving a process into a group makes the kernel wait for all processors, which takes 5 to
-//! 20 ms on a quiet machine. A child is born in its parent's groups for nothing. So while there is
-//! time, a child of the launcher moves into the groups of the next container. When that comes, the
-//! groups are given its name, the child forks the init with all its namespaces, and ends. On v2,
-//! inits are born in their group without any of this.
+//! 20 ms on a quiet machine, and holds up whoever makes or removes a group meanwhile. A child is
+//! born in its parent's groups for nothing, and of several processes that move one after the other
+//! only the first one waits. So while there is time, a few children of the launcher move into the
+//! groups of the next containers. When one comes, a seat's groups are given its name, the child
+//! forks the init with all its namespaces, and ends. On v2, inits are born in their group without
+//! any of this.
 
 use std::{
+    collections::VecDeque,
     io,
     os::fd::{AsFd, OwnedFd},
     os::unix::net::UnixStream,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -23,6 +26,7 @@ use crate::{
     container::remove_group,
     init::wire::{InitRequest, Request, UP},
     launcher::{Launcher, ask, message_sockets},
+    limits::{MIN_SEATS, SEATS},
     runtime::Inner,
 };
 
@@ -37,7 +41,7 @@ pub(crate) struct Seat {
     socket: Watched<OwnedFd>,
 }
 
-/// The one seat that is kept ready.
+/// The seats that are kept ready, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     state: Mutex<State>,
@@ -45,39 +49,38 @@ pub(crate) struct Seats {
 }
 
 #[derive(Debug, Default)]
-enum State {
-    #[default]
-    Empty,
-    Making,
-    Ready(Seat),
+struct State {
+    ready: VecDeque<Seat>,
+    making: bool,
 }
 
 impl Seats {
-    /// The seat, if one is ready.
+    /// The oldest seat, if one is ready.
     pub(crate) fn take(&self) -> Option<Seat> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::take(&mut *state) {
-            State::Ready(seat) => Some(seat),
-            other => {
-                *state = other;
-                None
-            }
-        }
+        self.state().ready.pop_front()
     }
 
-    /// True for one caller at a time, and only while there is no seat.
-    fn begin(&self) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let empty = matches!(*state, State::Empty);
-        if empty {
-            *state = State::Making;
+    /// How many to make: none while there are enough, or while somebody makes them. Who gets
+    /// another answer must [`finish`](Self::finish).
+    fn begin(&self) -> usize {
+        let mut state = self.state();
+        if state.making || state.ready.len() >= MIN_SEATS {
+            return 0;
         }
-        empty
+        state.making = true;
+        SEATS - state.ready.len()
     }
 
-    fn finish(&self, seat: Option<Seat>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = seat.map_or(State::Empty, State::Ready);
+    fn add(&self, seat: Seat) {
+        self.state().ready.push_back(seat);
+    }
+
+    fn finish(&self) {
+        self.state().making = false;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,22 +93,31 @@ impl Seat {
     }
 }
 
-/// Makes a seat in the background, where that is of use and none is ready.
-pub(crate) fn prepare_seat(inner: &Inner) {
-    let Some(hierarchies) = &inner.hierarchies else {
+/// Makes seats in the background, where they are of use and few are left.
+pub(crate) fn prepare_seats(inner: &Inner) {
+    let slow = |hierarchies: &&Arc<dyn Hierarchies>| hierarchies.is_slow_to_join();
+    let Some(hierarchies) = inner.hierarchies.as_ref().filter(slow) else {
         return;
     };
-    if hierarchies.is_slow_to_join() && inner.seats.begin() {
-        // Without the runtime itself, which is gone when its last user is.
-        let (seats, launcher) = (Arc::clone(&inner.seats), Arc::clone(&inner.launcher));
-        let hierarchies = Arc::clone(hierarchies);
-        tokio::spawn(async move {
-            let made = make_seat(&seats, &launcher, hierarchies).await;
-            let told =
-                |error: &io::Error| tracing::warn!(%error, "cannot prepare for the next launch");
-            seats.finish(made.inspect_err(told).ok());
-        });
+    let missing = inner.seats.begin();
+    if missing == 0 {
+        return;
     }
+    // Without the runtime itself, which is gone when its last user is.
+    let (seats, launcher) = (Arc::clone(&inner.seats), Arc::clone(&inner.launcher));
+    let hierarchies = Arc::clone(hierarchies);
+    tokio::spawn(async move {
+        for _ in 0..missing {
+            match make_seat(&seats, &launcher, Arc::clone(&hierarchies)).await {
+                Ok(seat) => seats.add(seat),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot prepare for the next launches");
+                    break;
+                }
+            }
+        }
+        seats.finish();
+    });
 }
 
 async fn make_seat(

@@ -5,6 +5,7 @@
 //! the one that came last has the word. So the profile becomes one filter that allows or does the
 //! default, and one more for each other action.
 
+mod plain;
 mod profile;
 
 use std::{
@@ -19,7 +20,10 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
-use self::profile::{Argument, Comparison, Profile, Rule};
+use self::{
+    plain::instruction,
+    profile::{Argument, Comparison, Profile, Rule},
+};
 use crate::{Capabilities, Policy, Seccomp, limits::MAX_PROFILE_BYTES};
 
 /// What every container gets that asks for nothing else.
@@ -142,27 +146,26 @@ fn compile(
         .map_err(invalid)?
         .into_iter()
         .map(|filter| {
-            let program =
-                BpfProgram::try_from(filter).map_err(|error| invalid(error.to_string()))?;
-            Ok(words(&program))
+            let rest =
+                BpfProgram::try_from(filter.rest).map_err(|error| invalid(error.to_string()))?;
+            let rest = rest
+                .iter()
+                .map(|one| instruction(one.code, one.jt, one.jf, one.k));
+            Ok(filter.plain.into_iter().chain(rest).collect())
         })
         .collect()
 }
 
-/// Each instruction as one number, as [`Kernel::filter_calls`](tepui_sys::Kernel) takes them.
-fn words(program: &BpfProgram) -> Vec<u64> {
-    let word = |one: &seccompiler::sock_filter| {
-        u64::from(one.code) << 48
-            | u64::from(one.jt) << 40
-            | u64::from(one.jf) << 32
-            | u64::from(one.k)
-    };
-    program.iter().map(word).collect()
+/// One program for the kernel.
+struct Filter {
+    /// What is tried first: the calls that are allowed whatever they say.
+    plain: Vec<u64>,
+    rest: SeccompFilter,
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-fn filters(profile: &Profile, capabilities: Capabilities) -> Result<Vec<SeccompFilter>, String> {
+fn filters(profile: &Profile, capabilities: Capabilities) -> Result<Vec<Filter>, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)
         .map_err(|_| "this processor is not supported".to_owned())?;
     profile.check(arch)?;
@@ -186,21 +189,41 @@ fn filters(profile: &Profile, capabilities: Capabilities) -> Result<Vec<SeccompF
     }
     let mut filters = Vec::new();
     if default != SeccompAction::Allow {
-        filters.push(SeccompFilter::new(
-            allowed,
-            default,
-            SeccompAction::Allow,
-            arch,
-        ));
+        let plain = take_plain(&mut allowed);
+        filters.push(Filter {
+            plain: plain::allow(plain, arch),
+            rest: filter(allowed, default, SeccompAction::Allow, arch)?,
+        });
     }
-    let more = others.into_iter().filter(|(_, rules)| !rules.is_empty());
-    filters.extend(
-        more.map(|(action, rules)| SeccompFilter::new(rules, SeccompAction::Allow, action, arch)),
-    );
-    filters
-        .into_iter()
-        .map(|filter| filter.map_err(|error| error.to_string()))
-        .collect()
+    for (action, rules) in others {
+        if !rules.is_empty() {
+            filters.push(Filter {
+                plain: Vec::new(),
+                rest: filter(rules, SeccompAction::Allow, action, arch)?,
+            });
+        }
+    }
+    Ok(filters)
+}
+
+/// Takes out the calls that hold without a condition, in ascending order.
+fn take_plain(rules: &mut Rules) -> Vec<u32> {
+    let plain = |call: i64, rules: &[SeccompRule]| {
+        rules.is_empty().then(|| u32::try_from(call).ok()).flatten()
+    };
+    let taken = rules.iter().filter_map(|(call, rules)| plain(*call, rules));
+    let taken: Vec<_> = taken.collect();
+    rules.retain(|call, rules| plain(*call, rules).is_none());
+    taken
+}
+
+fn filter(
+    rules: Rules,
+    otherwise: SeccompAction,
+    action: SeccompAction,
+    arch: TargetArch,
+) -> Result<SeccompFilter, String> {
+    SeccompFilter::new(rules, otherwise, action, arch).map_err(|error| error.to_string())
 }
 
 /// The kernel's order of actions.

@@ -4,7 +4,12 @@ use super::*;
 
 /// What the kernel would do: runs a program of the kernel's little machine over one call.
 fn run(program: &[u64], call: i64, arguments: [u64; 6]) -> u32 {
-    let mut memory = vec![u32::try_from(call).unwrap(), 0xc000_003e, 0, 0];
+    run_on(0xc000_003e, program, call, arguments)
+}
+
+/// The same on another processor.
+fn run_on(processor: u32, program: &[u64], call: i64, arguments: [u64; 6]) -> u32 {
+    let mut memory = vec![u32::try_from(call).unwrap(), processor, 0, 0];
     for argument in arguments {
         memory.extend([argument as u32, (argument >> 32) as u32]);
     }
@@ -238,4 +243,47 @@ fn a_task_gets_no_more_than_the_operator_allows() {
     );
     policy.seccomp_default = Some("open.json".to_owned());
     assert_eq!(asked(Seccomp::Default, &policy), Ok(0));
+}
+
+#[test]
+fn calls_are_allowed_whatever_they_say_exactly_if_a_rule_without_conditions_names_them() {
+    let profile: Profile = serde_json::from_str(DEFAULT_PROFILE).unwrap();
+    for capabilities in [Capabilities::DEFAULT, Capabilities::ALL] {
+        let programs = default_for(capabilities);
+        let (mut plain, mut named) = (BTreeSet::new(), BTreeSet::new());
+        for rule in profile.rules(capabilities) {
+            let calls = rule.names().flat_map(str::parse::<syscalls::Sysno>);
+            let numbers: Vec<_> = calls.map(|call| i64::from(call.id())).collect();
+            named.extend(numbers.iter().copied());
+            if rule.arguments.is_empty() && rule.action().unwrap() == SeccompAction::Allow {
+                plain.extend(numbers);
+            }
+        }
+        assert!(plain.len() > 200, "it is most of them: {}", plain.len());
+        for number in 0..1024 {
+            let answer = run(&programs[0], number, [u64::MAX; 6]);
+            let told = format!("call {number}");
+            assert!(answer == ALLOW || !plain.contains(&number), "{told}");
+            assert!(answer != ALLOW || named.contains(&number), "{told}");
+            let other_table = run(&programs[0], number | 0x4000_0000, [0; 6]);
+            assert_ne!(other_table, ALLOW, "{told} of x32");
+            assert_ne!(run_on(0x4000_0003, &programs[0], number, [0; 6]), ALLOW);
+        }
+    }
+}
+
+#[test]
+fn a_filter_is_short() {
+    let length: usize = default_for(Capabilities::DEFAULT)
+        .iter()
+        .map(Vec::len)
+        .sum();
+    assert!(length < 500, "{length} instructions for each task to load");
+}
+
+#[test]
+fn neighbours_are_one_range() {
+    let program = plain::allow([3, 4, 5, 9], TargetArch::x86_64);
+    assert_eq!(program.len(), 4 + 2 * 4);
+    assert!(plain::allow([], TargetArch::x86_64).is_empty());
 }

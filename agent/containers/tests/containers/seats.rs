@@ -1,4 +1,4 @@
-//! The process that waits in the cgroups of the next container, where joining them is slow.
+//! The processes that wait in the cgroups of the next containers, where joining them is slow.
 
 use std::{
     fs,
@@ -9,6 +9,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tepui_containers::limits::{MIN_SEATS, SEATS};
 
 use crate::machine::{Machine, exited, soon};
 
@@ -24,11 +25,18 @@ fn seats(machine: &Machine) -> Option<Vec<PathBuf>> {
         .unwrap()
         .flatten()
         .map(|entry| entry.path());
-    Some(
-        groups
-            .filter(|path| path.to_string_lossy().contains(".seat-"))
-            .collect(),
-    )
+    let mut seats: Vec<_> = groups
+        .filter(|path| path.to_string_lossy().contains(".seat-"))
+        .collect();
+    let number = |path: &PathBuf| {
+        path.to_string_lossy()
+            .rsplit('-')
+            .next()?
+            .parse::<u64>()
+            .ok()
+    };
+    seats.sort_by_key(number);
+    Some(seats)
 }
 
 fn processes(group: &Path) -> Vec<i32> {
@@ -36,21 +44,48 @@ fn processes(group: &Path) -> Vec<i32> {
     list.lines().flat_map(str::parse).collect()
 }
 
-/// Launches once, so that a seat for the next container is made, and waits for it.
+/// Launches once, so that seats for the next containers are made, and waits for them. Returns the
+/// one whose turn is next.
 async fn with_seat() -> Option<(Machine, PathBuf)> {
     let machine = Machine::new()?;
     seats(&machine)?;
     assert_eq!(machine.run_shell("exit 1").await.exit, exited(1));
+    let mut all = all_ready(&machine).await;
+    Some((machine, all.remove(0)))
+}
+
+/// All seats, the next one first, when all of them are taken by a process.
+async fn all_ready(machine: &Machine) -> Vec<PathBuf> {
     loop {
-        let found = seats(&machine)?;
-        assert!(found.len() <= 1, "one is enough: {found:?}");
-        if let Some(seat) = found.into_iter().find(|seat| !processes(seat).is_empty()) {
-            // It is ready when the agent has heard of it.
+        let found = seats(machine).unwrap();
+        assert!(found.len() <= SEATS, "so many are enough: {found:?}");
+        let taken = |seat: &PathBuf| !processes(seat).is_empty();
+        if found.len() == SEATS && found.iter().all(taken) {
+            // They are ready when the agent has heard of them.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            return Some((machine, seat));
+            return found;
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn seats_are_made_again_when_few_are_left() {
+    let Some((machine, _)) = with_seat().await else {
+        return;
+    };
+    let before = all_ready(&machine).await;
+    // One more than may be gone before more are made.
+    for number in 0..=SEATS - MIN_SEATS {
+        assert_eq!(
+            machine.run_shell("exit 4").await.exit,
+            exited(4),
+            "{number}"
+        );
+    }
+    let after = all_ready(&machine).await;
+    let kept = before.iter().filter(|seat| after.contains(seat)).count();
+    assert_eq!(kept, MIN_SEATS - 1, "the oldest are taken first");
 }
 
 #[tokio::test]
