@@ -2,6 +2,7 @@
 
 mod newborn;
 mod prepare;
+mod secrets;
 mod volumes;
 
 use std::{collections::btree_map::Entry, io, sync::Arc};
@@ -98,7 +99,7 @@ async fn launch_reserved(
     record.changes = changes;
     let path = folder.path().to_owned();
     folder
-        .keep_plan(&prepared.plan)
+        .keep_plan(prepared.kept.as_deref().unwrap_or(&prepared.plan))
         .and_then(|()| folder.write(&record))
         .map_err(|source| LaunchError::Record { path, source })?;
     // From here on a restarted agent finds the container, so the program may run.

@@ -50,7 +50,9 @@ pub use security::{Policy, Resource, ResourceLimit, Seccomp, Security};
 pub use session::{
     Session, SessionControl, SessionInput, SessionOutput, SessionSpec, SessionStream,
 };
-pub use spec::{Bytes, Ids, Limits, Parent, Program, RootSpec, Spec, VolumeKind, VolumeSpec};
+pub use spec::{
+    Bytes, Ids, Limits, Parent, Program, RootSpec, SecretFile, Spec, VolumeKind, VolumeSpec,
+};
 
 /// Signals and terminals, as they cross this crate's border.
 pub use tepui_sys::{RawTerminal, Signal, WindowSize, window_size};

@@ -36,6 +36,12 @@ pub const MAX_MESSAGE_BYTES: usize = 4096;
 /// The longest record read back from the runtime folder, in bytes.
 pub const MAX_RECORD_BYTES: u64 = 64 * 1024;
 
+/// The secrets of one container that are files.
+pub const MAX_SECRET_FILES: usize = 64;
+
+/// All that is in the files of one container's secrets, in bytes. A plan has four bytes for each.
+pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
+
 /// The oldest kernel, major and minor number, that has all the system calls in use: the last to
 /// come was `mount_setattr`.
 pub const MIN_KERNEL: (u32, u32) = (5, 12);

@@ -1,6 +1,6 @@
 //! What one container is to be.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use tepui_model::{ContainerId, Quantity};
 use tepui_sys::Signal;
@@ -29,6 +29,8 @@ pub struct Spec {
     pub limits: Limits,
     /// What it sees of the machine's folders besides its sandbox.
     pub volumes: Vec<VolumeSpec>,
+    /// Secrets that it finds as files.
+    pub secrets: Vec<SecretFile>,
     /// How it is walled in.
     pub security: Security,
     /// The network that it has.
@@ -115,6 +117,7 @@ impl Spec {
             hostname: None,
             limits,
             volumes: Vec::new(),
+            secrets: Vec::new(),
             security: Security::default(),
             network: NetworkSpec::default(),
             disk: None,
@@ -141,6 +144,23 @@ pub struct VolumeSpec {
     pub read_only: bool,
     /// Whether other containers may use it at the same time.
     pub shared: bool,
+}
+
+/// A secret that a container finds as a file, which only its user can read and nobody can write.
+///
+/// It is kept in memory alone, and nowhere on the host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Where, as with a volume.
+    pub target: PathBuf,
+    /// What is in it.
+    pub content: Vec<u8>,
+}
+
+impl fmt::Debug for SecretFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SecretFile at {}", self.target.display())
+    }
 }
 
 /// Who says that a folder of the machine may be seen.

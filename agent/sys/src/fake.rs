@@ -151,6 +151,24 @@ impl Kernel for Recorder {
         ))
     }
 
+    fn seal_devices(&self, _root: BorrowedFd<'_>, folder: &Path, kept: &[&Path]) -> io::Result<()> {
+        self.record(format!("seal devices in {} but {kept:?}", folder.display()))
+    }
+
+    fn hold_secrets(
+        &self,
+        at: &Path,
+        secrets: &[&[u8]],
+        owner: Option<&User>,
+    ) -> io::Result<Vec<OwnedFd>> {
+        let (at, count) = (at.display(), secrets.len());
+        let owner = owner.map(|user| format!(" of {}", user.uid));
+        let call = format!("hold {count} secrets{} at {at}", owner.unwrap_or_default());
+        self.record(call)?;
+        let open = |_: &&[u8]| Ok(File::open("/dev/null")?.into());
+        secrets.iter().map(open).collect()
+    }
+
     fn make_link(&self, _root: BorrowedFd<'_>, path: &Path, to: &Path) -> io::Result<()> {
         self.record(format!("link {} to {}", path.display(), to.display()))
     }

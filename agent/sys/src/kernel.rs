@@ -39,6 +39,18 @@ pub trait Kernel {
     fn mount(&self, root: BorrowedFd<'_>, mount: &Mount) -> io::Result<()>;
     /// Makes a device file.
     fn make_device(&self, root: BorrowedFd<'_>, device: &Device) -> io::Result<()>;
+    /// Lets no device file in a folder that something is mounted on mean anything, whoever makes it
+    /// later, but these.
+    fn seal_devices(&self, root: BorrowedFd<'_>, folder: &Path, kept: &[&Path]) -> io::Result<()>;
+    /// Puts secrets into a file system in memory that is mounted nowhere in the end; gives one copy
+    /// of the mounts for each, to be shown at a place later. For the while, it is at this folder of
+    /// the host.
+    fn hold_secrets(
+        &self,
+        at: &Path,
+        secrets: &[&[u8]],
+        owner: Option<&User>,
+    ) -> io::Result<Vec<OwnedFd>>;
     /// Makes a symbolic link.
     fn make_link(&self, root: BorrowedFd<'_>, path: &Path, to: &Path) -> io::Result<()>;
     /// Hides what is at a place, if anything is.

@@ -17,6 +17,7 @@ mod network;
 mod pidfd;
 mod rights;
 mod seal;
+mod secrets;
 mod socket;
 mod spawn;
 mod terminal;

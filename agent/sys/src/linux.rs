@@ -26,8 +26,8 @@ use nix::{
 
 use crate::{
     Device, Entered, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User,
-    WindowSize, enter, files, identity::descendants, launcher, mounts, network, rights, spawn,
-    terminal,
+    WindowSize, enter, files, identity::descendants, launcher, mounts, network, rights, secrets,
+    spawn, terminal,
 };
 
 /// The real kernel.
@@ -86,6 +86,19 @@ impl Kernel for Linux {
 
     fn make_device(&self, root: BorrowedFd<'_>, device: &Device) -> io::Result<()> {
         mounts::make_device(root, device)
+    }
+
+    fn seal_devices(&self, root: BorrowedFd<'_>, folder: &Path, kept: &[&Path]) -> io::Result<()> {
+        mounts::seal_devices(root, folder, kept)
+    }
+
+    fn hold_secrets(
+        &self,
+        at: &Path,
+        secrets: &[&[u8]],
+        owner: Option<&User>,
+    ) -> io::Result<Vec<OwnedFd>> {
+        secrets::hold(at, secrets, owner)
     }
 
     fn make_link(&self, root: BorrowedFd<'_>, path: &Path, to: &Path) -> io::Result<()> {

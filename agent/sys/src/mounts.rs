@@ -123,13 +123,13 @@ pub(crate) fn is_folder_at(place: &Place<'_>) -> bool {
     opened.is_ok_and(|opened| opened.is_some_and(|file| is_folder(file.as_fd()).unwrap_or(false)))
 }
 
-fn attach(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn attach(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     Ok(move_mount(tree, "", place, "", flags)?)
 }
 
 /// A new file system, attached nowhere.
-fn create(wanted: &Mount) -> io::Result<OwnedFd> {
+pub(crate) fn create(wanted: &Mount) -> io::Result<OwnedFd> {
     let context = fsopen(wanted.kind.as_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(context.as_fd(), "source", wanted.kind.as_str())?;
     for option in wanted
@@ -197,7 +197,7 @@ pub fn make_beneath(folder: &Path, path: &Path) -> io::Result<OwnedFd> {
     open_or_make(&place, false)
 }
 
-fn copy_opened(opened: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub(crate) fn copy_opened(opened: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_EMPTY_PATH
@@ -219,6 +219,10 @@ pub(crate) fn show(tree: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> 
 
 /// Restricts every mount of a tree.
 pub(crate) fn restrict(tree: BorrowedFd<'_>, attributes: u64) -> io::Result<()> {
+    set_attributes(tree, attributes, libc::AT_RECURSIVE)
+}
+
+fn set_attributes(tree: BorrowedFd<'_>, attributes: u64, flags: i32) -> io::Result<()> {
     // SAFETY: all zeroes is a valid value of this plain struct of integers.
     let mut wanted: libc::mount_attr = unsafe { std::mem::zeroed() };
     wanted.attr_set = attributes;
@@ -228,7 +232,7 @@ pub(crate) fn restrict(tree: BorrowedFd<'_>, attributes: u64) -> io::Result<()> 
             libc::SYS_mount_setattr,
             std::os::fd::AsRawFd::as_raw_fd(&tree),
             c"".as_ptr(),
-            libc::AT_RECURSIVE | libc::AT_EMPTY_PATH,
+            flags | libc::AT_EMPTY_PATH,
             &raw const wanted,
             size_of::<libc::mount_attr>(),
         )
@@ -294,6 +298,22 @@ pub(crate) fn make_device(root: BorrowedFd<'_>, device: &Device) -> io::Result<(
     // The mask for new files had its say in the call before.
     let flags = FchmodatFlags::FollowSymlink;
     Ok(fchmodat(folder.as_fd(), name, mode, flags)?)
+}
+
+/// Lets no device file in a mounted folder mean anything but these, which become mounts of their
+/// own: a task that may make device files can make them there too, and later.
+pub(crate) fn seal_devices(root: BorrowedFd<'_>, folder: &Path, kept: &[&Path]) -> io::Result<()> {
+    let copied = |path: &&Path| {
+        let place = open_from(root, path, false)?;
+        let tree = copy_opened(place.as_fd())?;
+        Ok((tree, place))
+    };
+    let copies: Vec<_> = kept.iter().map(copied).collect::<io::Result<_>>()?;
+    let opened = open_from(root, folder, false)?;
+    // What else is mounted below it, as terminals, stays as it is.
+    set_attributes(opened.as_fd(), libc::MOUNT_ATTR_NODEV, 0)?;
+    let show = |(tree, place): &(OwnedFd, OwnedFd)| attach(tree.as_fd(), place.as_fd());
+    copies.iter().try_for_each(show)
 }
 
 /// Makes a symbolic link.

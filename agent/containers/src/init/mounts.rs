@@ -9,9 +9,12 @@ use std::{
     path::Path,
 };
 
-use tepui_sys::{Device, Kernel, Mount, Place};
+use tepui_sys::{Device, Kernel, Mount, Place, User};
 
-use super::wire::{CgroupView, Failure, MountPlan, Plan, RootBase, VolumePlan};
+use super::wire::{CgroupView, Failure, MountPlan, Plan, RootBase, SecretPlan, VolumePlan};
+
+/// Where a container has its device files.
+const DEVICES: &str = "/dev";
 
 /// A part of the host's files, copied to be shown inside.
 struct Copied {
@@ -33,6 +36,7 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     }
     let groups = copy_groups(kernel, plan)?;
     let volumes = copy_volumes(kernel, plan)?;
+    let secrets = hold_secrets(kernel, plan)?;
     for wanted in &plan.mounts {
         mount(kernel, root.as_fd(), wanted)?;
     }
@@ -42,6 +46,9 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     }
     for volume in &volumes {
         show(kernel, root.as_fd(), volume)?;
+    }
+    for (secret, mounts) in plan.secrets.iter().zip(&secrets) {
+        show_secret(kernel, root.as_fd(), secret, mounts)?;
     }
     make_folders(kernel, root.as_fd(), plan)?;
     forbid(kernel, root.as_fd(), plan)?;
@@ -130,6 +137,39 @@ fn show(kernel: &impl Kernel, root: BorrowedFd<'_>, copied: &Copied) -> Result<(
         .map_err(Failure::step(format!("show {source} at {target}")))
 }
 
+/// Puts the secrets into memory that only this process knows the way to.
+fn hold_secrets(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<OwnedFd>, Failure> {
+    let Some(at) = &plan.secrets_at else {
+        return Ok(Vec::new());
+    };
+    let secrets: Vec<_> = plan
+        .secrets
+        .iter()
+        .map(|it| it.content.as_slice())
+        .collect();
+    let owner = plan.user.as_ref().map(User::from);
+    kernel
+        .hold_secrets(at, &secrets, owner.as_ref())
+        .map_err(Failure::step("keep secrets in memory"))
+}
+
+fn show_secret(
+    kernel: &impl Kernel,
+    root: BorrowedFd<'_>,
+    secret: &SecretPlan,
+    mounts: &OwnedFd,
+) -> Result<(), Failure> {
+    let SecretPlan { target, make, .. } = secret;
+    let place = Place {
+        root,
+        path: target,
+        links: true,
+        make: *make,
+    };
+    let step = Failure::step(format!("show a secret at {}", target.display()));
+    kernel.show(mounts.as_fd(), &place, true).map_err(step)
+}
+
 fn mount(kernel: &impl Kernel, root: BorrowedFd<'_>, plan: &MountPlan) -> Result<(), Failure> {
     if plan.optional && !kernel.is_folder(&strict(root, &plan.target)) {
         return Ok(());
@@ -151,7 +191,13 @@ fn make_devices(kernel: &impl Kernel, root: BorrowedFd<'_>, plan: &Plan) -> Resu
         let step = Failure::step(format!("make the link {}", path.display()));
         kernel.make_link(root, path, to).map_err(step)?;
     }
-    Ok(())
+    if plan.devices.is_empty() {
+        return Ok(());
+    }
+    let kept: Vec<_> = plan.devices.iter().map(|it| it.path.as_path()).collect();
+    kernel
+        .seal_devices(root, Path::new(DEVICES), &kept)
+        .map_err(Failure::step("forbid other devices in /dev"))
 }
 
 fn show_groups(

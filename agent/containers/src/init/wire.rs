@@ -2,7 +2,7 @@
 //! versions.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -87,6 +87,12 @@ pub(crate) struct Plan {
     pub(crate) cgroups: Option<CgroupView>,
     /// Folders of the machine to bind, once the mounts are there.
     pub(crate) volumes: Vec<VolumePlan>,
+    /// Secrets to show as files, after the volumes.
+    #[serde(default)]
+    pub(crate) secrets: Vec<SecretPlan>,
+    /// An empty folder of the host that is needed for these.
+    #[serde(default)]
+    pub(crate) secrets_at: Option<PathBuf>,
     /// The network namespace to enter, if not the agent's.
     pub(crate) network: Option<PathBuf>,
     /// Folders of the container's own root to make where they are not there.
@@ -249,6 +255,21 @@ pub(crate) struct VolumePlan {
     pub(crate) links: bool,
     /// Whether the target is made if it is not there.
     pub(crate) make: bool,
+}
+
+/// A secret to show as a file.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretPlan {
+    pub(crate) target: PathBuf,
+    pub(crate) content: Vec<u8>,
+    /// Whether the target is made if it is not there.
+    pub(crate) make: bool,
+}
+
+impl fmt::Debug for SecretPlan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SecretPlan at {}", self.target.display())
+    }
 }
 
 /// A file system to mount.

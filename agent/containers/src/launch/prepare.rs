@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 
-use super::{step, volumes};
+use super::{secrets, step, volumes};
 use crate::{
     Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
     cgroups::{Entrance, Group},
@@ -21,6 +21,9 @@ use crate::{
 pub(super) struct Prepared {
     /// The plan for the init, as it is sent.
     pub(super) plan: Vec<u8>,
+    /// What later programs in the container are started by, if that is not the plan: what only the
+    /// init needs to know is not written down.
+    pub(super) kept: Option<Vec<u8>>,
     /// Whether the init takes all processes along when it ends.
     pub(super) own_processes: bool,
     /// The group, with its limits.
@@ -63,6 +66,7 @@ fn prepare(
     let mut plan = first_plan(inner, spec, folder)?;
     make_folder(spec, folder)?;
     plan.volumes = volumes::prepare(spec, &inner.options, plan.user.as_ref())?;
+    secrets::prepare(spec, &inner.options, folder, &mut plan)?;
     let group = make_group(inner, spec, seat.as_ref())?;
     let mut container = Preparation {
         spec,
@@ -88,12 +92,22 @@ fn prepare(
     Ok(Prepared {
         own_processes: plan.own_processes,
         plan: encode(&plan)?,
+        kept: without_secrets(plan)?,
         group,
         seat,
         entrance,
         isolation,
         parent,
     })
+}
+
+/// The plan without what it has of secrets, if it has any.
+fn without_secrets(mut plan: Plan) -> Result<Option<Vec<u8>>, LaunchError> {
+    if plan.secrets.is_empty() {
+        return Ok(None);
+    }
+    plan.secrets.clear();
+    encode(&plan).map(Some)
 }
 
 /// What is known before anything is made.

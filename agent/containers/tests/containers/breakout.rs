@@ -175,6 +175,20 @@ async fn c12_device_files_made_inside_are_no_devices() {
 }
 
 #[tokio::test]
+async fn c12_not_even_where_devices_are() {
+    // Where the host's `/dev` is seen, nothing may be left behind there.
+    let line = "mknod /dev/tepui-c12 c 1 5 && head -c 1 /dev/tepui-c12 > /dev/null 2>&1 \
+                && echo BROKEN; rm -f /dev/tepui-c12; head -c 1 /dev/zero | wc -c; \
+                echo x > /dev/null && echo written";
+    holds_by("mknod-dev", line, &[Isolator::Files]).await;
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let outcome = machine.run(machine.shell("kept", line)).await;
+    assert_eq!(outcome.out, "1\nwritten\n", "{outcome:?}");
+}
+
+#[tokio::test]
 async fn c13_nothing_can_be_mounted_or_unmounted() {
     let line = "mkdir m; mount -t tmpfs none m 2>/dev/null && echo BROKEN; \
                 mount --bind / m 2>/dev/null && echo BROKEN; \
@@ -279,7 +293,9 @@ async fn c25_the_disks_of_the_host_cannot_be_opened() {
     let first = disks.lines().nth(2).unwrap();
     let numbers: Vec<_> = first.split_whitespace().take(2).collect();
     let line = format!(
-        "mknod disk b {} {} && head -c 1 disk > /dev/null 2>&1 && echo BROKEN; \
+        "mknod disk b {0} {1} && head -c 1 disk > /dev/null 2>&1 && echo BROKEN; \
+         mknod /dev/tepui-c25 b {0} {1} && head -c 1 /dev/tepui-c25 > /dev/null 2>&1 \
+         && echo BROKEN; rm -f /dev/tepui-c25; \
          ls /dev | grep -E '^(sd|vd|nvme|loop|mem|kmsg|kvm)' && echo BROKEN; true",
         numbers[0], numbers[1]
     );

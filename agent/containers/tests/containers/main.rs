@@ -18,5 +18,6 @@ mod remains;
 mod rights;
 mod roots;
 mod seats;
+mod secrets;
 mod sessions;
 mod volumes;

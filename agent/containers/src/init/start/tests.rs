@@ -10,7 +10,7 @@ use crate::{
     Isolation,
     init::wire::{
         CapabilityPlan, Cause, CgroupView, Command, DevicePlan, LimitPlan, MountPlan, Rights,
-        RootBase, RootPlan, UserPlan, VolumePlan,
+        RootBase, RootPlan, SecretPlan, UserPlan, VolumePlan,
     },
 };
 
@@ -61,6 +61,23 @@ fn mount(kind: &str, target: &str, optional: bool) -> MountPlan {
     }
 }
 
+fn rights() -> Rights {
+    Rights {
+        limits: vec![LimitPlan {
+            resource: 7,
+            soft: 64,
+            hard: 128,
+        }],
+        capabilities: Some(CapabilityPlan {
+            bounding: 0xff,
+            held: 0xf,
+            passed_on: 0xf,
+        }),
+        no_new_privileges: true,
+        filters: vec![vec![1, 2], vec![3]],
+    }
+}
+
 fn plan() -> Plan {
     Plan {
         hold: false,
@@ -98,6 +115,12 @@ fn plan() -> Plan {
             links: true,
             make: true,
         }],
+        secrets: vec![SecretPlan {
+            target: "/sandbox/token".into(),
+            content: b"hush".to_vec(),
+            make: true,
+        }],
+        secrets_at: Some("/run/secrets".into()),
         devices: vec![DevicePlan {
             path: "/dev/null".into(),
             block: false,
@@ -113,20 +136,7 @@ fn plan() -> Plan {
         folders: Vec::new(),
         stop_signal: None,
         hostname: Some("inside".into()),
-        rights: Rights {
-            limits: vec![LimitPlan {
-                resource: 7,
-                soft: 64,
-                hard: 128,
-            }],
-            capabilities: Some(CapabilityPlan {
-                bounding: 0xff,
-                held: 0xf,
-                passed_on: 0xf,
-            }),
-            no_new_privileges: true,
-            filters: vec![vec![1, 2], vec![3]],
-        },
+        rights: rights(),
         oom_score_adj: Some(500),
     }
 }
@@ -156,19 +166,22 @@ const ARRIVAL: [&str; 8] = [
     "open /run/status for writing",
 ];
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 20] = [
     "forbid devices",
     "copy /cg/pids/c1",
     "copy /volumes/v",
+    "hold 1 secrets of 7 at /run/secrets",
     "mount proc on /proc noexec",
     "mount devpts on /dev/pts noexec dev",
     "mount tmpfs on /dev/shm",
     "make device /dev/null c 1:3 666",
     "link /dev/fd to /proc/self/fd",
+    r#"seal devices in /dev but ["/dev/null"]"#,
     "mount tmpfs on /cg mode=755,size=64k",
     "show at /cg/pids ro",
     "protect /cg",
     "show at /sandbox/data over links ro",
+    "show at /sandbox/token over links ro",
     "protect /proc/sys",
     "mask /proc/kcore",
     "set hostname inside",
