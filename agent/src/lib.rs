@@ -19,6 +19,7 @@ mod detect;
 mod driver;
 mod error;
 mod executors;
+mod inside;
 pub mod limits;
 mod link;
 mod machine;

@@ -82,6 +82,29 @@ pub const SESSION_INPUTS_IN_LINE: usize = 8;
 /// How long the output of a program may lag behind its end. Somebody else may still hold it open.
 pub const SESSION_OUTPUT_WITHIN: Duration = Duration::from_secs(5);
 
+/// How deep containers may be inside of each other, in the calls of operators.
+pub const CONTAINER_DEPTH: usize = 32;
+
+/// Containers inside of others that are known, ended ones among them. One more takes the place of
+/// the one that ended first.
+pub const INSIDE_CONTAINERS: usize = 512;
+
+/// Clients that read what one program writes.
+pub const CONSOLE_READERS: usize = 32;
+
+/// How long a program waits for a client that attached to it and does not read; then the client is
+/// cut off.
+pub const CONSOLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often who reads a program's output hears that the agent lives (Mesos: 30 s).
+pub const CONSOLE_HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// The largest record of input that is taken, in bytes.
+pub const INPUT_RECORD_BYTES: usize = 4 << 20;
+
+/// How long the first record of input may take to come.
+pub const FIRST_RECORD_WITHIN: Duration = Duration::from_secs(30);
+
 /// The most bytes of one READ_FILE (Mesos: SBX-03).
 pub const READ_FILE_BYTES: u64 = 64 << 10;
 

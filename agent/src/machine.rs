@@ -292,6 +292,11 @@ impl<C: Containers> Machine<C> {
         self.tell(&container, ContainerEvent::Exited(exit)).await;
     }
 
+    /// Waits until a container has ended, and says how.
+    pub(crate) async fn wait(&self, container: &ContainerId) -> Exit {
+        self.containers.wait(container).await
+    }
+
     pub(crate) fn terminate(&self, container: &ContainerId) {
         if let Err(error) = self.containers.terminate(container) {
             tracing::warn!(%container, error, "cannot send SIGTERM");

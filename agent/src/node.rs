@@ -1,9 +1,14 @@
 //! The Node service: what the agent answers about itself and the sandboxes of its tasks.
 
+mod attach;
 mod call;
+mod check;
 mod files;
+mod form;
 mod http;
+mod inside;
 mod metrics;
+mod nested;
 mod operator;
 mod plain;
 mod read;
@@ -36,6 +41,7 @@ use crate::{
     driver::Front,
     error::broken,
     executors::{Executors, Service},
+    inside::Inside,
     limits,
     machine::{Containers, Machine},
 };
@@ -48,6 +54,7 @@ pub(crate) struct Node<C> {
     sandboxes: PathBuf,
     flags: Vec<v1::Flag>,
     readers: Arc<Semaphore>,
+    inside: Inside,
     started: Instant,
     started_at: SystemTime,
 }
@@ -66,6 +73,7 @@ impl<C: Containers> Node<C> {
             sandboxes,
             flags,
             readers,
+            inside: Inside::default(),
             started: Instant::now(),
             started_at: SystemTime::now(),
         }

@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use tepui_model::ContainerId;
+use tepui_model::{ContainerId, Reason};
+use tepui_proto::v1;
 
 use crate::{ExecutorCall, ExecutorKey, Finding, MasterCommand, StreamId};
 
@@ -162,6 +163,38 @@ pub struct Limitation {
     pub limit_bytes: u64,
     /// What to tell the framework.
     pub message: String,
+}
+
+impl Limitation {
+    /// The reason, as Mesos has it.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self.of {
+            Limited::Memory => Reason::ContainerLimitationMemory,
+            Limited::Disk => Reason::ContainerLimitationDisk,
+        }
+    }
+
+    /// The limit, as Mesos tells it: a resource in megabytes.
+    #[must_use]
+    pub fn told(&self) -> v1::TaskResourceLimitation {
+        const MEGABYTE: f64 = 1_048_576.0;
+        let name = match self.of {
+            Limited::Memory => "mem",
+            Limited::Disk => "disk",
+        };
+        let limit = v1::Resource {
+            name: name.to_owned(),
+            r#type: v1::value::Type::Scalar.into(),
+            scalar: Some(v1::value::Scalar {
+                value: self.limit_bytes as f64 / MEGABYTE,
+            }),
+            ..v1::Resource::default()
+        };
+        v1::TaskResourceLimitation {
+            resources: vec![limit],
+        }
+    }
 }
 
 /// What a container can be destroyed for using too much of.

@@ -3,7 +3,7 @@
 use tepui_model::{Reason, Source, TaskState, TaskStatus};
 use tepui_proto::v1;
 
-use crate::{Exit, ExitStatus, KillCause, Limitation, Limited, limits, task::Task};
+use crate::{Exit, ExitStatus, KillCause, Limitation, limits, task::Task};
 
 /// A new state of a task, before it has a time and a name.
 #[derive(Clone, Debug)]
@@ -170,23 +170,9 @@ pub(crate) fn of_launch_failure(task: &Task, message: &str) -> Outcome {
 
 /// A container met a limit.
 pub(crate) fn beyond(report: &Limitation) -> Outcome {
-    const MEGABYTE: f64 = 1_048_576.0;
-    let (name, reason) = match report.of {
-        Limited::Memory => ("mem", Reason::ContainerLimitationMemory),
-        Limited::Disk => ("disk", Reason::ContainerLimitationDisk),
-    };
-    let limit = v1::Resource {
-        name: name.to_owned(),
-        r#type: v1::value::Type::Scalar.into(),
-        scalar: Some(v1::value::Scalar {
-            value: report.limit_bytes as f64 / MEGABYTE,
-        }),
-        ..v1::Resource::default()
-    };
+    let reason = report.reason();
     Outcome {
-        limitation: Some(v1::TaskResourceLimitation {
-            resources: vec![limit],
-        }),
+        limitation: Some(report.told()),
         ..Outcome::by_agent(TaskState::Failed, reason, report.message.clone())
     }
 }
@@ -247,7 +233,7 @@ mod tests {
     use tepui_model::Time;
 
     use super::*;
-    use crate::{agent::tests::sleeper, task::KillOrder};
+    use crate::{Limited, agent::tests::sleeper, task::KillOrder};
 
     fn task(started: Option<Time>, cause: Option<KillCause>) -> Task {
         let mut task = Task::new(sleeper("t"), None);

@@ -1,6 +1,10 @@
 //! What an agent shows of itself to operators.
 
-use tepui_model::{ContainerId, ExecutorId, FrameworkId, FrameworkInfo, TaskInfo, TaskStatus};
+use std::path::PathBuf;
+
+use tepui_model::{
+    ContainerId, ExecutorId, FrameworkId, FrameworkInfo, TaskId, TaskInfo, TaskStatus,
+};
 use tepui_proto::v1::{
     self,
     agent::response::{
@@ -13,6 +17,7 @@ use crate::{
     Agent, ExecutorKey, OperationUuid, Phase, TaskKey,
     history::Completed,
     operation::Operation,
+    plan,
     task::{Task, is_pod},
 };
 
@@ -41,6 +46,25 @@ impl Agent {
         self.containers
             .keys()
             .chain(self.executor_containers.keys())
+    }
+
+    /// Where the sandbox is of a container that runs, by its ids, the outermost first. The
+    /// container of a task of a group is inside of its executor's.
+    #[must_use]
+    pub fn sandbox_of_container(&self, ids: &[ContainerId]) -> Option<PathBuf> {
+        let (own, outer) = ids.split_last()?;
+        let agent = self.id()?;
+        let at = |key: &TaskKey| plan::sandbox(&self.config.work_dir, agent, key, own);
+        if let Some(key) = self.executor_containers.get(own) {
+            let key = TaskKey::new(&key.framework, &TaskId::from(&key.executor));
+            return outer.is_empty().then(|| at(&key));
+        }
+        let key = self.containers.get(own)?;
+        let task = self.tasks.get(key)?;
+        let executor = task.executor.as_ref().filter(|_| task.is_in_pod());
+        let executor = executor.and_then(|it| self.executors.get(&ExecutorKey::of(key, it)));
+        let within = executor.map(|executor| &executor.container);
+        outer.iter().eq(within).then(|| at(key))
     }
 
     /// Whose sandbox a task uses: that of its executor, which has its own id if the task runs

@@ -17,7 +17,7 @@ use tepui_proto::v1::{
 };
 use tonic::Status;
 
-use super::{Node, files, metrics, stopping};
+use super::{Node, check, files, metrics, stopping};
 use crate::machine::Containers;
 
 impl<C: Containers> Node<C> {
@@ -81,6 +81,9 @@ impl<C: Containers> Node<C> {
                 let read = call.read_file.ok_or_else(|| not_set("read_file"))?;
                 response.read_file = Some(files::read(&self.sandboxes, read).await?);
                 response::Type::ReadFile
+            }
+            other if check::target(&call, other).is_some() && !is_stream(other) => {
+                return self.on_container(call).await;
             }
             other => return self.show(other).await,
         };
@@ -212,6 +215,14 @@ fn not_set(field: &str) -> Status {
     Status::invalid_argument(format!("Call.{field} is not set"))
 }
 
+/// Whether a call is answered by a stream, which is not this road's.
+const fn is_stream(kind: Type) -> bool {
+    matches!(
+        kind,
+        Type::AttachContainerOutput | Type::LaunchNestedContainerSession
+    )
+}
+
 fn unsupported(call: Type) -> Status {
     let name = call.as_str_name();
     let what = match call {
@@ -219,6 +230,11 @@ fn unsupported(call: Type) -> Status {
         | Type::UpdateResourceProviderConfig
         | Type::RemoveResourceProviderConfig
         | Type::MarkResourceProviderGone => "there are no resource providers on this agent",
+        Type::AttachContainerInput
+        | Type::AttachContainerOutput
+        | Type::LaunchNestedContainerSession => {
+            "it is a stream: make it over HTTP, or use tepui.v1.Node/Exec"
+        }
         _ => "this agent does not know the call",
     };
     Status::unimplemented(format!("{name} is not supported: {what}"))

@@ -2,17 +2,18 @@
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
     response::{IntoResponse, Response},
 };
-use tepui_edge::http::{
-    Media, Refusal,
-    call::{answer, take},
-};
-use tepui_proto::v1::agent::{Call, call};
+use tepui_edge::http::{Refusal, body, call::answer};
+use tepui_proto::v1::agent::{Call, call::Type};
 use tonic::{Code, Status};
 
-use super::Node;
+use super::{
+    Node, attach,
+    check::check,
+    form::{Form, unacceptable, unsupported},
+};
 use crate::machine::Containers;
 
 /// Any call.
@@ -20,18 +21,57 @@ pub(super) async fn call<C: Containers>(
     State(node): State<Node<C>>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let (headers, call): (_, Call) = take(request).await?;
-    check(&call)?;
-    let media = Media::of_answer(&headers)?;
-    if call.r#type() == call::Type::Unknown {
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, ""));
+    let (parts, content) = request.into_parts();
+    if parts.method != Method::POST {
+        return Err(Refusal::method("POST", &parts.method));
     }
-    let answered = node.answer(call).await.map_err(|status| refusal(&status))?;
-    if answered.r#type.is_none() {
-        // It only did something.
-        return Ok(StatusCode::OK.into_response());
+    let (form, wanted) = (
+        Form::of_body(&parts.headers)?,
+        Form::of_answer(&parts.headers)?,
+    );
+    let media = match form {
+        Form::One(media) => media,
+        Form::Records(media) => return attach::input(&node, content, media, wanted).await,
+    };
+    let content = body::read(&parts.headers, content).await?;
+    let call: Call = media.decode(&content)?;
+    check(&call).map_err(|problem| invalid(&problem))?;
+    match (call.r#type(), wanted) {
+        (Type::AttachContainerInput, _) => Err(unsupported(
+            "Expecting 'Content-Type' to be application/recordio for ATTACH_CONTAINER_INPUT call",
+        )),
+        (Type::AttachContainerOutput, wanted) => attach::output(&node, &call, wanted).await,
+        (Type::LaunchNestedContainerSession, wanted) => attach::session(&node, call, wanted).await,
+        (kind, Form::Records(_)) => Err(not_streamed(kind)),
+        (Type::Unknown, _) => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "")),
+        (kind, Form::One(media)) => match node.answer(call).await {
+            // It only did something.
+            Ok(answered) if answered.r#type.is_none() => Ok(StatusCode::OK.into_response()),
+            Ok(answered) => Ok(answer(parts.headers, media, Box::new(answered)).await),
+            Err(status) => refused_launch(kind, &status),
+        },
     }
-    Ok(answer(headers, media, Box::new(answered)).await)
+}
+
+/// No stream of records comes of such a call.
+pub(super) fn not_streamed(kind: Type) -> Refusal {
+    let name = kind.as_str_name();
+    unacceptable(format!(
+        "Streaming response is not supported for {name} call"
+    ))
+}
+
+/// That a container was launched before is no error (Mesos: NST-01).
+pub(super) fn refused_launch(kind: Type, status: &Status) -> Result<Response, Refusal> {
+    #[allow(deprecated, reason = "Mesos' clients use the older call")]
+    let launches = matches!(
+        kind,
+        Type::LaunchContainer | Type::LaunchNestedContainer | Type::LaunchNestedContainerSession
+    );
+    match status.code() {
+        Code::AlreadyExists if launches => Ok(StatusCode::ACCEPTED.into_response()),
+        _ => Err(refusal(status)),
+    }
 }
 
 /// How a refusal of gRPC is told over HTTP.
@@ -48,25 +88,6 @@ pub(super) fn refusal(status: &Status) -> Refusal {
     Refusal::new(code, status.message())
 }
 
-fn invalid(problem: &str) -> Refusal {
+pub(super) fn invalid(problem: &str) -> Refusal {
     Refusal::bad_request(format!("Failed to validate agent::Call: {problem}"))
-}
-
-/// Looks whether everything is there that a call of its type must have, in Mesos' words.
-fn check(call: &Call) -> Result<(), Refusal> {
-    // A type that this version does not know is as none.
-    let Some(Ok(kind)) = call.r#type.map(call::Type::try_from) else {
-        return Err(invalid("Expecting 'type' to be present"));
-    };
-    let part = match kind {
-        call::Type::GetMetrics => ("get_metrics", call.get_metrics.is_some()),
-        call::Type::SetLoggingLevel => ("set_logging_level", call.set_logging_level.is_some()),
-        call::Type::ListFiles => ("list_files", call.list_files.is_some()),
-        call::Type::ReadFile => ("read_file", call.read_file.is_some()),
-        _ => return Ok(()),
-    };
-    match part {
-        (field, false) => Err(invalid(&format!("Expecting '{field}' to be present"))),
-        _ => Ok(()),
-    }
 }

@@ -1,6 +1,6 @@
 //! Exec: a program in the container of a task that runs, for one client.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use tepui_agent_core::TaskKey;
 use tepui_containers::{
@@ -49,13 +49,25 @@ impl<C: Containers> Node<C> {
                 "the first message must be `start`",
             ));
         };
-        let session = self.start(start).await?;
         let (told, stream) = mpsc::channel(limits::SESSION_PIECES_IN_LINE);
-        tokio::spawn(attend(session, input, told));
+        match self.start(start).await? {
+            Ok(session) => {
+                tokio::spawn(attend(session, input, told));
+            }
+            Err((code, words)) => {
+                let kind = process_io::data::Type::Stderr;
+                let how = How::ExitCode(code);
+                for message in [piece(kind, words.into_bytes()), ended(how)] {
+                    // There is room.
+                    let _ = told.try_send(Ok(message));
+                }
+            }
+        }
         Ok(stream)
     }
 
-    async fn start(&self, start: SessionStart) -> Result<Session, Status> {
+    /// Starts the program; or gives the exit code and the words of one that cannot be run.
+    async fn start(&self, start: SessionStart) -> Result<Result<Session, (i32, String)>, Status> {
         let (framework, task) = ids(start.framework_id.as_ref(), start.task_id.as_ref())?;
         let key = TaskKey { framework, task };
         let wanted = key.clone();
@@ -65,10 +77,35 @@ impl<C: Containers> Node<C> {
         let container = container.ok_or_else(|| {
             Status::not_found(format!("no task {key} runs on this agent: see `tepui ps`"))
         })?;
-        let spec = spec(container, start)?;
-        let opened = self.machine.open_session(spec).await;
-        opened.map_err(|error| refusal(&error))
+        let folder = start.working_directory;
+        let folder = (!folder.is_empty()).then(|| PathBuf::from(folder));
+        let command = start.command;
+        let command = command.ok_or_else(|| Status::invalid_argument("command is not set"))?;
+        let spec = spec(container, command, start.tty_info, folder)?;
+        match self.machine.open_session(spec).await {
+            Ok(session) => Ok(Ok(session)),
+            Err(error) => stillborn(&error).map(Err).ok_or_else(|| refusal(&error)),
+        }
     }
+}
+
+/// What a shell exits with when there is no such program.
+const NO_PROGRAM: i32 = 127;
+
+/// What a shell exits with when a file is no program that can be run.
+const NOT_RUNNABLE: i32 = 126;
+
+/// The exit code and the last words of a program that cannot be run, as shells have them. None, if
+/// it was something else that failed.
+pub(super) fn stillborn(error: &LaunchError) -> Option<(i32, String)> {
+    let LaunchError::Program { source, .. } = error else {
+        return None;
+    };
+    let code = match source.kind() {
+        io::ErrorKind::NotFound => NO_PROGRAM,
+        _ => NOT_RUNNABLE,
+    };
+    Some((code, format!("{error}\n")))
 }
 
 /// What a failed start is to the client.
@@ -82,10 +119,13 @@ fn refusal(error: &LaunchError) -> Status {
     }
 }
 
-fn spec(container: ContainerId, start: SessionStart) -> Result<SessionSpec, Status> {
-    let command = start
-        .command
-        .ok_or_else(|| Status::invalid_argument("command is not set"))?;
+/// What the runtime is asked for.
+pub(super) fn spec(
+    container: ContainerId,
+    command: v1::CommandInfo,
+    terminal: Option<v1::TtyInfo>,
+    working_dir: Option<PathBuf>,
+) -> Result<SessionSpec, Status> {
     let refused = |field: &str| {
         Err(Status::invalid_argument(format!(
             "command.{field} is not taken: the program has what the task has"
@@ -97,15 +137,12 @@ fn spec(container: ContainerId, start: SessionStart) -> Result<SessionSpec, Stat
     if !command.uris.is_empty() {
         return refused("uris");
     }
-    let folder = start.working_directory;
     Ok(SessionSpec {
         container,
         environment: variables(&command)?,
         program: program(command)?,
-        working_dir: (!folder.is_empty()).then(|| PathBuf::from(folder)),
-        terminal: start
-            .tty_info
-            .map(|tty| tty.window_size.map_or(USUAL_SIZE, size)),
+        working_dir,
+        terminal: terminal.map(|tty| tty.window_size.map_or(USUAL_SIZE, size)),
     })
 }
 
@@ -134,7 +171,7 @@ fn program(command: v1::CommandInfo) -> Result<Program, Status> {
     })
 }
 
-fn size(size: v1::tty_info::WindowSize) -> WindowSize {
+pub(super) fn size(size: v1::tty_info::WindowSize) -> WindowSize {
     let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
     WindowSize {
         rows: number(size.rows),
@@ -248,9 +285,15 @@ async fn show(mut output: Output, control: &SessionControl, told: &Told) {
         ExitStatus::Signal(signal) => How::Signal(signal),
         ExitStatus::Unknown => How::Signal(Signal::SIGKILL as i32),
     };
-    let ended = session_output::What::Ended(SessionEnded { how: Some(how) });
     // A client that has gone need not hear of it.
-    let _ = told.send(Ok(SessionOutput { what: Some(ended) })).await;
+    let _ = told.send(Ok(ended(how))).await;
+}
+
+fn ended(how: How) -> SessionOutput {
+    let ended = SessionEnded { how: Some(how) };
+    SessionOutput {
+        what: Some(session_output::What::Ended(ended)),
+    }
 }
 
 fn piece(kind: process_io::data::Type, bytes: Vec<u8>) -> SessionOutput {
@@ -272,13 +315,6 @@ fn piece(kind: process_io::data::Type, bytes: Vec<u8>) -> SessionOutput {
 mod tests {
     use super::*;
 
-    fn start(command: v1::CommandInfo) -> SessionStart {
-        SessionStart {
-            command: Some(command),
-            ..SessionStart::default()
-        }
-    }
-
     fn command(value: &str) -> v1::CommandInfo {
         v1::CommandInfo {
             value: Some(value.to_owned()),
@@ -287,7 +323,7 @@ mod tests {
     }
 
     fn spec_of(command: v1::CommandInfo) -> Result<SessionSpec, Status> {
-        spec(ContainerId::new("c").unwrap(), start(command))
+        spec(ContainerId::new("c").unwrap(), command, None, None)
     }
 
     #[test]
@@ -315,7 +351,19 @@ mod tests {
         };
         assert!(refused(user).starts_with("command.user is not taken"));
         assert_eq!(refused(command("")), "command.value is not set");
-        let nothing = spec(ContainerId::new("c").unwrap(), SessionStart::default());
-        assert_eq!(nothing.unwrap_err().message(), "command is not set");
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_run_ends_as_in_a_shell() {
+        let failure = |number| LaunchError::Program {
+            program: "x".to_owned(),
+            source: io::Error::from_raw_os_error(number),
+        };
+        let code = |number| stillborn(&failure(number)).unwrap().0;
+        assert_eq!(code(nix::libc::ENOENT), 127);
+        assert_eq!(code(nix::libc::EACCES), 126);
+        assert_eq!(code(nix::libc::EISDIR), 126);
+        assert_eq!(stillborn(&LaunchError::Timeout), None);
+        assert!(stillborn(&failure(2)).unwrap().1.contains("'x'"));
     }
 }

@@ -110,8 +110,10 @@ fn a_terminal_is_one_and_its_exit_code_is_passed_on() {
 fn what_cannot_be_run_and_who_is_not_there_is_said() {
     let (cluster, child, task) = with_task();
     let ran = exec(&cluster, &[&task, "--", "/no/such/program"], b"");
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(127), "{ran:?}");
     assert!(ran.error.contains("/no/such/program"), "{ran:?}");
+    let ran = exec(&cluster, &[&task, "--", "/etc/passwd"], b"");
+    assert_eq!(ran.code, Some(126), "{ran:?}");
     let ran = exec(&cluster, &["nobody", "--", "true"], b"");
     assert!(ran.error.contains("there is no task 'nobody'"), "{ran:?}");
     cluster.tepui(&["kill", &task]).ok();
