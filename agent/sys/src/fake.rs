@@ -100,6 +100,10 @@ impl Kernel for Recorder {
         self.record("detach mounts".to_owned())
     }
 
+    fn take_off(&self, path: &Path) -> io::Result<()> {
+        self.record(format!("take off {}", path.display()))
+    }
+
     fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()> {
         let Layers { lower, upper, work } = layers;
         let at = at.display();

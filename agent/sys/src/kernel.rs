@@ -22,6 +22,9 @@ pub trait Kernel {
     fn join_network(&self, path: &Path) -> io::Result<()>;
     /// Stops mounts made here from showing anywhere else.
     fn detach_mounts(&self) -> io::Result<()>;
+    /// Takes what the host has mounted at `path`, with all in it, out of this mount namespace; does
+    /// nothing where nothing is mounted.
+    fn take_off(&self, path: &Path) -> io::Result<()>;
     /// Lays layers of folders over each other, at a folder of the host.
     fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()>;
     /// Shows a folder of the host at another, so that it can become a root.

@@ -10,7 +10,7 @@ use std::{
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
     sys::{
         prctl,
@@ -54,6 +54,14 @@ impl Kernel for Linux {
         // container does not hold on to a disk that the host wants to take out; never the reverse.
         let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
         Ok(mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)?)
+    }
+
+    fn take_off(&self, path: &Path) -> io::Result<()> {
+        match umount2(path, MntFlags::MNT_DETACH) {
+            // It is no mount, or there is nothing: of the host's none is to be seen either way.
+            Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+            done => Ok(done?),
+        }
     }
 
     fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()> {

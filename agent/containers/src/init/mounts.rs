@@ -37,6 +37,7 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     let groups = copy_groups(kernel, plan)?;
     let volumes = copy_volumes(kernel, plan)?;
     let secrets = hold_secrets(kernel, plan)?;
+    uncover_groups(kernel, plan)?;
     for wanted in &plan.mounts {
         mount(kernel, root.as_fd(), wanted)?;
     }
@@ -85,6 +86,17 @@ fn copy_groups(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<Copied>, Failure
     binds
         .map(|(group, target)| copy(kernel, of_ours(group, target, true)))
         .collect()
+}
+
+/// Takes the host's cgroups away before the container's own are shown in their place. Beneath these
+/// they would be out of reach, but in the table of mounts still, by which Java finds its limits.
+fn uncover_groups(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    match &plan.cgroups {
+        Some(view) if view.fresh && plan.root.is_none() => kernel
+            .take_off(&view.folder)
+            .map_err(Failure::step("take the host's cgroups away")),
+        _ => Ok(()),
+    }
 }
 
 fn copy_volumes(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<Copied>, Failure> {

@@ -37,6 +37,21 @@ async fn two_containers_share_no_namespace() {
     assert!(other.out.lines().all(|namespace| !one.contains(namespace)));
 }
 
+/// Java reads its limits off the first cgroup of a kind that the table of mounts names.
+#[tokio::test]
+async fn the_table_of_mounts_names_no_cgroups_but_its_own() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let outcome = machine.run_shell("cat /proc/self/mountinfo").await;
+    let groups = outcome
+        .out
+        .lines()
+        .filter(|line| line.contains(" - cgroup"));
+    let roots: BTreeSet<_> = groups.filter_map(|line| line.split(' ').nth(3)).collect();
+    assert_eq!(roots, BTreeSet::from(["/"]), "{}", outcome.out);
+}
+
 #[tokio::test]
 async fn the_host_name_is_its_own() {
     let Some(machine) = Machine::trusting() else {

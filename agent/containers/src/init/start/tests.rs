@@ -166,11 +166,12 @@ const ARRIVAL: [&str; 8] = [
     "open /run/status for writing",
 ];
 
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "forbid devices",
     "copy /cg/pids/c1",
     "copy /volumes/v",
     "hold 1 secrets of 7 at /run/secrets",
+    "take off /cg",
     "mount proc on /proc noexec",
     "mount devpts on /dev/pts noexec dev",
     "mount tmpfs on /dev/shm",
