@@ -21,9 +21,10 @@ demo: build ## a master, three agents, a web service and a batch job, on this ma
 test: setup ## every test: unit, property, simulation, real clusters, style
 	tools/test.sh
 
-build: setup ## the one binary, bin/tepui
-	$(CARGO) build --release --locked --workspace --bins
-	@mkdir -p bin && ln -sfn "$(CARGO_TARGET_DIR)/release/tepui" bin/tepui
+build: setup ## the one binary, bin/tepui, and bin/libmesos.so for frameworks on the JVM
+	$(CARGO) build --release --locked --workspace --bins --lib
+	@mkdir -p bin && ln -sfn "$(CARGO_TARGET_DIR)/release/tepui" bin/tepui \
+	&& ln -sfn "$(CARGO_TARGET_DIR)/release/libmesos.so" bin/libmesos.so
 
 check: setup ## formatting, lints, documentation, licences
 	cargo fmt --all --check

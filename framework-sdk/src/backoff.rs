@@ -6,7 +6,7 @@ use rand::Rng;
 
 /// The pauses of one retried deed.
 #[derive(Debug, Clone)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     next: Duration,
@@ -14,7 +14,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// Pauses from `first`, doubling up to `longest`.
-    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+    pub fn new(first: Duration, longest: Duration) -> Self {
         Self {
             first,
             longest,
@@ -23,14 +23,14 @@ impl Backoff {
     }
 
     /// The next pause: between half of the step and the whole of it.
-    pub(crate) fn pause(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let step = self.next;
         self.next = step.saturating_mul(2).min(self.longest);
         step.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
 
     /// The deed succeeded: the next pause is the first again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = self.first;
     }
 }

@@ -33,6 +33,11 @@ pub trait Executor: Send {
         Ok(())
     }
 
+    /// The agent is away; the executor looks for it, for as long as its place allows.
+    async fn disconnected(&mut self, _driver: &ExecutorDriver) -> Outcome {
+        Ok(())
+    }
+
     /// A task to run. The framework waits to hear that it does.
     async fn launch(&mut self, driver: &ExecutorDriver, task: TaskInfo) -> Outcome;
 

@@ -8,7 +8,8 @@
 //! [`TaskBuilder`] describes tasks, [`OfferMatcher`] finds room for them, [`Operator`] and [`Node`]
 //! ask the master and the agents. With the feature `state` a framework keeps its own records in the
 //! store that the master uses; with `server` it serves an API of its own as the master does; with
-//! `testkit` it is tested against a master in memory.
+//! `testkit` it is tested against a master in memory. [`wire`] is for drivers of other languages,
+//! which keep to the rules of theirs.
 
 mod asks;
 mod backoff;
@@ -33,6 +34,7 @@ mod task;
 pub mod testkit;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 pub use asks::Asks;
 pub use async_trait::async_trait;

@@ -6,9 +6,9 @@
 //! only while there is room for a delivery, and obeys commands always, so that a framework that
 //! talks while it handles an event cannot wait for itself.
 
-mod connection;
+pub(crate) mod connection;
 mod duplicates;
-mod link;
+pub(crate) mod link;
 mod tracked;
 mod wishes;
 

@@ -76,7 +76,12 @@ impl Session {
                     was_there = true;
                     let end = self.serve(driver, executor, calls, events).await;
                     away = Instant::now();
-                    end?
+                    let end = end?;
+                    if matches!(end, End::Away(_)) {
+                        let told = executor.disconnected(driver).await;
+                        told.map_err(Error::Framework)?;
+                    }
+                    end
                 }
                 Err(error) => End::Away(error),
             };

@@ -15,7 +15,9 @@ use tonic::Streaming;
 
 use crate::{Error, limits, masters::dial};
 
-pub(crate) struct Connection {
+/// One stream to one master, on which somebody subscribed.
+#[derive(Debug)]
+pub struct Connection {
     address: String,
     calls: mpsc::Sender<Call>,
     events: Streaming<Event>,

@@ -9,17 +9,24 @@ use tokio::time::{Instant, sleep_until};
 use super::connection::Connection;
 use crate::Error;
 
-pub(crate) enum Link {
+/// The way to the master: a pause, an attempt, or a connection.
+pub enum Link {
     /// The next attempt is due then.
     Waiting(Instant),
+    /// An attempt.
     Opening(BoxFuture<'static, Result<Connection, Error>>),
+    /// A connection.
     Up(Box<Connection>),
 }
 
 /// What comes of waiting for a [`Link`].
-pub(crate) enum Occurrence {
+#[derive(Debug)]
+pub enum Occurrence {
+    /// The pause is over: it is time for an attempt.
     RetryDue,
+    /// The attempt succeeded; the link is to become [`Link::Up`] with it.
     Opened(Box<Connection>),
+    /// The master says something.
     Event(Box<Event>),
     /// The connection or the attempt failed.
     Lost(Error),
@@ -29,12 +36,12 @@ pub(crate) enum Occurrence {
 
 impl Link {
     /// An attempt at `address`, which subscribes with `subscribe`.
-    pub(crate) fn open(address: String, subscribe: Call) -> Self {
+    pub fn open(address: String, subscribe: Call) -> Self {
         Self::Opening(Connection::open(address, subscribe).boxed())
     }
 
     /// Cancel-safe: an attempt goes on where it was, and no event is lost.
-    pub(crate) async fn next(&mut self) -> Occurrence {
+    pub async fn next(&mut self) -> Occurrence {
         match self {
             Self::Waiting(until) => {
                 sleep_until(*until).await;
@@ -52,17 +59,31 @@ impl Link {
         }
     }
 
-    pub(crate) fn expect_heartbeats(&mut self, heartbeat: Duration) {
+    /// From now on a heartbeat is due every `heartbeat`; several may be missed.
+    pub fn expect_heartbeats(&mut self, heartbeat: Duration) {
         if let Self::Up(connection) = self {
             connection.expect_heartbeats(heartbeat);
         }
     }
 
     /// Hands a call to the connection; without one there is nothing to do.
-    pub(crate) async fn send(&mut self, call: Call) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When the connection takes no calls any more.
+    pub async fn send(&mut self, call: Call) -> Result<(), Error> {
         match self {
             Self::Up(connection) => connection.send(call).await,
             Self::Waiting(_) | Self::Opening(_) => Ok(()),
         }
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Waiting(_) => "Waiting",
+            Self::Opening(_) => "Opening",
+            Self::Up(_) => "Up",
+        })
     }
 }

@@ -56,6 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tepui-store",
         ],
     ),
+    ("tepui-libmesos", &["tepui-sdk"]),
     ("tepui-hello", &["tepui-sdk"]),
     ("tepui-service", &["tepui-sdk"]),
     ("tepui-batch", &["tepui-sdk"]),
