@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests use and this machine lacks: a static busybox for roots of containers, the
-# standard plugins of CNI, and what these call. Says which tests do less where that cannot be.
+# standard plugins of CNI and what these call, and runc, on which checks of containers are tried
+# first. Says which tests do less where that cannot be.
 set -euo pipefail
 
 packages=()
@@ -8,6 +9,7 @@ command -v ip >/dev/null || packages+=(iproute2)
 command -v iptables >/dev/null || packages+=(iptables)
 [ -x /bin/busybox ] || packages+=(busybox-static)
 [ -x /usr/lib/cni/bridge ] || packages+=(containernetworking-plugins)
+command -v runc >/dev/null || packages+=(runc)
 if [ "${#packages[@]}" = 0 ]; then
     exit 0
 fi
@@ -17,4 +19,4 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null \
         apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2; then
     exit 0
 fi
-echo "tests: without ${packages[*]} the tests of images and networks do less" >&2
+echo "tests: without ${packages[*]} the tests of images, networks and containers do less" >&2
