@@ -10,16 +10,19 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ROCKSDB = ROCKSDB_STATIC=1 ROCKSDB_LIB_DIR="$$(tools/rocksdb.sh)"
 CARGO = $(ROCKSDB) cargo
 
-.PHONY: help demo test build check bench docs clean setup
+.PHONY: help demo test test-cgroup2 build check bench docs clean setup
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## a master, three agents, a web service and a batch job, on this machine
 	tools/demo.sh
 
 test: setup ## every test: unit, property, simulation, real clusters, style
 	tools/test.sh
+
+test-cgroup2: setup ## the containers on cgroup v2 alone: Debian's kernel in an emulator; TESTS=name
+	tools/cgroup2.sh $(TESTS)
 
 build: setup ## the one binary, bin/tepui, and bin/libmesos.so for frameworks on the JVM
 	$(CARGO) build --release --locked --workspace --bins --lib

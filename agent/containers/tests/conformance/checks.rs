@@ -44,15 +44,15 @@ impl Group {
         }
     }
 
-    /// Adds checks of ours alone.
+    /// Puts checks of ours alone before the others.
     fn with_own(mut self, why: &'static str, lines: &[Line]) -> Self {
-        self.checks
-            .extend(lines.iter().map(|&(name, line, wanted)| Check {
-                name,
-                line,
-                wanted,
-                not_in_runc: Some(why),
-            }));
+        let check = |&(name, line, wanted): &Line| Check {
+            name,
+            line,
+            wanted,
+            not_in_runc: Some(why),
+        };
+        self.checks.splice(0..0, lines.iter().map(check));
         self
     }
 

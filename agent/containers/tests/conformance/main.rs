@@ -12,6 +12,7 @@ mod machine;
 mod root;
 mod runc;
 mod setup;
+mod speed;
 mod table;
 mod tepui;
 
@@ -29,7 +30,7 @@ async fn c31_every_check_that_runc_holds_we_hold() {
     if !root::has_busybox() {
         return table::say("not run: it takes a static /bin/busybox (Debian: busybox-static)\n");
     }
-    let runc = runc::Runc::find(machine.folder.path(), profiles.path());
+    let runc = runc::Runc::find("runc", machine.folder.path(), profiles.path());
     let mut table = Table::default();
     for group in checks::groups() {
         tepui::check(&machine, runc.as_ref(), &group, &mut table).await;

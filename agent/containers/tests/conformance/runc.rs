@@ -1,4 +1,4 @@
-//! The same containers in runc.
+//! The same containers in runc, or in another runtime that is called as runc is.
 
 use std::{
     fs,
@@ -33,6 +33,7 @@ const MASKED: [&str; 12] = [
 
 /// A runc that is installed.
 pub(crate) struct Runc {
+    program: &'static str,
     folder: PathBuf,
     profiles: PathBuf,
     count: AtomicU32,
@@ -40,6 +41,7 @@ pub(crate) struct Runc {
 
 /// A container of runc's, not yet started.
 pub(crate) struct Bundle {
+    program: &'static str,
     pub(crate) id: String,
     pub(crate) folder: PathBuf,
     state: PathBuf,
@@ -47,13 +49,16 @@ pub(crate) struct Bundle {
 
 impl Runc {
     /// `None`, with a line that says so, where there is none.
-    pub(crate) fn find(folder: &Path, profiles: &Path) -> Option<Self> {
-        if Command::new("runc").arg("--version").output().is_err() {
-            table::say("runc is not installed: its half of the checks is not run\n");
+    pub(crate) fn find(program: &'static str, folder: &Path, profiles: &Path) -> Option<Self> {
+        if Command::new(program).arg("--version").output().is_err() {
+            table::say(&format!(
+                "{program} is not installed: its half is not run\n"
+            ));
             return None;
         }
         Some(Self {
-            folder: folder.join("runc"),
+            program,
+            folder: folder.join(program),
             profiles: profiles.to_owned(),
             count: AtomicU32::new(0),
         })
@@ -68,22 +73,37 @@ impl Runc {
         let config = config(setup, arguments, &self.profiles, &id);
         fs::write(folder.join("config.json"), config.to_string()).unwrap();
         let state = self.folder.join("state");
-        Bundle { id, folder, state }
+        Bundle {
+            program: self.program,
+            id,
+            folder,
+            state,
+        }
     }
 }
 
 impl Bundle {
     /// Calls runc about this container.
     pub(crate) fn call(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new("runc");
+        let mut command = Command::new(self.program);
         command.arg("--root").arg(&self.state).args(arguments);
         command.stdin(Stdio::null()).output().unwrap()
     }
 
+    /// The runtime's name.
+    pub(crate) fn program(&self) -> &str {
+        self.program
+    }
+
+    /// Runs it to its end, when it removes itself.
+    pub(crate) fn run_once(&self) -> Output {
+        let folder = self.folder.to_str().unwrap();
+        self.call(&["run", "--bundle", folder, &self.id])
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(&self) -> Output {
-        let folder = self.folder.to_str().unwrap();
-        let output = self.call(&["run", "--bundle", folder, &self.id]);
+        let output = self.run_once();
         // One whose start failed may have left something.
         let _ = self.call(&["delete", "--force", &self.id]);
         output
@@ -92,7 +112,7 @@ impl Bundle {
     /// Starts it and does not wait.
     pub(crate) fn start(&self) {
         let out = fs::File::create(self.folder.join("out")).unwrap();
-        let mut command = Command::new("runc");
+        let mut command = Command::new(self.program);
         command.arg("--root").arg(&self.state);
         command.args(["run", "--detach", "--bundle"]);
         command.arg(&self.folder).arg(&self.id);

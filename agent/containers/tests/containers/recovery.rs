@@ -389,7 +389,7 @@ async fn a_hundred_containers_are_found_again_and_none_is_lost_or_doubled() {
     let mut expected = Vec::new();
     for number in 0..100 {
         let name = format!("h{number:02}");
-        let started = launch(&machine, &machine.shell(&name, "exec sleep 60")).await;
+        let started = launch(&machine, &machine.shell(&name, "exec sleep 1000")).await;
         expected.push(running(&name, started));
     }
     let began = Instant::now();
