@@ -27,6 +27,7 @@ mod masters;
 mod node;
 mod options;
 mod sandbox;
+mod secrets;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -35,5 +36,5 @@ mod work_dir;
 
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
-pub use options::{ExecutorOptions, ImageOptions, NetworkOptions, Options};
+pub use options::{ExecutorOptions, ImageOptions, NetworkOptions, Options, WallOptions};
 pub use server::{Server, run};

@@ -125,3 +125,6 @@ pub const CHECK_ANSWER_BYTES: u64 = 64 << 10;
 
 /// The redirects that an HTTP check follows.
 pub const CHECK_REDIRECTS: usize = 5;
+
+/// The longest secret that is looked up for a task, in bytes.
+pub const MAX_SECRET_BYTES: u64 = 1024 * 1024;

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use self::images::OwnRoot;
-use crate::{checks, driver::Front, limits, sandbox, volumes};
+use crate::{checks, driver::Front, limits, sandbox, secrets::Secrets, volumes};
 
 pub(crate) use self::{
     images::{Abandoned, Provider},
@@ -168,18 +168,25 @@ pub(crate) struct Machine<C> {
     front: Front,
     users: Users,
     provider: Provider,
+    secrets: Secrets,
     launches: Arc<Semaphore>,
     probes: Arc<Semaphore>,
 }
 
 impl<C: Containers> Machine<C> {
-    pub(crate) fn new(containers: C, front: Front, users: Users, provider: Provider) -> Self {
+    pub(crate) fn new(
+        containers: C,
+        front: Front,
+        users: Users,
+        (provider, secrets): (Provider, Secrets),
+    ) -> Self {
         let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
         Self {
             containers,
             front,
             users,
             provider,
+            secrets,
             launches,
             probes: Arc::new(Semaphore::new(limits::PROBES_AT_ONCE)),
         }
@@ -220,9 +227,10 @@ impl<C: Containers> Machine<C> {
     /// Gets the image first: others need not wait for that.
     async fn prepare_and_start(
         &self,
-        mut plan: ContainerPlan,
+        plan: ContainerPlan,
         abandoned: Option<Abandoned>,
     ) -> Result<u32, String> {
+        let mut plan = self.secrets.resolve(plan).await?;
         let mut root = None;
         if let Some(asked) = plan.image.clone() {
             let container = plan.container.clone();

@@ -3,6 +3,7 @@
 mod executors;
 mod images;
 mod networks;
+mod walls;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,7 +17,9 @@ use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
 
-pub use self::{executors::ExecutorOptions, images::ImageOptions, networks::NetworkOptions};
+pub use self::{
+    executors::ExecutorOptions, images::ImageOptions, networks::NetworkOptions, walls::WallOptions,
+};
 use crate::{Error, Masters};
 
 /// What can be set on an agent.
@@ -217,6 +220,13 @@ pub struct Options {
     )]
     pub networks: NetworkOptions,
 
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a comment would become the manual of the flags' group"
+    )]
+    pub walls: WallOptions,
+
     /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
     /// does
     #[arg(
@@ -298,6 +308,7 @@ impl Default for Options {
             allow_unconfined: false,
             allowed_host_paths: Vec::new(),
             networks: NetworkOptions::default(),
+            walls: WallOptions::default(),
             switch_user: true,
             executors: ExecutorOptions::default(),
             images: ImageOptions::default(),
@@ -349,7 +360,7 @@ impl Options {
         {
             return Err(refuse("allowed-host-paths", "must be absolute paths"));
         }
-        if let Some((flag, problem)) = self.networks.problem() {
+        if let Some((flag, problem)) = self.networks.problem().or_else(|| self.walls.problem()) {
             return Err(refuse(flag, problem));
         }
         if self.container_disk_watch_interval < Duration::from_millis(10) {
@@ -494,6 +505,7 @@ impl Options {
         values
             .into_iter()
             .chain(self.networks.flags())
+            .chain(self.walls.flags())
             .chain(self.executors.flags())
             .chain(self.images.flags())
             .map(flag)

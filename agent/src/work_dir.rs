@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{OpenOptionsExt as _, PermissionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -13,6 +16,15 @@ use crate::Error;
 
 /// The file that a running agent holds a lock on.
 const LOCK: &str = "agent.lock";
+
+/// The folder of the checkpoints.
+const CHECKPOINTS: &str = "meta";
+
+/// Makes a folder that nobody else looks into: checkpoints hold what tasks were told, secrets too.
+fn make_private(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
 
 /// The work dir, owned until this is dropped or the process ends.
 #[derive(Debug)]
@@ -43,6 +55,7 @@ impl WorkDir {
             Err((_, errno)) => return Err(unusable(errno.into())),
         };
         write_pid(&mut lock).map_err(unusable)?;
+        make_private(&path.join(CHECKPOINTS)).map_err(unusable)?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -58,7 +71,7 @@ impl WorkDir {
 
     /// Where the checkpoints are.
     pub(crate) fn checkpoints(&self) -> PathBuf {
-        self.path.join("meta")
+        self.path.join(CHECKPOINTS)
     }
 
     /// Where the records of containers are, unless the operator says otherwise.

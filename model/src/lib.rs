@@ -18,6 +18,7 @@ mod quantity;
 mod quota;
 pub mod resources;
 mod role;
+mod secrets;
 mod task;
 pub mod time;
 mod unavailability;
@@ -42,6 +43,7 @@ pub use self::{
         ResourceError, Resources, Scalars, Set, Share, Traits, Value,
     },
     role::{InvalidRole, Role},
+    secrets::without_secrets,
     task::{
         IllegalTransition, InvalidStatus, InvalidTask, Passengers, Reason, Source,
         StatusPassengers, StatusUuid, TaskInfo, TaskInvalid, TaskState, TaskStatus,

@@ -11,7 +11,7 @@ mod pids;
 mod rights;
 
 use crate::{
-    Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
+    Bytes, Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
     cgroups::{self, Group},
     init::wire::Plan,
     records::Folder,
@@ -45,11 +45,20 @@ pub(crate) struct Preparation<'a> {
     /// Its cgroup, which exists. `None` without any cgroup isolator.
     pub(crate) group: Option<&'a dyn Group>,
     pub(crate) plan: &'a mut Plan,
+    /// The size of shared memory of a container that does not say.
+    pub(crate) shared_memory: Option<Bytes>,
+    /// The init of the container that it is inside of, and when that process started.
+    pub(crate) parent: Option<(u32, u64)>,
     /// Where its records are.
     pub(crate) folder: &'a Folder,
 }
 
 impl<'a> Preparation<'a> {
+    /// Whether the limits are those of the container that it is inside of.
+    fn has_parents_limits(&self) -> bool {
+        self.spec.share_cgroups && self.parent.is_some()
+    }
+
     /// The cgroup, for isolators that cannot be in use without one.
     fn group(&self) -> Result<&'a dyn Group, LaunchError> {
         self.group

@@ -51,7 +51,8 @@ pub use session::{
     Session, SessionControl, SessionInput, SessionOutput, SessionSpec, SessionStream,
 };
 pub use spec::{
-    Bytes, Ids, Limits, Parent, Program, RootSpec, SecretFile, Spec, VolumeKind, VolumeSpec,
+    Bytes, Communication, Ids, Limits, Parent, Program, RootSpec, SecretFile, Spec, VolumeKind,
+    VolumeSpec,
 };
 
 /// Signals and terminals, as they cross this crate's border.

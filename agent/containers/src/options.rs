@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Isolation, Networks, Policy,
+    Bytes, Isolation, Networks, Policy,
     limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
@@ -26,6 +26,8 @@ pub struct Options {
     pub policy: Policy,
     /// The networks that tasks may ask for.
     pub networks: Networks,
+    /// The size of `/dev/shm` of containers that do not say. Without it, their memory.
+    pub shared_memory: Option<Bytes>,
     /// The program that becomes launcher and init of containers.
     pub init: InitProgram,
 }
@@ -42,6 +44,7 @@ impl Options {
             disk_interval: DISK_WATCH_INTERVAL,
             policy: Policy::default(),
             networks: Networks::default(),
+            shared_memory: None,
             init: InitProgram::CurrentExecutable,
         }
     }

@@ -37,6 +37,13 @@ pub struct Spec {
     pub network: NetworkSpec,
     /// The most that its sandbox may hold. What is beyond is found a while later.
     pub disk: Option<Bytes>,
+    /// Whose means of communication between processes it has.
+    pub communication: Communication,
+    /// The most that it may share in memory with itself. Without it, what the runtime's options
+    /// say, or else its memory.
+    pub shared_memory: Option<Bytes>,
+    /// Whether it has no limits of its own, but those of the container that it is inside of.
+    pub share_cgroups: bool,
     /// A root of its own. Without one, it is the host's.
     pub root: Option<RootSpec>,
     /// Where the program starts: a path from the root, or from the sandbox, which it is without.
@@ -47,6 +54,19 @@ pub struct Spec {
     pub folders: Vec<PathBuf>,
     /// The signal by which its processes are asked to end, if that is not SIGTERM.
     pub stop_signal: Option<Signal>,
+}
+
+/// Whose means of communication between processes a container has: queues, semaphores, and memory
+/// in `/dev/shm`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Communication {
+    /// Its own, or those of the container that it is inside of, but for a `/dev/shm` of its own.
+    #[default]
+    Usual,
+    /// Its own.
+    Own,
+    /// Those of the container that it is inside of.
+    Parents,
 }
 
 /// A user in numbers.
@@ -121,6 +141,9 @@ impl Spec {
             security: Security::default(),
             network: NetworkSpec::default(),
             disk: None,
+            communication: Communication::default(),
+            shared_memory: None,
+            share_cgroups: false,
             root: None,
             working_dir: None,
             parent: None,

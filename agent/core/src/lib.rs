@@ -53,8 +53,9 @@ pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
 pub use figures::Figures;
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
-    Calls, ContainerPlan, ImageConfig, ImagePlan, Limits, NetworkAttachment, NetworkPlan, Parent,
-    PortMapping, Program, Protocol, ResourceLimit, Rights, Secret,
+    Calls, Communication, ContainerPlan, ImageConfig, ImagePlan, Limits, NetworkAttachment,
+    NetworkPlan, Parent, PortMapping, Program, Protocol, ResourceLimit, Rights, Secret, SecretFile,
+    SecretReference, SecretSource,
 };
 pub use record::{Change, FoundContainer, Kind, Recovered};
 pub use report::{AgentReport, KnownExecutor, KnownOperation, KnownTask, Registration};

@@ -7,6 +7,7 @@ mod networks;
 mod pod;
 mod program;
 mod rights;
+mod secrets;
 mod volumes;
 
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use tepui_proto::v1;
 
 pub(crate) use self::{executor::executor, pod::pod};
 pub use self::{
-    image::{ImageConfig, ImagePlan, Secret},
+    image::{ImageConfig, ImagePlan},
     networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol},
-    rights::{Calls, ResourceLimit, Rights},
+    rights::{Calls, Communication, ResourceLimit, Rights},
+    secrets::{Secret, SecretFile, SecretReference, SecretSource},
 };
 use crate::{Config, TaskKey, VolumeMount, checks, volumes as persistent};
 
@@ -38,6 +40,10 @@ pub struct ContainerPlan {
     pub program: Program,
     /// The whole environment.
     pub environment: Vec<(String, String)>,
+    /// Variables that the agent's operator has the values of.
+    pub secret_variables: Vec<(String, SecretReference)>,
+    /// Secrets that it finds as files.
+    pub secret_files: Vec<SecretFile>,
     /// Who it runs as: the command's user, or else the framework's.
     pub user: String,
     /// The host name inside, if it has its own.
@@ -145,11 +151,20 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         place.key,
         place.container,
     );
+    let environment = environment::environment(place, task, command, &sandbox, image.is_some())?;
+    let inside = crate::task::is_pod(task.wire.executor.as_ref());
+    let rights = rights::rights(task.wire.container.as_ref(), inside)?;
+    if rights.share_cgroups && !task.wire.limits.is_empty() {
+        let message = "A task that shares the cgroups of its executor has no limits of its own";
+        return Err(Unplannable::Invalid(message.to_owned()));
+    }
     Ok(ContainerPlan {
         container: place.container.clone(),
         task: place.key.clone(),
         program: program::program(command, image.is_some())?,
-        environment: environment::environment(place, task, command, &sandbox, image.is_some())?,
+        environment: environment.values,
+        secret_variables: environment.references,
+        secret_files: secrets::files(task.wire.container.as_ref())?,
         user: command
             .user
             .clone()
@@ -159,7 +174,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
             .container
             .as_ref()
             .and_then(|container| container.hostname.clone()),
-        rights: rights::rights(task.wire.container.as_ref())?,
+        rights,
         network: networks::network(task)?,
         limits: limits(place.config, task)?,
         volumes: volumes(place.config, task)?,

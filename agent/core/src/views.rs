@@ -157,7 +157,7 @@ impl Agent {
     #[must_use]
     pub fn get_executors(&self) -> GetExecutors {
         let show = |info: &v1::ExecutorInfo| get_executors::Executor {
-            executor_info: info.clone(),
+            executor_info: tepui_model::without_secrets(info),
         };
         let ended = self.history.executors();
         GetExecutors {

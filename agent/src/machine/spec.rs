@@ -2,8 +2,8 @@
 
 use nix::unistd::{User, geteuid};
 use tepui_agent_core::{
-    Calls, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping, Program, Protocol,
-    ResourceLimit, Rights, VolumeMount, VolumeOrigin,
+    Calls, Communication, ContainerPlan, Limits, NetworkAttachment, NetworkPlan, PortMapping,
+    Program, Protocol, ResourceLimit, Rights, SecretFile, SecretSource, VolumeMount, VolumeOrigin,
 };
 use tepui_containers as containers;
 use tepui_containers::{
@@ -76,8 +76,21 @@ pub(super) fn spec(
     spec.folders = plan.folders;
     spec.stop_signal = plan.stop_signal.as_deref().and_then(signal);
     spec.volumes = plan.volumes.into_iter().map(volume).collect();
+    spec.secrets = plan
+        .secret_files
+        .into_iter()
+        .map(secret)
+        .collect::<Result<_, _>>()?;
     spec.network = network(plan.network);
     spec.disk = plan.limits.disk.map(Bytes::from_megabytes);
+    spec.communication = match plan.rights.communication {
+        Communication::Usual => containers::Communication::Usual,
+        Communication::Own => containers::Communication::Own,
+        Communication::Parents => containers::Communication::Parents,
+    };
+    let megabytes = |count| Bytes(u64::from(count) << 20);
+    spec.shared_memory = plan.rights.shared_memory.map(megabytes);
+    spec.share_cgroups = plan.rights.share_cgroups;
     spec.security = security(plan.rights)?;
     spec.parent = plan.parent.map(|parent| containers::Parent {
         container: parent.container,
@@ -156,6 +169,16 @@ fn resource_limit(limit: &ResourceLimit) -> Result<containers::ResourceLimit, St
     })
 }
 
+fn secret(file: SecretFile) -> Result<containers::SecretFile, String> {
+    match file.source {
+        SecretSource::Value(secret) => Ok(containers::SecretFile {
+            target: file.container_path,
+            content: secret.0,
+        }),
+        SecretSource::Reference(_) => Err("a secret was not looked up".to_owned()),
+    }
+}
+
 fn volume(volume: VolumeMount) -> VolumeSpec {
     VolumeSpec {
         kind: match volume.origin {
@@ -231,6 +254,7 @@ mod tests {
             bounding: None,
             calls: Calls::Profile("p".to_owned()),
             limits: vec![limit(Type::RlmtNofile), limit(Type::RlmtCore)],
+            ..Rights::default()
         });
         let security = security.unwrap();
         assert_eq!(security.effective.unwrap().to_string(), "CHOWN,NET_ADMIN");

@@ -65,6 +65,7 @@ impl Ground {
             disk_interval: options.container_disk_watch_interval,
             policy: options.policy(),
             networks: options.networks.networks(),
+            shared_memory: options.walls.default_container_shm_size.map(megabytes),
             init: options.init.clone(),
             ..containers::Options::new(
                 runtime_dir.unwrap_or_else(|| work_dir.runtime()),
@@ -72,6 +73,10 @@ impl Ground {
             )
         }
     }
+}
+
+fn megabytes(count: u32) -> containers::Bytes {
+    containers::Bytes(u64::from(count) << 20)
 }
 
 /// What the core is told about this agent.

@@ -25,6 +25,7 @@ use crate::{
     link::{Backoff, Link, Outbox},
     machine::{Containers, Machine, Provider, Users},
     node,
+    secrets::Secrets,
     work_dir::WorkDir,
 };
 
@@ -47,7 +48,10 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         containers.clone(),
         front.clone(),
         users,
-        Provider::new(images),
+        (
+            Provider::new(images),
+            Secrets::new(options.walls.secret_dir.clone()),
+        ),
     );
     let outbox = Outbox::default();
     let found = containers.recover().await;

@@ -1,11 +1,16 @@
 //! Entering the namespaces of a process that runs.
 
-use std::{io, os::fd::BorrowedFd};
+use std::{
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use nix::{
     errno::Errno,
+    fcntl::{OFlag, open},
     sched::{CloneFlags, setns, unshare},
-    sys::prctl,
+    sys::{prctl, stat::Mode},
     unistd::{dup2_stderr, dup2_stdin, dup2_stdout},
 };
 
@@ -75,4 +80,25 @@ pub(crate) fn set_streams(streams: [BorrowedFd<'_>; 3]) -> io::Result<()> {
     dup2_stdin(input)?;
     dup2_stdout(output)?;
     Ok(dup2_stderr(error)?)
+}
+
+/// A copy of the mounts at a path as another process sees it.
+pub(crate) fn copy_mounts_of(process: u32, started: u64, path: &Path) -> io::Result<OwnedFd> {
+    let open = |path: String| -> nix::Result<OwnedFd> {
+        open(
+            path.as_str(),
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )
+    };
+    let own = open("/proc/self/ns/mnt".to_owned())?;
+    let theirs = open(format!("/proc/{process}/ns/mnt"))?;
+    // The number was still its own when that was opened, if it is now.
+    if crate::identity::start_time(process)? != started {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    setns(&theirs, CloneFlags::CLONE_NEWNS)?;
+    let copied = crate::mounts::copy(None, path);
+    setns(&own, CloneFlags::CLONE_NEWNS)?;
+    copied
 }

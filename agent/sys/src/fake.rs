@@ -132,6 +132,10 @@ impl Kernel for Recorder {
         self.open(format!("copy {}{base}", source.display()))
     }
 
+    fn copy_mounts_of(&self, process: u32, _started: u64, path: &Path) -> io::Result<OwnedFd> {
+        self.open(format!("copy {} of process {process}", path.display()))
+    }
+
     fn show(&self, _mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {
         let mode = if read_only { " ro" } else { "" };
         self.record(format!("show at {}{mode}", shown(place)))

@@ -36,6 +36,8 @@ pub trait Kernel {
     /// Copies the mounts at a path of the host, to be shown at a place later. With a `base`, the
     /// path lies beneath that folder, whatever links it holds.
     fn copy_mounts(&self, base: Option<&Path>, source: &Path) -> io::Result<OwnedFd>;
+    /// Copies the mounts at a path as a process sees it, which started at that time.
+    fn copy_mounts_of(&self, process: u32, started: u64, path: &Path) -> io::Result<OwnedFd>;
     /// Shows copied mounts at a place.
     fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()>;
     /// Mounts a new file system, in a folder that is made if it is not there.

@@ -84,6 +84,10 @@ impl Kernel for Linux {
         mounts::copy(base, source)
     }
 
+    fn copy_mounts_of(&self, process: u32, started: u64, path: &Path) -> io::Result<OwnedFd> {
+        enter::copy_mounts_of(process, started, path)
+    }
+
     fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {
         mounts::show(mounts, place, read_only)
     }

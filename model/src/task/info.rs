@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tepui_proto::v1;
 
 use super::TaskState;
-use crate::{AgentId, FrameworkId, InvalidId, ResourceError, Resources, Role, TaskId, time};
+use crate::{
+    AgentId, FrameworkId, InvalidId, ResourceError, Resources, Role, TaskId, secrets, time,
+};
 
 /// Why a `TaskInfo` cannot be read. What can be read is checked with [`TaskInfo::validate`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +62,8 @@ impl TaskInfo {
             resources: self.resources.to_proto(self.allocation_role.as_ref()),
             labels: wire.labels.clone(),
             discovery: wire.discovery.clone(),
-            container: wire.container.clone(),
-            health_check: wire.health_check.clone(),
+            container: wire.container.as_ref().map(secrets::of_container),
+            health_check: wire.health_check.as_ref().map(secrets::of_health_check),
             kill_policy: wire.kill_policy,
             user: user_of(wire),
             limits: wire.limits.clone(),

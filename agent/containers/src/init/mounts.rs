@@ -16,6 +16,9 @@ use super::wire::{CgroupView, Failure, MountPlan, Plan, RootBase, SecretPlan, Vo
 /// Where a container has its device files.
 const DEVICES: &str = "/dev";
 
+/// Where a container has the memory that its processes share.
+const SHARED_MEMORY: &str = "/dev/shm";
+
 /// A part of the host's files, copied to be shown inside.
 struct Copied {
     mounts: OwnedFd,
@@ -34,12 +37,23 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
             .forbid_devices(root.as_fd())
             .map_err(Failure::step("forbid devices outside of /dev"))?;
     }
+    // What another container has, while this process can still find it.
+    let shared_memory = plan.shared_memory_of.map(|(process, started)| {
+        let copied = kernel.copy_mounts_of(process, started, Path::new(SHARED_MEMORY));
+        copied.map_err(Failure::step("share the memory of the container around"))
+    });
+    let shared_memory = shared_memory.transpose()?;
     let groups = copy_groups(kernel, plan)?;
     let volumes = copy_volumes(kernel, plan)?;
     let secrets = hold_secrets(kernel, plan)?;
     uncover_groups(kernel, plan)?;
     for wanted in &plan.mounts {
         mount(kernel, root.as_fd(), wanted)?;
+    }
+    if let Some(mounts) = &shared_memory {
+        let step = Failure::step("show the memory of the container around");
+        let place = strict(root.as_fd(), Path::new(SHARED_MEMORY));
+        kernel.show(mounts.as_fd(), &place, false).map_err(step)?;
     }
     make_devices(kernel, root.as_fd(), plan)?;
     if let Some(view) = &plan.cgroups {

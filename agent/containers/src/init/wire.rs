@@ -87,6 +87,9 @@ pub(crate) struct Plan {
     pub(crate) cgroups: Option<CgroupView>,
     /// Folders of the machine to bind, once the mounts are there.
     pub(crate) volumes: Vec<VolumePlan>,
+    /// The process whose `/dev/shm` is shown, and when it started.
+    #[serde(default)]
+    pub(crate) shared_memory_of: Option<(u32, u64)>,
     /// Secrets to show as files, after the volumes.
     #[serde(default)]
     pub(crate) secrets: Vec<SecretPlan>,

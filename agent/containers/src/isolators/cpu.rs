@@ -19,6 +19,9 @@ impl Isolate for Cpu {
     }
 
     fn prepare(&self, container: &mut Preparation<'_>) -> Result<(), LaunchError> {
+        if container.has_parents_limits() {
+            return Ok(());
+        }
         container.group()?.set_cpu(of(&container.spec.limits))?;
         Ok(())
     }

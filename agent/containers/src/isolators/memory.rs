@@ -15,6 +15,9 @@ impl Isolate for Memory {
     }
 
     fn prepare(&self, container: &mut Preparation<'_>) -> Result<(), LaunchError> {
+        if container.has_parents_limits() {
+            return Ok(());
+        }
         let limits = &container.spec.limits;
         let (hard, soft) = (hard_limit(limits), soft_limit(limits));
         container.group()?.set_memory(hard, soft)?;

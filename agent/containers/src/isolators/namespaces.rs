@@ -4,7 +4,7 @@
 //! The launcher makes the namespaces in one system call; here is what has to be done inside them.
 
 use super::{Isolate, Machine, Preparation};
-use crate::{Isolator, LaunchError, init::wire::MountPlan, isolators::hard_limit};
+use crate::{Communication, Isolator, LaunchError, init::wire::MountPlan, isolators::hard_limit};
 
 pub(super) struct Namespace {
     isolator: Isolator,
@@ -35,19 +35,28 @@ pub(super) static IPC: Namespace = Namespace {
     isolator: Isolator::IpcNamespace,
     file: "ipc",
     prepare: |container| {
-        // It counts as the container's memory, so that is all that bounds it.
-        let size = hard_limit(&container.spec.limits).0;
-        let options = format!("mode=1777,size={size}");
-        container
-            .plan
-            .mounts
-            .push(mount("tmpfs", "/dev/shm", options, true));
+        let parents = container.spec.communication == Communication::Parents;
+        match container.parent.filter(|_| parents) {
+            Some(parent) => container.plan.shared_memory_of = Some(parent),
+            None => shared_memory(container),
+        }
         container
             .plan
             .mounts
             .push(mount("mqueue", "/dev/mqueue", String::new(), true));
     },
 };
+
+fn shared_memory(container: &mut Preparation<'_>) {
+    // It counts as the container's memory, so that is all that need bound it.
+    let asked = container.spec.shared_memory.or(container.shared_memory);
+    let size = asked
+        .unwrap_or_else(|| hard_limit(&container.spec.limits))
+        .0;
+    let options = format!("mode=1777,size={size}");
+    let own = mount("tmpfs", "/dev/shm", options, true);
+    container.plan.mounts.push(own);
+}
 
 pub(super) static UTS: Namespace = Namespace {
     isolator: Isolator::UtsNamespace,

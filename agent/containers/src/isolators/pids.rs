@@ -14,6 +14,9 @@ impl Isolate for Pids {
     }
 
     fn prepare(&self, container: &mut Preparation<'_>) -> Result<(), LaunchError> {
+        if container.has_parents_limits() {
+            return Ok(());
+        }
         let most = container.spec.limits.pids.unwrap_or(container.default_pids);
         container.group()?.set_pids(most.saturating_add(INIT))?;
         Ok(())

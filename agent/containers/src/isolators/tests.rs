@@ -143,6 +143,8 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             filters: &filters,
             group: Some(&group),
             plan: &mut plan,
+            shared_memory: None,
+            parent: None,
             folder: &folder,
         };
         isolator.isolate().prepare(&mut container).unwrap();

@@ -6,7 +6,7 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::{secrets, step, volumes};
 use crate::{
-    Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
+    Communication, Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
     cgroups::{Entrance, Group},
     container::{Container, group_name},
     init::wire::{Command, Plan, UserPlan},
@@ -77,12 +77,14 @@ fn prepare(
         filters: &inner.filters,
         group: group.as_deref(),
         plan: &mut plan,
+        shared_memory: inner.options.shared_memory,
+        parent: parent.as_ref().and_then(|(parent, _)| process(parent)),
         folder,
     };
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;
     }
-    let isolation = own_isolation(inner, parent.as_ref().map(|(_, share)| *share));
+    let isolation = own_isolation(inner, spec, parent.as_ref().map(|(_, share)| *share));
     plan.own_processes &= isolation.has(Isolator::PidNamespace);
     let entrance = match &group {
         Some(group) if plan.hold => group.entrance_beside_others()?,
@@ -141,16 +143,24 @@ fn make_folder(spec: &Spec, folder: &Folder) -> Result<(), LaunchError> {
 
 /// The isolators that are a container's own, when it is inside of another and shares that one's
 /// processes or not.
-fn own_isolation(inner: &Inner, share_processes: Option<bool>) -> Isolation {
+fn own_isolation(inner: &Inner, spec: &Spec, share_processes: Option<bool>) -> Isolation {
     let mut isolation = inner.options.isolation;
     if let Some(share_processes) = share_processes {
-        isolation = isolation.without(Isolator::IpcNamespace);
+        if spec.communication != Communication::Own {
+            isolation = isolation.without(Isolator::IpcNamespace);
+        }
         isolation = isolation.without(Isolator::UtsNamespace);
         if share_processes {
             isolation = isolation.without(Isolator::PidNamespace);
         }
     }
     isolation
+}
+
+/// The init of a container, and when it started.
+fn process(container: &Container) -> Option<(u32, u64)> {
+    let record = container.record.as_ref()?;
+    Some((record.pid, record.start_time))
 }
 
 /// The container that a new one is to be inside of.

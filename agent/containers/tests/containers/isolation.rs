@@ -255,3 +255,25 @@ async fn a_task_of_a_user_cannot_touch_its_init() {
         3
     );
 }
+
+#[tokio::test]
+async fn shared_memory_is_as_large_as_was_asked_for() {
+    let line = "df -k --output=size /dev/shm | tail -1; \
+                head -c 9m /dev/zero > /dev/shm/file; stat -c %s /dev/shm/file";
+    let megabytes = |count: u64| Some(tepui_containers::Bytes(count << 20));
+    for (asked, usual, expected) in [
+        (megabytes(8), None, "8192 8388608"),
+        (megabytes(16), megabytes(8), "16384 9437184"),
+        (None, megabytes(4), "4096 4194304"),
+        (None, None, "65536 9437184"),
+    ] {
+        let Some(machine) = Machine::with(|options| options.shared_memory = usual) else {
+            return;
+        };
+        let mut spec = machine.shell("shm", line);
+        spec.shared_memory = asked;
+        let out = machine.run(spec).await.out;
+        let words: Vec<_> = out.split_whitespace().collect();
+        assert_eq!(words.join(" "), expected);
+    }
+}

@@ -3,7 +3,8 @@
 use std::fs;
 
 use tepui_containers::{
-    Exit, LaunchError, NetworkSpec, Parent, Program, RecoveredState, Spec, VolumeKind, VolumeSpec,
+    Communication, Exit, LaunchError, NetworkSpec, Parent, Program, RecoveredState, Spec,
+    VolumeKind, VolumeSpec,
 };
 
 use crate::machine::{Machine, exited, id, signaled, soon};
@@ -264,6 +265,61 @@ async fn a_pod_and_what_is_inside_are_found_again() {
     launch(&machine, &late).await;
     assert_eq!(remove(&machine, "late").await, exited(0));
     soon("it wrote", || read(&late, "stdout") == "here\n");
+    end(&machine, "pod").await;
+    assert!(machine.groups().is_empty());
+}
+
+#[tokio::test]
+async fn memory_is_shared_with_the_pod_when_that_is_asked_for() {
+    let Some(machine) = with_pod().await else {
+        return;
+    };
+    let look = "cat /dev/shm/words; readlink /proc/self/ns/ipc";
+    let asking = |name: &str, line: &str, communication| {
+        let mut spec = member(&machine, name, line);
+        spec.communication = communication;
+        spec
+    };
+    let line = format!("echo words > /dev/shm/words; {look}");
+    let writer = asking("writer", &line, Communication::Parents);
+    let sharing = asking("sharing", look, Communication::Parents);
+    let usual = asking("usual", look, Communication::Usual);
+    let own = asking("own", look, Communication::Own);
+    for spec in [&writer, &sharing, &usual, &own] {
+        launch(&machine, spec).await;
+        remove(&machine, spec.id.as_str()).await;
+    }
+    let [writer, sharing, usual, own] =
+        [writer, sharing, usual, own].map(|spec| read(&spec, "stdout"));
+    assert!(writer.starts_with("words\n"), "{writer}");
+    assert_eq!(sharing, writer, "the memory, and the namespace");
+    // By old custom the namespace is shared, and the memory is each one's own.
+    assert!(
+        writer.ends_with(&usual) && !usual.contains("words"),
+        "{usual}"
+    );
+    assert!(!writer.ends_with(&own) && !own.contains("words"), "{own}");
+    assert!(!fs::exists("/dev/shm/words").unwrap());
+    end(&machine, "pod").await;
+}
+
+#[tokio::test]
+async fn who_shares_the_pod_s_cgroups_has_the_limits_of_the_pod() {
+    let Some(machine) = with_pod().await else {
+        return;
+    };
+    // More than was asked for, and less than the pod may have.
+    let line = "head -c 40m /dev/zero | tail -c 40m | wc -c";
+    for share in [true, false] {
+        let mut spec = member(&machine, &format!("hungry-{share}"), line);
+        spec.limits.memory = tepui_containers::Bytes(32 << 20);
+        spec.share_cgroups = share;
+        launch(&machine, &spec).await;
+        let exit = remove(&machine, spec.id.as_str()).await;
+        let all = read(&spec, "stdout") == "41943040\n";
+        assert_eq!(all, share, "{exit:?}");
+        assert_eq!(exit.oom.is_some(), !share, "{exit:?}");
+    }
     end(&machine, "pod").await;
     assert!(machine.groups().is_empty());
 }

@@ -6,7 +6,10 @@ use std::path::Path;
 use tepui_model::TaskInfo;
 use tepui_proto::v1;
 
-use super::{PATH, Place, Unplannable};
+use super::{
+    PATH, Place, Unplannable,
+    secrets::{self, SecretReference, SecretSource},
+};
 use crate::limits;
 
 /// The agent's own program, for tasks that see it.
@@ -17,19 +20,44 @@ const SANDBOX_IN_IMAGE: &str = "/mnt/mesos/sandbox";
 
 /// The variables of one task. A later one of the same name takes the place of an earlier one.
 #[derive(Default)]
-struct Variables(Vec<(String, String)>);
+struct Variables {
+    values: Vec<(String, String)>,
+    references: Vec<(String, SecretReference)>,
+}
+
+/// The environment of a container, of which some is with the agent's operator.
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub(super) values: Vec<(String, String)>,
+    pub(super) references: Vec<(String, SecretReference)>,
+}
+
+/// What a variable has.
+enum Content {
+    Value(String),
+    Reference(SecretReference),
+}
 
 impl Variables {
+    fn refer(&mut self, name: &str, reference: SecretReference) {
+        self.values.retain(|(known, _)| known != name);
+        self.references.retain(|(known, _)| known != name);
+        self.references.push((name.to_owned(), reference));
+    }
+
     fn set(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
-        match self.0.iter_mut().find(|(known, _)| known == name) {
+        self.references.retain(|(known, _)| known != name);
+        match self.values.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = value,
-            None => self.0.push((name.to_owned(), value)),
+            None => self.values.push((name.to_owned(), value)),
         }
     }
 
     fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
+        let mut referred = self.references.iter().map(|(known, _)| known);
+        let mut names = self.values.iter().map(|(known, _)| known);
+        names.any(|known| known == name) || referred.any(|known| known == name)
     }
 }
 
@@ -40,7 +68,7 @@ pub(super) fn environment(
     command: &v1::CommandInfo,
     sandbox: &Path,
     in_image: bool,
-) -> Result<Vec<(String, String)>, Unplannable> {
+) -> Result<Environment, Unplannable> {
     let mut variables = of_command(command, in_image)?;
     set_ports(&mut variables, task);
     let sandbox = if in_image {
@@ -51,7 +79,7 @@ pub(super) fn environment(
     set_mesos(&mut variables, place, task, &sandbox);
     if in_image {
         // The program is the host's.
-        variables.0.retain(|(name, _)| name != EXECUTABLE);
+        variables.values.retain(|(name, _)| name != EXECUTABLE);
     }
     bounded(variables)
 }
@@ -68,14 +96,17 @@ fn of_command(command: &v1::CommandInfo, in_image: bool) -> Result<Variables, Un
         .iter()
         .flat_map(|environment| &environment.variables)
     {
-        variables.set(name(variable)?, value(variable)?);
+        match content(variable)? {
+            Content::Value(value) => variables.set(name(variable)?, value),
+            Content::Reference(reference) => variables.refer(name(variable)?, reference),
+        }
     }
     Ok(variables)
 }
 
-fn bounded(variables: Variables) -> Result<Vec<(String, String)>, Unplannable> {
+fn bounded(variables: Variables) -> Result<Environment, Unplannable> {
     let size: usize = variables
-        .0
+        .values
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum();
@@ -84,7 +115,8 @@ fn bounded(variables: Variables) -> Result<Vec<(String, String)>, Unplannable> {
         let message = format!("The environment has {size} bytes, at most {limit} are taken");
         return Err(Unplannable::Invalid(message));
     }
-    Ok(variables.0)
+    let Variables { values, references } = variables;
+    Ok(Environment { values, references })
 }
 
 /// The whole environment of an executor (Mesos: EXE-06).
@@ -93,7 +125,7 @@ pub(super) fn of_executor(
     (info, command): (&v1::ExecutorInfo, &v1::CommandInfo),
     role: Option<String>,
     sandbox: &Path,
-) -> Result<Vec<(String, String)>, Unplannable> {
+) -> Result<Environment, Unplannable> {
     let mut variables = of_command(command, false)?;
     let config = place.config;
     set_common(&mut variables, place, &sandbox.to_string_lossy());
@@ -142,7 +174,12 @@ fn words(span: Duration) -> String {
 pub(super) fn variable(
     variable: &v1::environment::Variable,
 ) -> Result<(String, String), Unplannable> {
-    Ok((name(variable)?.to_owned(), value(variable)?))
+    match content(variable)? {
+        Content::Value(value) => Ok((name(variable)?.to_owned(), value)),
+        Content::Reference(_) => Err(Unplannable::Unsupported(
+            "references to secrets in the commands of checks",
+        )),
+    }
 }
 
 fn name(variable: &v1::environment::Variable) -> Result<&str, Unplannable> {
@@ -157,16 +194,17 @@ fn name(variable: &v1::environment::Variable) -> Result<&str, Unplannable> {
 }
 
 /// A variable's value; a secret given by value is one (Mesos: SPC-09, SEC-01).
-fn value(variable: &v1::environment::Variable) -> Result<String, Unplannable> {
+fn content(variable: &v1::environment::Variable) -> Result<Content, Unplannable> {
     let name = &variable.name;
     let invalid =
         |what: &str| Unplannable::Invalid(format!("Environment variable '{name}' {what}"));
     let value = match (&variable.value, &variable.secret) {
         (Some(value), None) => value.clone(),
-        (None, Some(secret)) => match &secret.value {
-            Some(value) => String::from_utf8(value.data.clone())
-                .map_err(|_| invalid("has a secret that is not text"))?,
-            None => return Err(Unplannable::Unsupported("secrets given by reference")),
+        (None, Some(secret)) => match secrets::source(secret)? {
+            SecretSource::Value(value) => {
+                String::from_utf8(value.0).map_err(|_| invalid("has a secret that is not text"))?
+            }
+            SecretSource::Reference(reference) => return Ok(Content::Reference(reference)),
         },
         (None, None) => return Err(invalid("has no value")),
         (Some(_), Some(_)) => return Err(invalid("has both a value and a secret")),
@@ -174,7 +212,7 @@ fn value(variable: &v1::environment::Variable) -> Result<String, Unplannable> {
     if value.contains('\0') {
         return Err(invalid("contains a NUL character"));
     }
-    Ok(value)
+    Ok(Content::Value(value))
 }
 
 /// The task's ports in order as `PORT0`, `PORT1`..., and all as `PORTS`, unless it has set them.
@@ -334,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_by_value_is_a_value_and_one_by_reference_is_refused() {
+    fn a_secret_by_value_is_a_value_and_one_by_reference_is_for_the_agent_to_look_up() {
         let mut variable = Variable {
             name: "S".to_owned(),
             ..Variable::default()
@@ -349,7 +387,20 @@ mod tests {
             Some("hush")
         );
         variable.secret = Some(v1::Secret::default());
-        assert!(plan_of(with(vec![variable])).is_err());
+        assert!(plan_of(with(vec![variable.clone()])).is_err());
+        let reference = v1::secret::Reference {
+            name: "db".to_owned(),
+            key: None,
+        };
+        variable.secret = Some(v1::Secret {
+            reference: Some(reference),
+            ..v1::Secret::default()
+        });
+        let plan = plan_of(with(vec![plain("S", "other"), variable.clone()])).unwrap();
+        assert_eq!(plan.secret_variables.len(), 1);
+        assert!(plan.environment.iter().all(|(name, _)| name != "S"));
+        let plan = plan_of(with(vec![variable, plain("S", "last")])).unwrap();
+        assert!(plan.secret_variables.is_empty(), "the last one counts");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tepui_proto::v1;
 
 use super::{
     ContainerPlan, Place, Unplannable, containable, environment, networks, persistent, program,
-    rights, sandbox, shared_limits, volumes,
+    rights, sandbox, secrets, shared_limits, volumes,
 };
 
 /// Makes the plan of an executor's container. The place's key is made of the executor's id; `total`
@@ -40,15 +40,18 @@ pub(crate) fn executor(
     mounts.extend(volumes::named(info.container.as_ref())?);
     let user = command.user.clone();
     let container = info.container.as_ref();
+    let environment = environment::of_executor(place, (info, command), role, &sandbox)?;
     Ok(ContainerPlan {
         container: place.container.clone(),
         task: place.key.clone(),
         program: program::program(command, false)?,
-        environment: environment::of_executor(place, (info, command), role, &sandbox)?,
+        environment: environment.values,
+        secret_variables: environment.references,
+        secret_files: secrets::files(container)?,
         network: networks::of(container, total)?,
         user: user.unwrap_or_else(|| place.framework.user.clone()),
         hostname: container.and_then(|container| container.hostname.clone()),
-        rights: rights::rights(container)?,
+        rights: rights::rights(container, false)?,
         limits: shared_limits(config, total),
         volumes: mounts,
         image: None,

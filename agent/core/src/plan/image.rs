@@ -1,10 +1,10 @@
 //! A task in an image: which one, and what runs in it (Mesos: IMG-01, ISO-08).
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use tepui_proto::v1;
 
-use super::{ContainerPlan, PATH, Program, Unplannable};
+use super::{ContainerPlan, PATH, Program, Secret, Unplannable};
 
 /// The image that a container's root is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +17,6 @@ pub struct ImagePlan {
     pub credentials: Option<Secret>,
     /// Whether the task says itself who runs it.
     pub(crate) user_given: bool,
-}
-
-/// What is in no log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub Vec<u8>);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret")
-    }
 }
 
 /// What an image says about how it is run.

@@ -1,7 +1,7 @@
 //! What a task's processes may do, as far as it says: `ContainerInfo.linux_info` and `rlimit_info`
 //! (Mesos: ISO-09).
 
-use tepui_proto::v1::{self, r_limit_info::r_limit::Type};
+use tepui_proto::v1::{self, linux_info::IpcMode, r_limit_info::r_limit::Type};
 
 use super::Unplannable;
 
@@ -16,6 +16,24 @@ pub struct Rights {
     pub calls: Calls,
     /// Limits on single processes.
     pub limits: Vec<ResourceLimit>,
+    /// Whose means of communication between processes it has.
+    pub communication: Communication,
+    /// The megabytes that it may share in memory, if it says.
+    pub shared_memory: Option<u32>,
+    /// Whether it has no limits of its own, but those of the container that it is inside of.
+    pub share_cgroups: bool,
+}
+
+/// Whose means of communication between processes a container has (Mesos' `ipc_mode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Communication {
+    /// Its own, or those of the container that it is inside of; shared memory of its own.
+    #[default]
+    Usual,
+    /// Its own, shared memory with them.
+    Own,
+    /// Those of the container that it is inside of, shared memory with them.
+    Parents,
 }
 
 /// Which system calls a task may make.
@@ -41,7 +59,11 @@ pub struct ResourceLimit {
     pub hard: Option<u64>,
 }
 
-pub(super) fn rights(container: Option<&v1::ContainerInfo>) -> Result<Rights, Unplannable> {
+/// What a container asks for; `inside` says that it is inside of another.
+pub(super) fn rights(
+    container: Option<&v1::ContainerInfo>,
+    inside: bool,
+) -> Result<Rights, Unplannable> {
     let Some(container) = container else {
         return Ok(Rights::default());
     };
@@ -53,7 +75,7 @@ pub(super) fn rights(container: Option<&v1::ContainerInfo>) -> Result<Rights, Un
             ..Rights::default()
         });
     };
-    check(linux)?;
+    check(linux, inside)?;
     // The old name of what is had at first.
     #[expect(deprecated, reason = "frameworks may still use it")]
     let effective = linux
@@ -69,22 +91,40 @@ pub(super) fn rights(container: Option<&v1::ContainerInfo>) -> Result<Rights, Un
             .transpose()?,
         calls: linux.seccomp.as_ref().map_or(Ok(Calls::Default), calls)?,
         limits,
+        communication: match linux.ipc_mode() {
+            IpcMode::Unknown => Communication::Usual,
+            IpcMode::Private => Communication::Own,
+            IpcMode::ShareParent => Communication::Parents,
+        },
+        shared_memory: linux.shm_size,
+        share_cgroups: linux.share_cgroups(),
     })
 }
 
-/// What else a task may say, and we cannot do, is refused by name.
-fn check(linux: &v1::LinuxInfo) -> Result<(), Unplannable> {
-    let unsupported = |what| Err(Unplannable::Unsupported(what));
-    if linux.share_pid_namespace == Some(true) {
-        return unsupported("sharing the agent's PID namespace");
+/// What else a task may say, and we cannot do, is refused by name. Who is inside of another
+/// container may share what that one has; the agent shares nothing.
+fn check(linux: &v1::LinuxInfo, inside: bool) -> Result<(), Unplannable> {
+    let shares = |what| match inside {
+        true => Ok(()),
+        false => Err(Unplannable::Unsupported(what)),
+    };
+    if linux.share_pid_namespace() {
+        shares("sharing the agent's PID namespace")?;
     }
-    if linux.ipc_mode() == v1::linux_info::IpcMode::ShareParent {
-        return unsupported("sharing the agent's IPC namespace");
+    if linux.share_cgroups() {
+        shares("sharing the agent's cgroups")?;
     }
-    if linux.shm_size.is_some() {
-        return unsupported("a size of /dev/shm");
+    if linux.ipc_mode() != IpcMode::ShareParent {
+        return Ok(());
     }
-    Ok(())
+    shares("sharing the agent's IPC namespace")?;
+    match linux.shm_size {
+        None => Ok(()),
+        // As in Mesos.
+        Some(_) => Err(Unplannable::Invalid(
+            "'shm_size' is for an 'ipc_mode' of PRIVATE: who shares has what there is".to_owned(),
+        )),
+    }
 }
 
 fn capabilities(info: &v1::CapabilityInfo) -> Result<Vec<u32>, Unplannable> {
@@ -139,10 +179,53 @@ mod tests {
     use super::*;
 
     fn with(linux: LinuxInfo) -> Result<Rights, Unplannable> {
-        rights(Some(&ContainerInfo {
+        within(linux, false)
+    }
+
+    fn within(linux: LinuxInfo, inside: bool) -> Result<Rights, Unplannable> {
+        let container = ContainerInfo {
             linux_info: Some(linux),
             ..ContainerInfo::default()
-        }))
+        };
+        rights(Some(&container), inside)
+    }
+
+    #[test]
+    fn only_who_is_inside_of_another_shares_what_that_one_has() {
+        let asks = |ipc_mode: IpcMode| LinuxInfo {
+            ipc_mode: Some(ipc_mode.into()),
+            ..LinuxInfo::default()
+        };
+        let shared = within(asks(IpcMode::ShareParent), true).unwrap();
+        assert_eq!(shared.communication, Communication::Parents);
+        assert!(with(asks(IpcMode::ShareParent)).is_err());
+        let own = with(asks(IpcMode::Private)).unwrap();
+        assert_eq!(own.communication, Communication::Own);
+        for linux in [
+            LinuxInfo {
+                share_cgroups: Some(true),
+                ..LinuxInfo::default()
+            },
+            LinuxInfo {
+                share_pid_namespace: Some(true),
+                ..LinuxInfo::default()
+            },
+        ] {
+            assert!(within(linux.clone(), true).is_ok());
+            assert!(with(linux).is_err());
+        }
+    }
+
+    #[test]
+    fn the_size_of_shared_memory_is_for_who_has_it_alone() {
+        let asks = |ipc_mode: IpcMode| LinuxInfo {
+            ipc_mode: Some(ipc_mode.into()),
+            shm_size: Some(16),
+            ..LinuxInfo::default()
+        };
+        let own = with(asks(IpcMode::Private)).unwrap();
+        assert_eq!(own.shared_memory, Some(16));
+        assert!(within(asks(IpcMode::ShareParent), true).is_err());
     }
 
     #[test]
@@ -196,10 +279,11 @@ mod tests {
                 soft,
                 hard,
             };
-            rights(Some(&ContainerInfo {
+            let container = ContainerInfo {
                 rlimit_info: Some(RLimitInfo { rlimits: vec![one] }),
                 ..ContainerInfo::default()
-            }))
+            };
+            rights(Some(&container), false)
         };
         let limits = asked(Some(1), Some(2)).unwrap().limits;
         assert_eq!((limits[0].soft, limits[0].hard), (Some(1), Some(2)));

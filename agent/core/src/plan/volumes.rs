@@ -7,7 +7,7 @@ use tepui_proto::v1::{
     volume::{Mode, Source, source},
 };
 
-use super::Unplannable;
+use super::{Unplannable, secrets};
 use crate::{VolumeMount, VolumeOrigin, volumes::is_safe};
 
 /// The volumes of `ContainerInfo.volumes`.
@@ -15,6 +15,7 @@ pub(super) fn named(
     container: Option<&v1::ContainerInfo>,
 ) -> Result<Vec<VolumeMount>, Unplannable> {
     let volumes = container.iter().flat_map(|container| &container.volumes);
+    let volumes = volumes.filter(|volume| !secrets::is_secret(volume));
     volumes.map(mount).collect()
 }
 
@@ -72,10 +73,10 @@ fn of_source(source: &Source) -> Result<(VolumeOrigin, PathBuf), Unplannable> {
             }
             Ok((origin, inner))
         }
-        source::Type::Secret => Err(Unplannable::Unsupported("secrets as files")),
         source::Type::DockerVolume => Err(Unplannable::Unsupported("docker volumes")),
         source::Type::CsiVolume => Err(Unplannable::Unsupported("CSI volumes")),
-        source::Type::Unknown => Err(incomplete()),
+        // Secrets are no folders.
+        source::Type::Secret | source::Type::Unknown => Err(incomplete()),
     }
 }
 

@@ -1,10 +1,7 @@
 //! GET_EXECUTORS.
 
 use tepui_model::AgentId;
-use tepui_proto::v1::{
-    self,
-    master::response::{GetExecutors, get_executors},
-};
+use tepui_proto::v1::master::response::{GetExecutors, get_executors};
 
 use crate::{Master, executors::Executor};
 
@@ -29,7 +26,7 @@ impl Master {
 pub(super) fn to_wire(executors: &[(AgentId, Executor)]) -> GetExecutors {
     let shown = executors.iter();
     let shown = shown.map(|(agent_id, executor)| get_executors::Executor {
-        executor_info: v1::ExecutorInfo::clone(&executor.info),
+        executor_info: tepui_model::without_secrets(&executor.info),
         agent_id: agent_id.into(),
     });
     GetExecutors {

@@ -120,6 +120,7 @@ fn plan() -> Plan {
             content: b"hush".to_vec(),
             make: true,
         }],
+        shared_memory_of: Some((7, 70)),
         secrets_at: Some("/run/secrets".into()),
         devices: vec![DevicePlan {
             path: "/dev/null".into(),
@@ -166,8 +167,9 @@ const ARRIVAL: [&str; 8] = [
     "open /run/status for writing",
 ];
 
-const FILES: [&str; 21] = [
+const FILES: [&str; 23] = [
     "forbid devices",
+    "copy /dev/shm of process 7",
     "copy /cg/pids/c1",
     "copy /volumes/v",
     "hold 1 secrets of 7 at /run/secrets",
@@ -175,6 +177,7 @@ const FILES: [&str; 21] = [
     "mount proc on /proc noexec",
     "mount devpts on /dev/pts noexec dev",
     "mount tmpfs on /dev/shm",
+    "show at /dev/shm",
     "make device /dev/null c 1:3 666",
     "link /dev/fd to /proc/self/fd",
     r#"seal devices in /dev but ["/dev/null"]"#,
