@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_all_that_is_missing_and_the_flag_that_accepts_less() {
+    fn c32_a_refusal_names_all_that_is_missing_and_the_flag_that_accepts_less() {
         let mut machine = able();
         machine.namespaces.remove("cgroup");
         machine.controllers.insert(
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_lacks_system_calls_is_refused() {
+    fn c32_a_kernel_that_lacks_system_calls_is_refused() {
         for release in [
             "5.12.0",
             "5.12",

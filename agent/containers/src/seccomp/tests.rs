@@ -75,6 +75,50 @@ fn the_default_profile_names_no_call_that_no_machine_has() {
     }
 }
 
+/// A rule that changes nothing hides that another does what it seems to do.
+#[test]
+fn c27_the_default_profile_has_no_rule_that_changes_nothing() {
+    let profile: serde_json::Value = serde_json::from_str(DEFAULT_PROFILE).unwrap();
+    let mut all = Vec::new();
+    for rule in profile["syscalls"].as_array().unwrap() {
+        for name in rule["names"].as_array().unwrap() {
+            all.push((name.as_str().unwrap(), rule));
+        }
+    }
+    let allows = |rule: &serde_json::Value| rule["action"] == "SCMP_ACT_ALLOW";
+    let bound =
+        |rule: &serde_json::Value| ["args", "includes", "excludes"].map(|it| rule[it].clone());
+    let nothing = [(); 3].map(|()| serde_json::Value::Null);
+    for (at, (name, rule)) in all.iter().enumerate() {
+        let others = all
+            .iter()
+            .enumerate()
+            .filter(|(other, (same, _))| *other != at && same == name);
+        let others: Vec<_> = others.map(|(_, (_, rule))| *rule).collect();
+        // Said before, or said for all cases already.
+        for other in others
+            .iter()
+            .filter(|other| other["action"] == rule["action"])
+        {
+            assert!(bound(other) != bound(rule), "{name} twice");
+            assert!(
+                !allows(rule) || bound(other) != nothing,
+                "{name} is allowed in any case"
+            );
+        }
+        // A call is forbidden by default, with this very answer.
+        let says_the_default = !allows(rule) && rule["errnoRet"] == profile["defaultErrnoRet"];
+        let is_allowed = others
+            .iter()
+            .any(|other| allows(other) && other["includes"].is_null());
+        assert!(
+            !says_the_default || is_allowed,
+            "{name} is forbidden in any case"
+        );
+    }
+    assert!(all.len() > 300, "only {} names", all.len());
+}
+
 #[test]
 fn the_default_profile_lets_ordinary_programs_be() {
     let programs = default_for(Capabilities::DEFAULT);

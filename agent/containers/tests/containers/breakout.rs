@@ -3,6 +3,7 @@
 //! when it gets through.
 
 mod calls;
+mod others;
 mod runc;
 
 use std::fs;

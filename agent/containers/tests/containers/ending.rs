@@ -49,7 +49,7 @@ async fn a_task_that_does_not_handle_sigterm_dies_of_it() {
 }
 
 #[tokio::test]
-async fn a_task_that_ignores_sigterm_is_killed_with_all_its_processes() {
+async fn c30_a_task_that_ignores_sigterm_is_killed_with_all_its_processes() {
     let Some(machine) = Machine::new() else {
         return;
     };
@@ -75,7 +75,7 @@ async fn a_stopped_task_is_killed_too() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    let spec = machine.shell("stopped", "kill -STOP $$; sleep 60");
+    let spec = machine.shell("stopped", "trap '' TERM; kill -STOP $$; sleep 60");
     let id = spec.id.clone();
     machine.runtime.launch(spec).await.unwrap();
     machine.runtime.terminate(&id).unwrap();

@@ -154,7 +154,7 @@ fn as_nobody(folder: &Path, isolation: &str) -> Output {
 }
 
 #[test]
-fn without_root_full_isolation_is_refused_with_all_that_is_missing() {
+fn c32_without_root_full_isolation_is_refused_with_all_that_is_missing() {
     if !nix::unistd::geteuid().is_root() {
         return eprintln!("not run: it takes root to become somebody else");
     }

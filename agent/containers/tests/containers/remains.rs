@@ -21,7 +21,7 @@ fn groups_named(name: &str) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_groups_mounts_records_and_processes() {
+async fn c29_nothing_is_left_of_groups_mounts_records_and_processes() {
     let Some(machine) = Machine::new() else {
         return;
     };

@@ -137,3 +137,45 @@ async fn a_session_cannot_leave_its_group() {
     assert_eq!(out, "whole\n");
     end(machine).await;
 }
+
+/// As C01 from the other side: not the session's own program, but the shell that every session is
+/// started by (CVE-2019-5736).
+#[tokio::test]
+async fn c28_a_shell_that_was_swapped_while_the_task_runs_gets_no_hold_of_the_helper() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let Some(root) = crate::roots::busybox(machine.folder.path()) else {
+        return;
+    };
+    let before = fs::read(AGENT).unwrap();
+    let task = crate::roots::rooted(&machine, "task", &root, "exec busybox sleep 1000");
+    machine.runtime.launch(task).await.unwrap();
+    let shell = root.join("bin/sh");
+    for swapped in ["#!/proc/self/exe\n", "#!/proc/1/exe\n"] {
+        fs::remove_file(&shell).unwrap();
+        fs::write(&shell, swapped).unwrap();
+        fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
+        match machine.runtime.open_session(spec("echo ran")).await {
+            Ok(session) => {
+                let (out, _, status) = finish(session).await;
+                assert_ne!(status, ExitStatus::Code(0), "{out}");
+            }
+            Err(error) => assert!(matches!(error, LaunchError::Program { .. }), "{error}"),
+        }
+    }
+    for swapped in ["/proc/self/exe", "/proc/1/exe"] {
+        fs::remove_file(&shell).unwrap();
+        std::os::unix::fs::symlink(swapped, &shell).unwrap();
+        let opened = machine.runtime.open_session(spec("echo ran")).await;
+        if let Ok(session) = opened {
+            let (out, _, status) = finish(session).await;
+            assert!(
+                !out.contains("ran") && status != ExitStatus::Code(0),
+                "{out}"
+            );
+        }
+    }
+    assert!(before == fs::read(AGENT).unwrap(), "the file is as it was");
+    end(machine).await;
+}
