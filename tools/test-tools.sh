@@ -8,6 +8,7 @@ packages=()
 command -v ip >/dev/null || packages+=(iproute2)
 command -v iptables >/dev/null || packages+=(iptables)
 [ -x /bin/busybox ] || packages+=(busybox-static)
+command -v strace >/dev/null || packages+=(strace)
 [ -x /usr/lib/cni/bridge ] || packages+=(containernetworking-plugins)
 command -v runc >/dev/null || packages+=(runc)
 if [ "${#packages[@]}" = 0 ]; then
@@ -19,4 +20,4 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null \
         apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2; then
     exit 0
 fi
-echo "tests: without ${packages[*]} the tests of images, networks and containers do less" >&2
+echo "tests: without ${packages[*]} the tests of images, networks, containers and recovery do less" >&2

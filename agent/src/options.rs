@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::ArgAction;
+use tepui_agent_core::Reconfiguration;
 use tepui_containers::{Capabilities, InitProgram, Isolation, Policy};
 use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
@@ -119,6 +120,16 @@ pub struct Options {
     /// The fault domain of this agent, as in `eu-north/a`; the master must have one too
     #[arg(long, env = "TEPUI_DOMAIN", value_name = "REGION/ZONE")]
     pub domain: Option<FaultDomain>,
+
+    /// What may be different when the agent starts again: nothing (`equal`), more of what it had
+    /// (`additive`), or `any`thing that covers its tasks
+    #[arg(
+        long,
+        env = "TEPUI_RECONFIGURATION_POLICY",
+        value_name = "POLICY",
+        default_value_t = Reconfiguration::Equal
+    )]
+    pub reconfiguration_policy: Reconfiguration,
 
     /// What keeps containers apart: `all`, `none`, or a list of names, as in
     /// `cgroups/cpu,namespaces/pid`
@@ -296,6 +307,7 @@ impl Default for Options {
             revocable_cpu_low_priority: true,
             attributes: String::new(),
             domain: None,
+            reconfiguration_policy: Reconfiguration::Equal,
             isolation: Isolation::default(),
             cgroup_root: None,
             pids_limit: tepui_containers::limits::DEFAULT_PIDS_LIMIT,
@@ -449,6 +461,10 @@ impl Options {
         let values = [
             ("master", self.master.to_string()),
             ("listen", self.listen.to_string()),
+            (
+                "reconfiguration-policy",
+                self.reconfiguration_policy.to_string(),
+            ),
             ("hostname", self.hostname.clone().unwrap_or_default()),
             ("work-dir", self.work_dir.display().to_string()),
             ("runtime-dir", path(&self.runtime_dir)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tepui_model::AgentInfo;
 
-use crate::limits;
+use crate::{Reconfiguration, limits};
 
 /// What an agent is told about itself when it starts.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Config {
     /// What the names of containers and updates are made from. No two runs of an agent may share
     /// it.
     pub seed: u128,
+    /// What may be different about it since it last ran.
+    pub reconfiguration: Reconfiguration,
     /// Whether tasks on revocable processors come after others (Mesos: REV-04).
     pub revocable_cpu_low_priority: bool,
     /// Ended and acknowledged tasks that are remembered for operators.
@@ -59,6 +61,7 @@ impl Config {
             ip: None,
             boot_id: "this".to_owned(),
             seed,
+            reconfiguration: Reconfiguration::default(),
             revocable_cpu_low_priority: true,
             completed_tasks: limits::COMPLETED_TASKS,
             executor_registration_timeout: limits::EXECUTOR_REGISTRATION_TIMEOUT,

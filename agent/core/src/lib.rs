@@ -31,6 +31,7 @@ mod networks;
 mod operation;
 mod outcome;
 mod plan;
+mod reconfiguration;
 mod record;
 mod report;
 mod retry;
@@ -57,6 +58,7 @@ pub use plan::{
     NetworkPlan, Parent, PortMapping, Program, Protocol, ResourceLimit, Rights, Secret, SecretFile,
     SecretReference, SecretSource,
 };
+pub use reconfiguration::{Reconfiguration, UnknownReconfiguration};
 pub use record::{Change, FoundContainer, Kind, Recovered};
 pub use report::{AgentReport, KnownExecutor, KnownOperation, KnownTask, Registration};
 pub use task::{KillCause, Phase, TaskKey};

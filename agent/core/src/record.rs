@@ -8,7 +8,9 @@ use core::time::Duration;
 use std::fmt;
 
 use prost::Message;
-use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, TaskInfo, TaskStatus, Time};
+use tepui_model::{
+    AgentId, AgentInfo, ContainerId, FrameworkId, FrameworkInfo, TaskInfo, TaskStatus, Time,
+};
 use tepui_proto::v1;
 
 use crate::{
@@ -155,15 +157,20 @@ struct IdentityWire {
     boot_id: String,
     #[prost(bool, tag = "3")]
     forgetting: bool,
+    /// Missing in what older versions wrote.
+    #[prost(message, optional, tag = "4")]
+    info: Option<v1::AgentInfo>,
 }
 
-/// The agent's id, and under which run of the machine it was last used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The agent's id and what it was, and under which run of the machine it was last used.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Identity {
     pub(crate) id: AgentId,
     pub(crate) boot_id: String,
     /// The id is being given up.
     pub(crate) forgetting: bool,
+    /// What it had and said of itself, as the operator configured it.
+    pub(crate) info: Option<AgentInfo>,
 }
 
 impl Identity {
@@ -172,6 +179,7 @@ impl Identity {
             id: self.id.to_string(),
             boot_id: self.boot_id.clone(),
             forgetting: self.forgetting,
+            info: self.info.as_ref().map(Into::into),
         };
         Change::put(Kind::Agent, SELF, &record)
     }
@@ -185,11 +193,16 @@ impl Identity {
             id,
             boot_id,
             forgetting,
+            info,
         } = IdentityWire::decode(bytes)?;
         Ok(Self {
             id: AgentId::new(id).map_err(Damaged::new)?,
             boot_id,
             forgetting,
+            info: info
+                .map(AgentInfo::try_from)
+                .transpose()
+                .map_err(Damaged::new)?,
         })
     }
 }

@@ -102,6 +102,7 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         executable: std::env::current_exe().ok(),
         ip: specific.then(|| address.ip().to_string()),
         boot_id,
+        reconfiguration: options.reconfiguration_policy,
         revocable_cpu_low_priority: options.revocable_cpu_low_priority,
         executor_registration_timeout: executors.executor_registration_timeout,
         executor_reregistration_timeout: executors.executor_reregistration_timeout,

@@ -166,6 +166,22 @@ impl Session {
         status
     }
 
+    /// The next update's status, acknowledged. `None` when the agent goes.
+    pub async fn try_status(&mut self) -> Option<v1::TaskStatus> {
+        loop {
+            let message = timeout(PATIENCE, self.messages.message()).await;
+            match message.expect("a message in time").ok()??.message.unwrap() {
+                agent_message::Message::StatusUpdate(update) => {
+                    let status = update.status.unwrap();
+                    self.acknowledge(&status).await;
+                    return Some(status);
+                }
+                agent_message::Message::Pong(_) => {}
+                other => panic!("{other:?} is no update"),
+            }
+        }
+    }
+
     /// Whether nothing comes for so long.
     pub async fn quiet(&mut self, span: Duration) -> bool {
         timeout(span, self.messages.message()).await.is_err()
@@ -175,7 +191,8 @@ impl Session {
         let message = MasterMessage {
             message: Some(message),
         };
-        self.out.send(Ok(message)).await.unwrap();
+        // To an agent that has just gone: the next message from it tells.
+        let _ = self.out.send(Ok(message)).await;
     }
 
     pub async fn register(&self) {

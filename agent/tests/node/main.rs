@@ -6,6 +6,7 @@
 
 #[path = "../common/master.rs"]
 mod master;
+mod points;
 mod process;
 mod surviving;
 mod tasks;

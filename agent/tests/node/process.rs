@@ -49,7 +49,9 @@ impl Agent {
                 "--resources",
                 "cpus:16;mem:4096;disk:1024;ports:[31000-31010]",
             ])
-            .args(["--registration-backoff-factor", "50ms"]);
+            .args(["--registration-backoff-factor", "50ms"])
+            .arg("--cgroup-root")
+            .arg(Path::new("tepui-node").join(work_dir.file_name().unwrap()));
         if !geteuid().is_root() {
             command.args(["--isolation", "none", "--switch-user", "false"]);
         }
@@ -70,13 +72,22 @@ impl Agent {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = self.process.id().expect("an agent that lives");
-        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+        kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Sends a signal and waits for the end.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().expect("an agent that lives")
+    }
+
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
+
+    /// Sends a signal, unless it is dead already, and waits for the end.
     pub(crate) async fn end(&mut self, signal: Signal) {
-        self.signal(signal);
+        if !self.is_dead() {
+            self.signal(signal);
+        }
         self.process.wait().await.unwrap();
     }
 

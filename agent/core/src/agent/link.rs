@@ -227,6 +227,7 @@ impl Agent {
                     id: id.clone(),
                     boot_id,
                     forgetting: false,
+                    info: Some(self.config.info.clone()),
                 };
                 fx.push(Effect::Persist(identity.put()));
                 self.identity = Some(identity);

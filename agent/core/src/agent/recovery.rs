@@ -20,7 +20,8 @@ use tepui_proto::v1;
 
 use super::{Agent, Framework, Link, Standing};
 use crate::{
-    Change, Config, Effect, Effects, Exit, FoundContainer, Kind, Note, Phase, Recovered, TaskKey,
+    Change, Config, Effect, Effects, Exit, FoundContainer, Kind, Note, Phase, Reconfiguration,
+    Recovered, TaskKey,
     figures::Counts,
     history::History,
     names::Names,
@@ -43,6 +44,18 @@ pub enum RecoveryError {
         needed: String,
         /// What the agent has.
         total: String,
+    },
+    /// It is configured otherwise than before, in a way that is not allowed.
+    #[error(
+        "this agent is not what it was: {difference}. With --reconfiguration-policy={policy} it \
+         does not start so: configure it as before, let it have more with 'additive' or be \
+         anything with 'any', or end its tasks and remove its work dir"
+    )]
+    Reconfigured {
+        /// What is different.
+        difference: String,
+        /// What would have been allowed.
+        policy: Reconfiguration,
     },
     /// What was reserved or made into volumes is not there any more.
     #[error(
@@ -86,7 +99,8 @@ impl Agent {
     /// first, before those of any event.
     ///
     /// # Errors
-    /// [`RecoveryError::Shrunk`] when the configured resources no longer cover the tasks.
+    /// [`RecoveryError::Shrunk`] when the configured resources no longer cover the tasks, and the
+    /// others when it is configured otherwise than before.
     pub fn new(
         config: Config,
         recovered: Recovered,
@@ -121,6 +135,7 @@ impl Agent {
         } = agent.read(recovered.records, fx);
         agent.restore(&checkpointed)?;
         agent.restore_volumes(removals, fx);
+        agent.compare()?;
         let rebooted = agent.identify(fx);
         agent.place(now, &progressed, recovered.containers, rebooted, fx);
         agent.cover()?;
@@ -261,6 +276,16 @@ impl Agent {
         })
     }
 
+    /// Whether it may be configured as it is, after what it was.
+    fn compare(&self) -> Result<(), RecoveryError> {
+        let policy = self.config.reconfiguration;
+        let Some(before) = self.identity.as_ref().and_then(|known| known.info.as_ref()) else {
+            return Ok(());
+        };
+        let checked = policy.check(before, &self.config.info);
+        checked.map_err(|difference| RecoveryError::Reconfigured { difference, policy })
+    }
+
     /// Takes up the earlier agent's id, and says whether the machine was restarted since.
     fn identify(&mut self, fx: &mut Effects) -> bool {
         let boot_id = self.config.boot_id.clone();
@@ -279,6 +304,7 @@ impl Agent {
             id,
             boot_id,
             forgetting,
+            info: Some(self.config.info.clone()),
         });
         if let Some(identity) = &self.identity {
             fx.push(Effect::Persist(identity.put()));

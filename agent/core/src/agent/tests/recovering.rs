@@ -8,7 +8,9 @@ use super::{
     node::{Machine, Node},
     sleeper, wire_task,
 };
-use crate::{Agent, Effects, Exit, FoundContainer, Kind, Recovered, RecoveryError};
+use crate::{
+    Agent, Effects, Exit, FoundContainer, Kind, Reconfiguration, Recovered, RecoveryError,
+};
 
 /// Restarts, connects and registers.
 fn back(node: &mut Node) {
@@ -278,8 +280,22 @@ fn fewer_resources_than_the_tasks_hold_are_refused() {
         containers,
     };
     let mut config = config();
-    config.info.resources = "cpus:0.5;mem:8192".parse().unwrap();
-    let error = Agent::new(config, recovered, node.now, &mut Effects::new()).unwrap_err();
+    config.info = config
+        .info
+        .with_resources("cpus:0.5;mem:8192".parse().unwrap());
+    let refused =
+        |config| Agent::new(config, recovered.clone(), node.now, &mut Effects::new()).unwrap_err();
+    let error = refused(config.clone());
+    assert!(
+        matches!(error, RecoveryError::Reconfigured { .. }),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("--reconfiguration-policy=equal"),
+        "{error}"
+    );
+    config.reconfiguration = Reconfiguration::Any;
+    let error = refused(config);
     let RecoveryError::Shrunk { needed, total } = &error else {
         panic!("{error}")
     };
@@ -288,4 +304,36 @@ fn fewer_resources_than_the_tasks_hold_are_refused() {
         ("cpus:1;mem:64", "cpus:0.5;mem:8192")
     );
     assert!(error.to_string().contains("--resources"));
+}
+
+#[test]
+fn an_agent_that_has_more_starts_where_it_may_and_tells_its_master() {
+    let mut node = Node::registered();
+    node.run("t");
+    let container = node.start();
+    let records = node.disk.iter();
+    let records = records.map(|((kind, key), value)| (*kind, key.clone(), value.clone()));
+    let recovered = Recovered {
+        records: records.collect(),
+        containers: vec![FoundContainer {
+            id: container,
+            pid: Some(42),
+            networks: Vec::new(),
+        }],
+    };
+    let mut config = config();
+    config.info = config.info.with_resources(
+        "cpus:64;mem:65536;disk:1;ports:[31000-32000]"
+            .parse()
+            .unwrap(),
+    );
+    config.reconfiguration = Reconfiguration::Additive;
+    let mut fx = Effects::new();
+    let agent = Agent::new(config.clone(), recovered, node.now, &mut fx).unwrap();
+    assert_eq!(agent.resources, config.info.resources);
+    let kept = agent.identity.unwrap().info.unwrap();
+    assert_eq!(
+        kept.resources, config.info.resources,
+        "compared with from now on"
+    );
 }
