@@ -133,7 +133,7 @@ pub(crate) fn step(step: &str, source: io::Error) -> LaunchError {
 }
 
 /// Leaves nothing of a container that did not start.
-async fn undo(inner: &Inner, id: &ContainerId, name: &str, folder: &Folder) {
+pub(crate) async fn undo(inner: &Inner, id: &ContainerId, name: &str, folder: &Folder) {
     remove_leftover(inner, name).await;
     if let Err(error) = networks::detach(&inner.options.networks, folder).await {
         // Its record stays: the next start of the agent tries again.
@@ -145,7 +145,7 @@ async fn undo(inner: &Inner, id: &ContainerId, name: &str, folder: &Folder) {
 }
 
 /// Removes a group of a failed launch, if it was made.
-async fn remove_leftover(inner: &Inner, name: &str) {
+pub(crate) async fn remove_leftover(inner: &Inner, name: &str) {
     let Some(hierarchies) = &inner.hierarchies else {
         return;
     };

@@ -174,6 +174,12 @@ impl Folder {
         (record.version == VERSION).then_some(record)
     }
 
+    /// Whether its launch never came so far that a record was written. One that cannot be read is
+    /// there all the same.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.0.join("record").try_exists().is_ok_and(|there| !there)
+    }
+
     /// Reads the exit status that the init wrote, if it came to that.
     pub(crate) fn status(&self) -> Option<ExitStatus> {
         let mut text = String::new();

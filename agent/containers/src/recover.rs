@@ -8,6 +8,7 @@ use tepui_sys::{PidFd, Watched};
 use crate::{
     Recovered, RecoveredState, Started,
     container::{Container, group_name, remove_group},
+    launch::{remove_leftover, undo},
     records::Record,
     runtime::Inner,
     seat::{self, prepare_seats},
@@ -24,12 +25,28 @@ pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
     remove_strangers(inner, &ids).await;
     let mut recovered = Vec::new();
     for id in ids {
-        if !inner.table().contains_key(&id) {
+        if !inner.table().contains_key(&id) && !undo_cut_off(inner, &id).await {
             recovered.push(recover_one(inner, id).await);
         }
     }
     prepare_seats(inner);
     recovered
+}
+
+/// Undoes a launch that was cut off before its record was written, so that its program never ran:
+/// it may be launched again. Says whether there was one, and nothing is left of it.
+async fn undo_cut_off(inner: &Inner, id: &ContainerId) -> bool {
+    let folder = inner.records.folder(id);
+    if !folder.is_cut_off() {
+        return false;
+    }
+    tracing::info!(container = %id, "undoing a launch that was cut off");
+    // Nothing says which container it was to be inside of.
+    for holder in inner.records.ids().unwrap_or_default() {
+        remove_leftover(inner, &group_name(Some(holder.as_str()), id)).await;
+    }
+    undo(inner, id, &group_name(None, id), &folder).await;
+    folder.path().try_exists().is_ok_and(|there| !there)
 }
 
 async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {

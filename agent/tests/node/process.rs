@@ -103,11 +103,18 @@ impl Agent {
     }
 
     pub(crate) async fn call(&self, kind: call::Type) -> Response {
+        self.try_call(kind).await.unwrap()
+    }
+
+    /// As [`Self::call`], of an agent that may be dead.
+    pub(crate) async fn try_call(&self, kind: call::Type) -> Option<Response> {
         let call = Call {
             r#type: Some(kind.into()),
             ..Call::default()
         };
-        self.client().await.call(call).await.unwrap().into_inner()
+        let address = format!("http://{}", self.address.unwrap());
+        let mut client = NodeClient::connect(address).await.ok()?;
+        Some(client.call(call).await.ok()?.into_inner())
     }
 
     pub(crate) async fn follow(&self, task: &str, path: &str) -> Streaming<SandboxChunk> {

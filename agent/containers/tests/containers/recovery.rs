@@ -367,7 +367,7 @@ async fn a_group_without_a_record_is_emptied_and_removed() {
 }
 
 #[tokio::test]
-async fn a_launch_cut_off_before_its_record_never_runs() {
+async fn a_launch_cut_off_before_its_record_leaves_nothing_and_may_be_tried_again() {
     let Some(machine) = Machine::new() else {
         return;
     };
@@ -376,9 +376,10 @@ async fn a_launch_cut_off_before_its_record_never_runs() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("status"), "").unwrap();
     let machine = machine.restart();
-    assert_eq!(machine.runtime.recover().await, [ended("cut-off")]);
-    assert_eq!(machine.runtime.wait(&id("cut-off")).await, UNSEEN);
-    machine.runtime.remove(&id("cut-off")).await.unwrap();
+    assert_eq!(machine.runtime.recover().await, []);
+    assert!(!folder.exists());
+    let spec = machine.shell("cut-off", "exit 6");
+    assert_eq!(machine.run(spec).await.exit, exited(6));
 }
 
 #[tokio::test]
