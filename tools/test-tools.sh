@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests use and this machine lacks: a static busybox for roots of containers, the
-# standard plugins of CNI and what these call, and runc, on which checks of containers are tried
-# first. Says which tests do less where that cannot be.
+# standard plugins of CNI and what these call, runc, on which checks of containers are tried first,
+# and strace, to kill an agent at any point of its work. Says which tests do less without them.
 set -euo pipefail
 
 packages=()

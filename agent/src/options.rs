@@ -456,30 +456,57 @@ impl Options {
 
     /// Every flag and its value, for the operator to see.
     pub(crate) fn flags(&self) -> Vec<v1::Flag> {
-        let path = |path: &Option<PathBuf>| paths(path.as_slice());
+        let flag = |(name, value): (&str, _)| v1::Flag {
+            name: name.to_owned(),
+            value: Some(value),
+        };
+        self.identity_flags()
+            .into_iter()
+            .chain(self.container_flags())
+            .chain(self.networks.flags())
+            .chain(self.walls.flags())
+            .chain(self.executors.flags())
+            .chain(self.images.flags())
+            .map(flag)
+            .collect()
+    }
+
+    /// Who the agent is, whom it serves and what it has.
+    fn identity_flags(&self) -> [(&'static str, String); 12] {
         let domain = self.domain.as_ref().map(ToString::to_string);
-        let values = [
+        [
             ("master", self.master.to_string()),
             ("listen", self.listen.to_string()),
-            (
-                "reconfiguration-policy",
-                self.reconfiguration_policy.to_string(),
-            ),
             ("hostname", self.hostname.clone().unwrap_or_default()),
             ("work-dir", self.work_dir.display().to_string()),
-            ("runtime-dir", path(&self.runtime_dir)),
+            ("runtime-dir", paths(self.runtime_dir.as_slice())),
             ("resources", self.resources.clone()),
             ("default-role", self.default_role.clone()),
             (
                 "oversubscribed-resources",
                 self.oversubscribed_resources.clone(),
             ),
+            ("attributes", self.attributes.clone()),
+            ("domain", domain.unwrap_or_default()),
+            (
+                "reconfiguration-policy",
+                self.reconfiguration_policy.to_string(),
+            ),
+            (
+                "registration-backoff-factor",
+                span::format(self.registration_backoff_factor),
+            ),
+        ]
+    }
+
+    /// What containers get.
+    fn container_flags(&self) -> [(&'static str, String); 15] {
+        let seccomp = self.seccomp_profile_name.clone();
+        [
             (
                 "revocable-cpu-low-priority",
                 self.revocable_cpu_low_priority.to_string(),
             ),
-            ("attributes", self.attributes.clone()),
-            ("domain", domain.unwrap_or_default()),
             ("isolation", self.isolation.to_string()),
             ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
             ("pids-limit", self.pids_limit.to_string()),
@@ -499,33 +526,17 @@ impl Options {
                 "bounding-capabilities",
                 self.bounding_capabilities.to_string(),
             ),
-            ("seccomp-config-dir", path(&self.seccomp_config_dir)),
             (
-                "seccomp-profile-name",
-                self.seccomp_profile_name.clone().unwrap_or_default(),
+                "seccomp-config-dir",
+                paths(self.seccomp_config_dir.as_slice()),
             ),
+            ("seccomp-profile-name", seccomp.unwrap_or_default()),
             ("allow-unconfined", self.allow_unconfined.to_string()),
             ("allowed-host-paths", paths(&self.allowed_host_paths)),
             ("switch-user", self.switch_user.to_string()),
             ("gc-delay", span::format(self.gc_delay)),
             ("gc-disk-headroom", self.gc_disk_headroom.to_string()),
-            (
-                "registration-backoff-factor",
-                span::format(self.registration_backoff_factor),
-            ),
-        ];
-        let flag = |(name, value): (&str, _)| v1::Flag {
-            name: name.to_owned(),
-            value: Some(value),
-        };
-        values
-            .into_iter()
-            .chain(self.networks.flags())
-            .chain(self.walls.flags())
-            .chain(self.executors.flags())
-            .chain(self.images.flags())
-            .map(flag)
-            .collect()
+        ]
     }
 }
 

@@ -62,8 +62,8 @@ impl Executioner {
 
 impl Drop for Executioner {
     fn drop(&mut self) {
-        // Whoever it traces goes on by itself then. Asked by SIGTERM, it would wait for threads that
-        // are dead, and for ever.
+        // Whoever it traces goes on by itself then. Asked by SIGTERM, it would wait for threads
+        // that are dead, and for ever.
         let _ = self.0.kill();
         self.0.wait().unwrap();
     }
