@@ -6,13 +6,20 @@ mod check;
 mod grpc;
 mod http;
 mod streams;
+mod token;
 
 use tepui_agent_core::{Event, ExecutorCall, ExecutorKey, StreamId, UnknownExecutor};
 use tepui_edge::{Outbox, Outgoing, outbox};
 use tepui_model::{ExecutorId, FrameworkId, TaskId};
 use tepui_proto::v1::executor::{self, Call, call, event};
 
-pub(crate) use self::{grpc::Service, http::call, streams::Streams};
+use self::token::Claims;
+pub(crate) use self::{
+    grpc::Service,
+    http::call,
+    streams::Streams,
+    token::{Tokens, VARIABLE as TOKEN_VARIABLE},
+};
 use crate::{driver::Front, limits};
 
 /// Why a call is not taken.
@@ -24,6 +31,9 @@ pub(crate) enum Refused {
     /// Not by this caller, or not now.
     #[error("{0}")]
     Forbidden(String),
+    /// Nobody knows who calls. The text is for `WWW-Authenticate`.
+    #[error("{0}")]
+    Unauthorized(String),
     /// Nobody knows its type.
     #[error("the type of the call is not known")]
     Unknown,
@@ -48,16 +58,33 @@ impl From<UnknownExecutor> for Refused {
 pub(crate) struct Executors {
     front: Front,
     streams: Streams,
+    /// How it is known who calls, if that is asked.
+    tokens: Option<Tokens>,
 }
 
+/// Who calls, as far as it is asked.
+type Caller = Option<Claims>;
+
 impl Executors {
-    pub(crate) const fn new(front: Front, streams: Streams) -> Self {
-        Self { front, streams }
+    pub(crate) const fn new(front: Front, streams: Streams, tokens: Option<Tokens>) -> Self {
+        Self {
+            front,
+            streams,
+            tokens,
+        }
+    }
+
+    /// Who calls, by the header `Authorization`. Looked at before anything else.
+    fn who(&self, header: Option<&[u8]>) -> Result<Caller, Refused> {
+        let who = self.tokens.as_ref().map(|tokens| tokens.who(header));
+        let who = who.unwrap_or(Ok(None));
+        who.map_err(|token::Unauthorized(text)| Refused::Unauthorized(text))
     }
 
     /// Subscribes an executor: what it hears from now on.
     async fn subscribe(
         &self,
+        caller: &Caller,
         call: Call,
     ) -> Result<(ExecutorKey, Outgoing<executor::Event>), Refused> {
         let key = key(&call)?;
@@ -68,7 +95,7 @@ impl Executors {
         let updates = subscribe.unacknowledged_updates.into_iter();
         let updates = updates.map(|update| check::status(&key, update.status));
         let updates = updates.collect::<Result<Vec<_>, _>>()?;
-        self.find(&key, false).await?;
+        self.find(caller, &key, false).await?;
         let (outbox, outgoing) = outbox();
         let stream = self.streams.add(outbox.clone());
         let call = ExecutorCall::Subscribe {
@@ -95,7 +122,7 @@ impl Executors {
     }
 
     /// Takes a call that is no SUBSCRIBE.
-    async fn take(&self, call: Call) -> Result<(), Refused> {
+    async fn take(&self, caller: &Caller, call: Call) -> Result<(), Refused> {
         let kind = call.r#type();
         // Nobody needs to be known to say that it lives.
         if kind == call::Type::Heartbeat {
@@ -113,17 +140,27 @@ impl Executors {
             }
             _ => return Err(Refused::Unknown),
         };
-        self.find(&key, true).await?;
+        self.find(caller, &key, true).await?;
         self.front.tell(Event::Executor { key, call }).await;
         Ok(())
     }
 
-    async fn find(&self, key: &ExecutorKey, subscribed: bool) -> Result<(), Refused> {
-        let key = key.clone();
-        let found = self
-            .front
-            .look(move |agent| agent.find_executor(&key, subscribed));
-        Ok(found.await.ok_or(Refused::Stopping)??)
+    async fn find(
+        &self,
+        caller: &Caller,
+        key: &ExecutorKey,
+        subscribed: bool,
+    ) -> Result<(), Refused> {
+        let wanted = key.clone();
+        let found = self.front.look(move |agent| {
+            let container = agent.find_executor(&wanted, false)?.clone();
+            Ok::<_, UnknownExecutor>((container, agent.find_executor(&wanted, subscribed).err()))
+        });
+        let (container, problem) = found.await.ok_or(Refused::Stopping)??;
+        if let Some(claims) = caller {
+            claims.check(key, &container).map_err(Refused::Forbidden)?;
+        }
+        problem.map_or(Ok(()), |problem| Err(problem.into()))
     }
 }
 

@@ -49,6 +49,9 @@ pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// How long the answer to a keepalive may take before the connection is dropped.
 pub const KEEPALIVE_ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// The longest key for the tokens of executors, in bytes.
+pub const TOKEN_KEY_BYTES: usize = 64 << 10;
+
 /// How often an executor hears that the agent lives (Mesos: 30 min).
 pub const EXECUTOR_HEARTBEAT: Duration = Duration::from_secs(30 * 60);
 

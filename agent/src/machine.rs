@@ -21,7 +21,14 @@ use tokio::{
 };
 
 use self::images::OwnRoot;
-use crate::{checks, driver::Front, limits, sandbox, secrets::Secrets, volumes};
+use crate::{
+    checks,
+    driver::Front,
+    executors::{TOKEN_VARIABLE, Tokens},
+    limits, sandbox,
+    secrets::Secrets,
+    volumes,
+};
 
 pub(crate) use self::{
     images::{Abandoned, Provider},
@@ -169,6 +176,7 @@ pub(crate) struct Machine<C> {
     users: Users,
     provider: Provider,
     secrets: Secrets,
+    tokens: Option<Tokens>,
     launches: Arc<Semaphore>,
     probes: Arc<Semaphore>,
 }
@@ -179,6 +187,7 @@ impl<C: Containers> Machine<C> {
         front: Front,
         users: Users,
         (provider, secrets): (Provider, Secrets),
+        tokens: Option<Tokens>,
     ) -> Self {
         let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
         Self {
@@ -187,6 +196,7 @@ impl<C: Containers> Machine<C> {
             users,
             provider,
             secrets,
+            tokens,
             launches,
             probes: Arc::new(Semaphore::new(limits::PROBES_AT_ONCE)),
         }
@@ -231,6 +241,10 @@ impl<C: Containers> Machine<C> {
         abandoned: Option<Abandoned>,
     ) -> Result<u32, String> {
         let mut plan = self.secrets.resolve(plan).await?;
+        if let (Some(tokens), Some(executor)) = (&self.tokens, &plan.executor) {
+            let token = tokens.of(executor, &plan.container);
+            plan.environment.push((TOKEN_VARIABLE.to_owned(), token));
+        }
         let mut root = None;
         if let Some(asked) = plan.image.clone() {
             let container = plan.container.clone();

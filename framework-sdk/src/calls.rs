@@ -186,6 +186,17 @@ pub(crate) fn message(agent: &AgentId, executor: &ExecutorId, data: Vec<u8>) -> 
     }
 }
 
+pub(crate) fn shutdown(agent: &AgentId, executor: &ExecutorId) -> Call {
+    let shutdown = call::Shutdown {
+        agent_id: agent.into(),
+        executor_id: executor.into(),
+    };
+    Call {
+        shutdown: Some(shutdown),
+        ..of(Type::Shutdown)
+    }
+}
+
 pub(crate) fn teardown() -> Call {
     of(Type::Teardown)
 }

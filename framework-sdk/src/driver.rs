@@ -40,6 +40,10 @@ pub(crate) enum Command {
         executor: ExecutorId,
         data: Vec<u8>,
     },
+    ShutDown {
+        agent: AgentId,
+        executor: ExecutorId,
+    },
     Handled(Acknowledgement),
     Teardown,
     Stop,
@@ -228,6 +232,14 @@ impl Driver {
             data,
         })
         .await;
+    }
+
+    /// Ends an executor: it hears of it, and is killed after its grace period. What it has not
+    /// ended by then is lost, or gone. The framework hears [`Failure`](crate::Failure) when it is
+    /// over.
+    pub async fn shutdown_executor(&self, agent: &AgentId, executor: &ExecutorId) {
+        let (agent, executor) = (agent.clone(), executor.clone());
+        self.tell(Command::ShutDown { agent, executor }).await;
     }
 
     /// Ends the framework and all its tasks; the session ends when the master has heard it.

@@ -41,6 +41,15 @@ pub trait Executor: Send {
     /// A task to run. The framework waits to hear that it does.
     async fn launch(&mut self, driver: &ExecutorDriver, task: TaskInfo) -> Outcome;
 
+    /// Tasks to run together: when one fails, the others are to end. Each is launched by itself,
+    /// unless the executor says otherwise.
+    async fn launch_group(&mut self, driver: &ExecutorDriver, tasks: Vec<TaskInfo>) -> Outcome {
+        for task in tasks {
+            self.launch(driver, task).await?;
+        }
+        Ok(())
+    }
+
     /// A task to end, within that time between a request and force if one is given. The framework
     /// waits to hear that it has ended.
     async fn kill(

@@ -48,7 +48,7 @@ pub use framework::{Framework, Outcome, run};
 pub use masters::{Masters, dial};
 pub use matcher::{Launch, Matches, OfferMatcher};
 pub use node::{Exec, ExecEvent, ExecInput, ExecOutput, ExecRequest, Node, Reading, SandboxFile};
-pub use operations::{KnownOperation, Operations, default_executor};
+pub use operations::{KnownOperation, Operations, custom_executor, default_executor};
 pub use operator::Operator;
 pub use options::{KnownTask, Options, Profile};
 pub use task::{Misfit, Placed, Task, TaskBuilder, TaskInvalid};

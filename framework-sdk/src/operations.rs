@@ -207,6 +207,21 @@ pub fn default_executor(id: &ExecutorId, resources: &Resources) -> v1::ExecutorI
     }
 }
 
+/// A framework's own executor: the program `command`, which calls the agent. `resources` are its
+/// own, besides those of its tasks; an offer must have room for both when it is started.
+#[must_use]
+pub fn custom_executor(
+    id: &ExecutorId,
+    resources: &Resources,
+    command: v1::CommandInfo,
+) -> v1::ExecutorInfo {
+    v1::ExecutorInfo {
+        r#type: Some(v1::executor_info::Type::Custom.into()),
+        command: Some(command),
+        ..default_executor(id, resources)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -355,6 +355,7 @@ impl Session {
                 executor,
                 data,
             } => calls::message(&agent, &executor, data),
+            Command::ShutDown { agent, executor } => calls::shutdown(&agent, &executor),
             Command::Handled(acknowledgement) => return self.acknowledge(acknowledgement).await,
             Command::Teardown => {
                 self.goal = Goal::TearDown;

@@ -25,7 +25,7 @@ pub enum TaskInvalid {
         /// Why not.
         cause: String,
     },
-    /// Neither `shell` nor `command` was called.
+    /// None of `shell`, `command` and `executor` was called.
     #[error("task {0:?} has nothing to run: give it a shell line or a command")]
     NoCommand(String),
     /// No resources at all, which the master would refuse (SPC-02).
@@ -184,6 +184,19 @@ impl TaskBuilder {
         self
     }
 
+    /// Runs in an executor of the framework's own instead of by a command. All tasks that name an
+    /// executor by this id on an agent are in the same one.
+    pub fn executor(mut self, executor: v1::ExecutorInfo) -> Self {
+        self.info.executor = Some(executor);
+        self
+    }
+
+    /// Bytes for the executor, which nobody else looks at.
+    pub fn data(mut self, data: impl Into<Vec<u8>>) -> Self {
+        self.info.data = Some(data.into());
+        self
+    }
+
     /// A label that tools can read.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let label = v1::Label {
@@ -254,7 +267,7 @@ impl TaskBuilder {
             .command
             .as_ref()
             .is_some_and(|command| command.value.is_some());
-        if !has_program && !has_image {
+        if !has_program && !has_image && info.executor.is_none() {
             return Err(TaskInvalid::NoCommand(id.to_string()));
         }
         if needs.is_empty() && self.ports.is_empty() {

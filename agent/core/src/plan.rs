@@ -22,7 +22,7 @@ pub use self::{
     rights::{Calls, Communication, ResourceLimit, Rights},
     secrets::{Secret, SecretFile, SecretReference, SecretSource},
 };
-use crate::{Config, TaskKey, VolumeMount, checks, volumes as persistent};
+use crate::{Config, ExecutorKey, TaskKey, VolumeMount, checks, volumes as persistent};
 
 /// Where programs are looked up when nobody says.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -68,6 +68,8 @@ pub struct ContainerPlan {
     pub stop_signal: Option<String>,
     /// The container that it is inside of, if it is.
     pub parent: Option<Parent>,
+    /// The executor whose program it is for, if that calls the agent.
+    pub executor: Option<ExecutorKey>,
 }
 
 /// The container that another is inside of.
@@ -180,6 +182,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         volumes: volumes(place.config, task)?,
         image,
         image_user: None,
+        executor: None,
         working_dir: None,
         folders: Vec::new(),
         stop_signal: None,

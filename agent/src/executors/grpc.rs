@@ -11,7 +11,7 @@ use tepui_proto::{
 use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Executors, Refused, check};
+use super::{Caller, Executors, Refused, check};
 use crate::limits;
 
 /// The executor API over gRPC.
@@ -27,9 +27,12 @@ impl Executor for Service {
         request: Request<Streaming<Call>>,
     ) -> Result<Response<Self::OpenStream>, Status> {
         // The response must not wait for the first call: clients may send none before they have it.
+        let authorization = request.metadata().get("authorization");
+        let authorization = authorization.map(|value| value.as_encoded_bytes());
+        let caller = self.0.who(authorization)?;
         let (calls, executors) = (request.into_inner(), self.0.clone());
         let begin = async move {
-            match begin(executors, calls).await {
+            match begin(executors, caller, calls).await {
                 Ok(events) => events,
                 Err(status) => stream::iter([Err(status)]).boxed(),
             }
@@ -41,7 +44,11 @@ impl Executor for Service {
 type Events = Pin<Box<dyn Stream<Item = Result<Event, Status>> + Send>>;
 
 /// Subscribes, and takes what else the executor says for as long as it hears its events.
-async fn begin(executors: Executors, mut calls: Streaming<Call>) -> Result<Events, Status> {
+async fn begin(
+    executors: Executors,
+    caller: Caller,
+    mut calls: Streaming<Call>,
+) -> Result<Events, Status> {
     let seconds = limits::FIRST_CALL_WITHIN.as_secs();
     let late = |_| Status::deadline_exceeded(format!("no SUBSCRIBE within {seconds} seconds"));
     let first = timeout(limits::FIRST_CALL_WITHIN, calls.message());
@@ -53,11 +60,11 @@ async fn begin(executors: Executors, mut calls: Streaming<Call>) -> Result<Event
         let text = "the first call of a stream must be SUBSCRIBE";
         return Err(Status::failed_precondition(text));
     }
-    let (key, events) = executors.subscribe(call).await?;
+    let (key, events) = executors.subscribe(&caller, call).await?;
     // Says how the stream ends when a call is not taken.
     let (end, ended) = outbox::<Event>();
     tokio::spawn(async move {
-        let end_with = follow(&executors, &key, calls, &end).await;
+        let end_with = follow((&executors, &caller), &key, calls, &end).await;
         end.end(end_with.err());
     });
     // The end of either is the end of both.
@@ -69,7 +76,7 @@ async fn begin(executors: Executors, mut calls: Streaming<Call>) -> Result<Event
 }
 
 async fn follow(
-    executors: &Executors,
+    (executors, caller): (&Executors, &Caller),
     key: &tepui_agent_core::ExecutorKey,
     mut calls: Streaming<Call>,
     end: &Outbox<Event>,
@@ -89,7 +96,7 @@ async fn follow(
             let text = "this stream is subscribed already; open another";
             return Err(Status::failed_precondition(text));
         }
-        executors.take(call).await?;
+        executors.take(caller, call).await?;
     }
 }
 
@@ -99,6 +106,7 @@ impl From<Refused> for Status {
         match refused {
             Refused::Invalid(_) => Self::invalid_argument(text),
             Refused::Forbidden(_) => Self::failed_precondition(text),
+            Refused::Unauthorized(_) => Self::unauthenticated(text),
             Refused::Unknown => Self::unimplemented(text),
             Refused::Stopping => Self::unavailable(text),
         }

@@ -1,12 +1,12 @@
 //! What can be set about custom executors.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::ArgAction;
 use tepui_agent_core::limits;
 use tepui_edge::span;
 
-use crate::Error;
+use crate::{Error, executors::Tokens};
 
 /// What can be set about custom executors.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
@@ -61,6 +61,20 @@ pub struct ExecutorOptions {
         action = ArgAction::Set
     )]
     pub http_executor_domain_sockets: bool,
+
+    /// Whether executors must say by a token who they are, which they find in their environment
+    #[arg(
+        long,
+        env = "TEPUI_AUTHENTICATE_HTTP_EXECUTORS",
+        value_name = "BOOL",
+        default_value_t = false,
+        action = ArgAction::Set
+    )]
+    pub authenticate_http_executors: bool,
+
+    /// A file with the key that tokens of executors are made with
+    #[arg(long, env = "TEPUI_JWT_SECRET_KEY", value_name = "PATH")]
+    pub jwt_secret_key: Option<PathBuf>,
 }
 
 impl Default for ExecutorOptions {
@@ -71,13 +85,16 @@ impl Default for ExecutorOptions {
             executor_shutdown_grace_period: limits::EXECUTOR_SHUTDOWN_GRACE,
             recovery_timeout: limits::RECOVERY_TIMEOUT,
             http_executor_domain_sockets: false,
+            authenticate_http_executors: false,
+            jwt_secret_key: None,
         }
     }
 }
 
 impl ExecutorOptions {
     /// The flags with their values.
-    pub(super) fn flags(&self) -> [(&'static str, String); 5] {
+    pub(super) fn flags(&self) -> [(&'static str, String); 7] {
+        let key = self.jwt_secret_key.as_ref();
         [
             (
                 "executor-registration-timeout",
@@ -96,10 +113,37 @@ impl ExecutorOptions {
                 "http-executor-domain-sockets",
                 self.http_executor_domain_sockets.to_string(),
             ),
+            (
+                "authenticate-http-executors",
+                self.authenticate_http_executors.to_string(),
+            ),
+            // Where it is, and not what.
+            (
+                "jwt-secret-key",
+                key.map(|path| path.display().to_string())
+                    .unwrap_or_default(),
+            ),
         ]
     }
 
+    /// The key for tokens, read from its file.
+    pub(crate) fn tokens(&self) -> Result<Option<Tokens>, Error> {
+        let read = |path: &PathBuf| Tokens::read(path, self.authenticate_http_executors);
+        let tokens = self.jwt_secret_key.as_ref().map(read).transpose();
+        tokens.map_err(|error| Error::Option {
+            flag: "jwt-secret-key",
+            problem: format!("cannot be read: {error}"),
+        })
+    }
+
     pub(super) fn validate(&self) -> Result<(), Error> {
+        if self.authenticate_http_executors && self.jwt_secret_key.is_none() {
+            return Err(Error::Option {
+                flag: "authenticate-http-executors",
+                problem: "needs a key to make tokens with: name a file with --jwt-secret-key"
+                    .to_owned(),
+            });
+        }
         let spans = [
             (
                 "executor-registration-timeout",

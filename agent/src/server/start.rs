@@ -44,6 +44,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     let (front, inputs) = Front::new();
     let users = Users::new(options.switch_user);
     let images = open_images(&options, &work_dir).await?;
+    let tokens = options.executors.tokens()?;
     let machine = Machine::new(
         containers.clone(),
         front.clone(),
@@ -52,6 +53,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
             Provider::new(images),
             Secrets::new(options.walls.secret_dir.clone()),
         ),
+        tokens.clone(),
     );
     let outbox = Outbox::default();
     let found = containers.recover().await;
@@ -68,7 +70,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         work_dir.sandboxes(),
         options.flags(),
     );
-    let executors = Executors::new(front.clone(), streams.clone());
+    let executors = Executors::new(front.clone(), streams.clone(), tokens);
     let domain = domain_socket.map(|socket| {
         let routes = node::executor_routes(executors.clone());
         socket.serve(routes, limits::CONNECTIONS)

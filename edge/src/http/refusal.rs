@@ -3,7 +3,7 @@
 use axum::{
     http::{
         HeaderValue, StatusCode,
-        header::{ALLOW, CONTENT_TYPE},
+        header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -18,6 +18,8 @@ pub struct Refusal {
     pub text: String,
     /// The methods that are served, when another was tried.
     allow: Option<&'static str>,
+    /// How who calls can say who they are.
+    challenge: Option<String>,
 }
 
 impl Refusal {
@@ -28,6 +30,16 @@ impl Refusal {
             status,
             text: text.into(),
             allow: None,
+            challenge: None,
+        }
+    }
+
+    /// 401: it is not known who calls; `challenge` says how they can tell.
+    #[must_use]
+    pub fn unauthorized(challenge: String) -> Self {
+        Self {
+            challenge: Some(challenge),
+            ..Self::new(StatusCode::UNAUTHORIZED, "")
         }
     }
 
@@ -65,6 +77,10 @@ impl IntoResponse for Refusal {
         if let Some(allow) = self.allow {
             let allow = HeaderValue::from_static(allow);
             response.headers_mut().insert(ALLOW, allow);
+        }
+        let challenge = self.challenge.map(HeaderValue::try_from);
+        if let Some(Ok(challenge)) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -19,6 +19,8 @@ pub struct ExecutorPlace {
     pub recovery_timeout: Duration,
     /// The longest pause between two attempts.
     pub longest_backoff: Duration,
+    /// What proves to the agent who calls, if it asks for that.
+    pub token: Option<String>,
 }
 
 impl ExecutorPlace {
@@ -53,6 +55,7 @@ impl ExecutorPlace {
                 Duration::ZERO
             },
             longest_backoff: backoff.unwrap_or(Duration::from_secs(2)),
+            token: variable("MESOS_EXECUTOR_AUTHENTICATION_TOKEN"),
         })
     }
 }

@@ -106,10 +106,13 @@ impl Session {
         let (calls, stream) = mpsc::channel(limits::OUTGOING_CALLS);
         // There is room: nothing else was sent.
         let _ = calls.send(self.subscribe()).await;
-        let opened = timeout(
-            limits::ANSWER_TIMEOUT,
-            client.open(ReceiverStream::new(stream)),
-        );
+        let mut request = tonic::Request::new(ReceiverStream::new(stream));
+        let token = self.place.token.as_ref();
+        let token = token.and_then(|token| format!("Bearer {token}").parse().ok());
+        if let Some(token) = token {
+            request.metadata_mut().insert("authorization", token);
+        }
+        let opened = timeout(limits::ANSWER_TIMEOUT, client.open(request));
         let late = |_| Error::Unreachable {
             address: address.clone(),
             cause: "it does not answer in time".to_owned(),
@@ -242,7 +245,18 @@ impl Session {
                 let text = event.error.map(|error| error.message);
                 Err(text.unwrap_or_default().into())
             }
-            event::Type::LaunchGroup | event::Type::Heartbeat | event::Type::Unknown => Ok(()),
+            event::Type::LaunchGroup => {
+                let group = event.launch_group.map(|launch| launch.task_group.tasks);
+                let tasks = group.unwrap_or_default().into_iter();
+                let tasks = tasks
+                    .map(TaskInfo::try_from)
+                    .collect::<Result<Vec<_>, _>>()?;
+                for task in &tasks {
+                    self.tasks.insert(task.id.clone(), task.clone());
+                }
+                executor.launch_group(driver, tasks).await
+            }
+            event::Type::Heartbeat | event::Type::Unknown => Ok(()),
         }
     }
 

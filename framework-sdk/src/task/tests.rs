@@ -129,3 +129,22 @@ fn a_program_is_run_without_a_shell() {
     );
     assert_eq!(command.arguments, ["/bin/echo", "a b"]);
 }
+
+#[test]
+fn a_task_in_an_executor_needs_no_command() {
+    let id = tepui_model::ExecutorId::new("e").unwrap();
+    let command = v1::CommandInfo::default();
+    let executor = crate::custom_executor(&id, &"cpus:0.1;mem:32".parse().unwrap(), command);
+    let task = TaskBuilder::new("t")
+        .cpus(0.1)
+        .memory(32.0)
+        .executor(executor)
+        .data("x");
+    let mut task = task.build().unwrap();
+    let info = &mut task.info;
+    assert_eq!(
+        (info.command.take(), info.data.take()),
+        (None, Some(b"x".to_vec()))
+    );
+    assert_eq!(info.executor.take().unwrap().executor_id.value, "e");
+}

@@ -198,6 +198,7 @@ async fn an_executor_survives_its_agent_and_ends_with_its_framework() {
         executor_id: ExecutorId::new("e").unwrap(),
         recovery_timeout: PATIENCE,
         longest_backoff: Duration::from_millis(200),
+        token: None,
     };
     await_executor(&place.agent).await;
     let executor = tokio::spawn(async move { execute(place, &mut Says).await });

@@ -58,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("tepui-libmesos", &["tepui-sdk"]),
     ("tepui-hello", &["tepui-sdk"]),
+    ("tepui-primes", &["tepui-sdk"]),
     ("tepui-service", &["tepui-sdk"]),
     ("tepui-batch", &["tepui-sdk"]),
     // A library as well as a test: `tepui simulate` runs its scenarios. It knows no edge.

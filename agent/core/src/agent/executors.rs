@@ -8,7 +8,7 @@ mod ending;
 mod launch;
 mod recover;
 
-use tepui_model::{ExecutorId, Resources, Time};
+use tepui_model::{ContainerId, ExecutorId, Resources, Time};
 use tepui_proto::v1::executor::{Event, event};
 
 use super::Agent;
@@ -31,7 +31,8 @@ pub enum UnknownExecutor {
 }
 
 impl Agent {
-    /// Whether there is such an executor; if it must be, whether it is subscribed.
+    /// The container of an executor, if there is such an executor and, when it must be, it is
+    /// subscribed.
     ///
     /// # Errors
     /// What is not there, in Mesos' words.
@@ -39,7 +40,7 @@ impl Agent {
         &self,
         key: &ExecutorKey,
         subscribed: bool,
-    ) -> Result<(), UnknownExecutor> {
+    ) -> Result<&ContainerId, UnknownExecutor> {
         if !self.frameworks.contains_key(&key.framework) {
             return Err(UnknownExecutor::Framework);
         }
@@ -47,7 +48,7 @@ impl Agent {
         if subscribed && executor.stream.is_none() {
             return Err(UnknownExecutor::NotSubscribed);
         }
-        Ok(())
+        Ok(&executor.container)
     }
 
     /// The keys of the live tasks of an executor.
@@ -121,7 +122,11 @@ impl Agent {
         };
         if task.phase == crate::Phase::Launching {
             let outcome = crate::outcome::of_launch_failure(task, "it was still queued");
-            return self.ended(now, key, outcome, fx);
+            // One of a group is not launched without the others (Mesos: KIL-02).
+            for member in self.queued_with(key) {
+                self.ended(now, &member, outcome.clone(), fx);
+            }
+            return;
         }
         self.checkpoint(key, fx);
         if order.cause == KillCause::Shutdown {

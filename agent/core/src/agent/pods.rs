@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tepui_model::{
     ContainerId, ExecutorId, FrameworkInfo, Reason, Resources, TaskId, TaskInfo, TaskState, Time,
 };
+use tepui_proto::v1::executor_info;
 
 use super::Agent;
 use crate::{
@@ -60,6 +61,12 @@ impl Agent {
             return;
         }
         self.adopt_framework(&id, framework, fx);
+        let first = infos
+            .first()
+            .and_then(|(_, first)| first.wire.executor.as_ref());
+        if first.is_some_and(|it| it.r#type() == executor_info::Type::Custom) {
+            return self.run_group_in_executor(now, infos, launch_executor, fx);
+        }
         match self.admit_group(&infos, launch_executor) {
             Ok(admitted) => self.start_group(now, infos, admitted, fx),
             Err(outcome) => self.refuse_group(now, infos, &outcome, launch_executor, fx),
@@ -67,7 +74,7 @@ impl Agent {
     }
 
     /// Nobody of a group runs when one cannot.
-    fn refuse_group(
+    pub(super) fn refuse_group(
         &mut self,
         now: Time,
         infos: Vec<(TaskKey, TaskInfo)>,
@@ -88,7 +95,7 @@ impl Agent {
         }
     }
 
-    fn new_task(&self, now: Time, info: TaskInfo) -> Task {
+    pub(super) fn new_task(&self, now: Time, info: TaskInfo) -> Task {
         let mut task = Task::new(info, None);
         task.latest.timestamp = Some(now);
         task.latest.agent_id = self.id().cloned();

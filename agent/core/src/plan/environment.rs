@@ -125,10 +125,15 @@ pub(super) fn of_executor(
     (info, command): (&v1::ExecutorInfo, &v1::CommandInfo),
     role: Option<String>,
     sandbox: &Path,
+    in_image: bool,
 ) -> Result<Environment, Unplannable> {
-    let mut variables = of_command(command, false)?;
+    let mut variables = of_command(command, in_image)?;
     let config = place.config;
-    set_common(&mut variables, place, &sandbox.to_string_lossy());
+    let sandbox = match in_image {
+        true => SANDBOX_IN_IMAGE.into(),
+        false => sandbox.to_string_lossy(),
+    };
+    set_common(&mut variables, place, &sandbox);
     variables.set("MESOS_ALLOCATION_ROLE", role.unwrap_or_default());
     let own = info.shutdown_grace_period.as_ref();
     let own = own.and_then(|span| u64::try_from(span.nanoseconds).ok());
@@ -146,7 +151,10 @@ pub(super) fn of_executor(
     variables.set("MESOS_SLAVE_PID", pid);
     variables.set("LIBPROCESS_IP", ip);
     variables.set("LIBPROCESS_PORT", "0");
-    if let Some(socket) = &config.domain_socket {
+    if in_image {
+        // The program is the host's, as the socket below.
+        variables.values.retain(|(name, _)| name != EXECUTABLE);
+    } else if let Some(socket) = &config.domain_socket {
         variables.set("MESOS_DOMAIN_SOCKET", socket.to_string_lossy());
     }
     bounded(variables)

@@ -1,12 +1,13 @@
 //! What an executor's container is to be (Mesos: EXE-04, EXE-06).
 
-use tepui_model::Resources;
+use tepui_model::{ExecutorId, Resources};
 use tepui_proto::v1;
 
 use super::{
-    ContainerPlan, Place, Unplannable, containable, environment, networks, persistent, program,
-    rights, sandbox, secrets, shared_limits, volumes,
+    ContainerPlan, Place, Unplannable, containable, environment, image, networks, persistent,
+    program, rights, sandbox, secrets, shared_limits, volumes,
 };
+use crate::ExecutorKey;
 
 /// Makes the plan of an executor's container. The place's key is made of the executor's id; `total`
 /// is what it takes together with the task that it is started for.
@@ -22,14 +23,8 @@ pub(crate) fn executor(
         .ok_or_else(|| Unplannable::Invalid("'ExecutorInfo.command' must be set".to_owned()))?;
     if let Some(container) = &info.container {
         containable(container)?;
-        let image = container
-            .mesos
-            .as_ref()
-            .and_then(|mesos| mesos.image.as_ref());
-        if image.is_some() || container.docker.is_some() {
-            return Err(Unplannable::Unsupported("images of custom executors"));
-        }
     }
+    let image = image::image(info.container.as_ref(), command)?;
     if !command.uris.is_empty() {
         return Err(Unplannable::Unsupported("fetching URIs"));
     }
@@ -40,11 +35,12 @@ pub(crate) fn executor(
     mounts.extend(volumes::named(info.container.as_ref())?);
     let user = command.user.clone();
     let container = info.container.as_ref();
-    let environment = environment::of_executor(place, (info, command), role, &sandbox)?;
+    let in_image = image.is_some();
+    let environment = environment::of_executor(place, (info, command), role, &sandbox, in_image)?;
     Ok(ContainerPlan {
         container: place.container.clone(),
         task: place.key.clone(),
-        program: program::program(command, false)?,
+        program: program::program(command, in_image)?,
         environment: environment.values,
         secret_variables: environment.references,
         secret_files: secrets::files(container)?,
@@ -54,7 +50,11 @@ pub(crate) fn executor(
         rights: rights::rights(container, false)?,
         limits: shared_limits(config, total),
         volumes: mounts,
-        image: None,
+        image,
+        executor: Some(ExecutorKey::new(
+            &place.key.framework,
+            &ExecutorId::from(&place.key.task),
+        )),
         image_user: None,
         working_dir: None,
         folders: Vec::new(),
@@ -137,6 +137,31 @@ mod tests {
         }
         assert!(!variables.contains_key("MESOS_TASK_ID"));
         assert!(!variables.contains_key("MESOS_DOMAIN_SOCKET"));
+    }
+
+    #[test]
+    fn one_in_an_image_sees_what_is_there_and_nothing_of_the_host_s() {
+        let mut info = info();
+        let docker = v1::image::Docker {
+            name: "busybox".to_owned(),
+            ..v1::image::Docker::default()
+        };
+        let image = v1::Image {
+            r#type: v1::image::Type::Docker.into(),
+            docker: Some(docker),
+            ..v1::Image::default()
+        };
+        info.container = Some(v1::ContainerInfo {
+            r#type: v1::container_info::Type::Mesos.into(),
+            mesos: Some(v1::container_info::MesosInfo { image: Some(image) }),
+            ..v1::ContainerInfo::default()
+        });
+        let plan = plan_of(&info, true).unwrap();
+        assert_eq!(plan.image.unwrap().name, "busybox");
+        let variables: BTreeMap<String, String> = plan.environment.into_iter().collect();
+        assert_eq!(variables["MESOS_SANDBOX"], "/mnt/mesos/sandbox");
+        assert!(!variables.contains_key("TEPUI_EXECUTABLE"));
+        assert!(!variables.contains_key("PATH"), "the image's counts");
     }
 
     #[test]

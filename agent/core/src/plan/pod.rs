@@ -47,6 +47,7 @@ pub(crate) fn pod(
         sandbox: sandbox(&config.work_dir, place.agent, place.key, place.container),
         image: None,
         image_user: None,
+        executor: None,
         working_dir: None,
         folders: Vec::new(),
         stop_signal: None,

@@ -85,7 +85,12 @@ impl Master {
                 )
             };
             check_member(wire).map_err(invalid)?;
-            let mut task = self.check_identity(grant, wire).map_err(invalid)?;
+            let mut wire = wire.clone();
+            if executor.r#type() == v1::executor_info::Type::Custom && wire.command.is_none() {
+                // What it is to run, its executor knows: it is a task of an executor's.
+                wire.executor = Some(executor.clone());
+            }
+            let mut task = self.check_identity(grant, &wire).map_err(invalid)?;
             if !ids.insert(task.id.clone()) {
                 return Err(invalid(format!("Task has duplicate ID: {}", task.id)));
             }
@@ -153,9 +158,7 @@ fn check_executor(executor: &v1::ExecutorInfo) -> Result<Resources, String> {
     let refuse = |problem: &str| Err(problem.to_owned());
     match executor.r#type() {
         Type::Default => {}
-        Type::Custom => {
-            return refuse("Task groups need an executor of type DEFAULT on this master");
-        }
+        Type::Custom => return check_custom(executor),
         Type::Unknown => return refuse("Unknown executor type"),
     }
     if executor.command.is_some() {
@@ -190,6 +193,15 @@ fn check_executor(executor: &v1::ExecutorInfo) -> Result<Resources, String> {
         return refuse("Executor must have some disk");
     }
     Ok(resources)
+}
+
+/// A framework's own executor, which runs the tasks of its groups as it likes.
+fn check_custom(executor: &v1::ExecutorInfo) -> Result<Resources, String> {
+    if executor.command.is_none() {
+        return Err("'ExecutorInfo.command' must be set for 'CUSTOM' executor".to_owned());
+    }
+    let resources = Resources::try_from(executor.resources.as_slice());
+    resources.map_err(|error| format!("Executor uses invalid resources: {error}"))
 }
 
 /// What only tasks of a group must not be (Mesos: SPC-07).

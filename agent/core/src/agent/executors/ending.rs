@@ -32,6 +32,11 @@ impl Agent {
         let deadline = if listens { now + grace } else { now };
         executor.ending = Some(Ending { cause, deadline });
         let starting = executor.phase == Phase::Launching;
+        if starting {
+            // Nobody waits for its image.
+            let container = executor.container.clone();
+            fx.push(Effect::Abandon { container });
+        }
         self.timers.cancel(&Timer::Registration(key.clone()));
         self.checkpoint_executor(key, fx);
         if listens {

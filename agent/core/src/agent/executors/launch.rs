@@ -49,6 +49,37 @@ impl Agent {
         }
     }
 
+    /// Takes a group of tasks for an executor, which is given all of them at once, or none.
+    pub(in crate::agent) fn run_group_in_executor(
+        &mut self,
+        now: Time,
+        infos: Vec<(TaskKey, TaskInfo)>,
+        launch_executor: bool,
+        fx: &mut Effects,
+    ) {
+        let mut others = infos.iter().skip(1);
+        let refused = others.find_map(|(key, info)| self.admit(key, info).err());
+        let Some((key, first)) = infos.first() else {
+            return;
+        };
+        let seat = match refused {
+            Some(outcome) => Err(outcome),
+            None => self.seat(key, first, launch_executor, fx),
+        };
+        let executor = match seat {
+            Ok(executor) => executor,
+            Err(outcome) => return self.refuse_group(now, infos, &outcome, launch_executor, fx),
+        };
+        let group = self.names.container().to_string().into_boxed_str();
+        for (key, info) in infos {
+            let mut task = self.new_task(now, info);
+            task.group = Some(group.clone());
+            self.insert(&key, task, fx);
+            self.checkpoint(&key, fx);
+        }
+        self.hand_over(now, &executor, fx);
+    }
+
     /// The executor for a task, as it is or started now.
     fn seat(
         &mut self,
@@ -156,7 +187,7 @@ impl Agent {
             return;
         }
         match event {
-            // None has an image.
+            // It is not there yet.
             ContainerEvent::Fetching { .. } => {}
             ContainerEvent::Started { pid, networks } => {
                 self.executor_started(now, key, (pid, networks), fx);
@@ -236,16 +267,56 @@ impl Agent {
             self.checkpoint_executor(key, fx);
         }
         self.resize(key, fx);
-        for task_key in queued {
-            let Some(task) = self.tasks.get_mut(&task_key) else {
-                continue;
+        for tasks in self.by_group(queued) {
+            let mut wires = Vec::new();
+            let mut grouped = false;
+            for task_key in tasks {
+                let Some(task) = self.tasks.get_mut(&task_key) else {
+                    continue;
+                };
+                task.phase = Phase::Running;
+                task.started = Some(now);
+                grouped |= task.group.is_some();
+                wires.push((*task.info.wire).clone());
+                self.checkpoint(&task_key, fx);
+            }
+            let event = match grouped {
+                true => launch_group_event(wires),
+                false => launch_event(wires.pop().unwrap_or_default()),
             };
-            task.phase = Phase::Running;
-            task.started = Some(now);
-            let task = (*task.info.wire).clone();
-            self.checkpoint(&task_key, fx);
-            super::tell(stream, launch_event(task), fx);
+            super::tell(stream, event, fx);
         }
+    }
+
+    /// The tasks of a group together, the others each alone.
+    fn by_group(&self, tasks: Vec<TaskKey>) -> Vec<Vec<TaskKey>> {
+        let mut all: Vec<Vec<TaskKey>> = Vec::new();
+        let group = |key: &TaskKey| self.tasks.get(key).and_then(|task| task.group.as_ref());
+        for key in tasks {
+            let own = group(&key);
+            let known = all
+                .iter_mut()
+                .find(|known| own.is_some() && known.first().and_then(|first| group(first)) == own);
+            match known {
+                Some(known) => known.push(key),
+                None => all.push(vec![key]),
+            }
+        }
+        all
+    }
+
+    /// The tasks of the same group that its executor has not been given.
+    pub(in crate::agent) fn queued_with(&self, key: &TaskKey) -> Vec<TaskKey> {
+        let group = self.tasks.get(key).and_then(|task| task.group.as_ref());
+        let others = self.tasks.iter().filter(|(other, task)| {
+            let same = group.is_some() && task.group.as_ref() == group;
+            same && task.phase == Phase::Launching && other.framework == key.framework
+        });
+        let mut all: Vec<TaskKey> = others.map(|(other, _)| other.clone()).collect();
+        if all.is_empty() {
+            all.push(key.clone());
+        }
+        all
     }
 
     /// Its container has as much room as it and its tasks are to have.
@@ -257,6 +328,16 @@ impl Agent {
             container: executor.container.clone(),
             limits: plan::shared_limits(&self.config, &self.held_by(key)),
         });
+    }
+}
+
+fn launch_group_event(tasks: Vec<v1::TaskInfo>) -> Event {
+    Event {
+        r#type: Some(event::Type::LaunchGroup.into()),
+        launch_group: Some(event::LaunchGroup {
+            task_group: v1::TaskGroupInfo { tasks },
+        }),
+        ..Event::default()
     }
 }
 

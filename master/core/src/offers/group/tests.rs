@@ -121,6 +121,33 @@ fn the_executor_of_a_group_is_a_default_one() {
 }
 
 #[test]
+fn a_group_may_be_in_an_executor_of_the_framework_s_own() {
+    let nothing = answer(|executor, _| executor.r#type = Some(executor_info::Type::Custom.into()));
+    assert_eq!(
+        nothing,
+        "'ExecutorInfo.command' must be set for 'CUSTOM' executor"
+    );
+    let (mut cluster, scheduler, node) = web_pair();
+    let mut custom = executor();
+    custom.r#type = Some(executor_info::Type::Custom.into());
+    custom.command = Some(v1::CommandInfo::default());
+    let [mut first, second] = ["a", "b"].map(|name| task_info(name, &node.id, "cpus:0.2"));
+    // What it runs, its executor may know by its data.
+    first.command = None;
+    cluster.do_all(&scheduler, vec![group(custom, vec![first, second])]);
+    let commands = cluster.commands(node.connection);
+    let tasks = commands.iter().find_map(|command| match command {
+        AgentCommand::RunGroup { tasks, .. } => Some(tasks),
+        _ => None,
+    });
+    let tasks = tasks.unwrap();
+    assert_eq!(tasks.len(), 2);
+    for task in tasks {
+        assert!(task.executor.as_ref().unwrap().command.is_some());
+    }
+}
+
+#[test]
 fn the_executor_of_a_group_has_the_least_that_it_needs() {
     for (least, missing) in [
         ("cpus:0.009;mem:32;disk:10", "at least 0.01 cpus"),
