@@ -294,9 +294,8 @@ impl Agent {
         let group = |key: &TaskKey| self.tasks.get(key).and_then(|task| task.group.as_ref());
         for key in tasks {
             let own = group(&key);
-            let known = all
-                .iter_mut()
-                .find(|known| own.is_some() && known.first().and_then(|first| group(first)) == own);
+            let same = |known: &&mut Vec<TaskKey>| known.first().and_then(group) == own;
+            let known = all.iter_mut().find(same).filter(|_| own.is_some());
             match known {
                 Some(known) => known.push(key),
                 None => all.push(vec![key]),

@@ -37,6 +37,15 @@ pub(super) fn in_executor(id: &str) -> TaskInfo {
     TaskInfo::try_from(wire).unwrap()
 }
 
+/// The same of a group, whose executor says that it is a program.
+fn grouped(id: &str) -> TaskInfo {
+    let mut wire = (*in_executor(id).wire).clone();
+    if let Some(executor) = &mut wire.executor {
+        executor.r#type = Some(v1::executor_info::Type::Custom.into());
+    }
+    TaskInfo::try_from(wire).unwrap()
+}
+
 fn status(task: &str, state: TaskState, uuid: u8) -> TaskStatus {
     let mut status = TaskStatus::new(TaskId::new(task).unwrap(), state);
     status.uuid = Some(StatusUuid::from_bytes([uuid; 16]));
@@ -54,6 +63,14 @@ impl Node {
 
     fn executor(&mut self, call: ExecutorCall) {
         self.apply(Event::Executor { key: key(), call });
+    }
+
+    fn run_group_in(&mut self, tasks: &[&str]) {
+        self.master(MasterCommand::RunGroup {
+            framework: Box::new(modern("f")),
+            tasks: tasks.iter().map(|id| grouped(id)).collect(),
+            launch_executor: true,
+        });
     }
 
     fn subscribe(&mut self, stream: u64, tasks: &[&str], updates: Vec<TaskStatus>) {
@@ -76,6 +93,13 @@ impl Node {
             let kind = event.r#type();
             let what = match kind {
                 Type::Launch => event.launch.map(|it| it.task.task_id.value),
+                Type::LaunchGroup => event.launch_group.map(|it| {
+                    let tasks = it.task_group.tasks.into_iter();
+                    tasks
+                        .map(|task| task.task_id.value)
+                        .collect::<Vec<_>>()
+                        .join("+")
+                }),
                 Type::Kill => event.kill.map(|it| it.task_id.value),
                 Type::Acknowledged => event.acknowledged.map(|it| it.task_id.value),
                 Type::Message => event
@@ -158,7 +182,7 @@ fn an_update_is_completed_written_down_passed_on_and_acknowledged() {
     node.says("t", TaskState::Finished, 2);
     assert_eq!(node.acknowledge_next(), TaskState::Finished);
     assert!(!node.knows("t"));
-    assert_eq!(node.agent.find_executor(&key(), true), Ok(()), "it goes on");
+    assert!(node.agent.find_executor(&key(), true).is_ok(), "it goes on");
     node.says("t", TaskState::Failed, 3);
     assert_eq!(node.states(), [], "final is final");
 }
@@ -416,7 +440,7 @@ fn a_second_stream_takes_the_place_of_the_first() {
     node.apply(Event::ExecutorGone {
         stream: StreamId(1),
     });
-    assert_eq!(node.agent.find_executor(&key(), true), Ok(()));
+    assert!(node.agent.find_executor(&key(), true).is_ok());
     node.apply(Event::ExecutorGone {
         stream: StreamId(2),
     });
@@ -469,4 +493,29 @@ fn a_talkative_executor_takes_bounded_room() {
         told += 1;
     }
     assert_eq!(told, crate::limits::MAX_PENDING_UPDATES);
+}
+
+#[test]
+fn a_group_reaches_its_executor_as_one_also_after_the_agent_s_death() {
+    let mut node = Node::registered();
+    node.run_group_in(&["a", "b"]);
+    assert_eq!(node.launches.len(), 1, "one container for all");
+    node.start();
+    node.restart();
+    node.register();
+    node.subscribe(1, &[], vec![]);
+    assert_eq!(node.heard(), ["1 SUBSCRIBED", "1 LAUNCH_GROUP a+b"]);
+}
+
+#[test]
+fn one_of_a_queued_group_that_is_killed_takes_the_others_along() {
+    let mut node = Node::registered();
+    node.run_group_in(&["a", "b"]);
+    node.kill("a", None);
+    let killed = node.updates();
+    assert_eq!(killed.len(), 2);
+    for update in killed {
+        assert_eq!(update.state, TaskState::Killed);
+        assert_eq!(update.reason, Some(Reason::TaskKilledDuringLaunch));
+    }
 }
