@@ -35,6 +35,10 @@ pub(crate) fn guarded<'local, T: Default>(
     let done = catch_unwind(AssertUnwindSafe(|| deed(env)));
     let (class, text) = match done {
         Ok(Ok(value)) => return value,
+        Ok(Err(Fault::Java(jni::errors::Error::NullPtr(_)))) => (
+            "java/lang/NullPointerException",
+            "an argument of the driver's method is null".to_owned(),
+        ),
         Ok(Err(fault)) => ("java/lang/IllegalStateException", fault.to_string()),
         Err(panic) => (
             "java/lang/InternalError",

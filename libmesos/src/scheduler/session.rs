@@ -147,7 +147,9 @@ impl Session {
             self.core.lost()
         };
         let pause = self.backoff.pause();
-        tracing::info!(%error, ?pause, "not connected to a master");
+        if !self.core.is_ending() {
+            tracing::info!(%error, ?pause, "not connected to a master");
+        }
         self.link = Link::Waiting(Instant::now() + pause);
         self.note(effects).map(drop)
     }

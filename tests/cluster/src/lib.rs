@@ -3,6 +3,7 @@
 
 mod cluster;
 pub mod images;
+pub mod jvm;
 mod part;
 mod ports;
 mod program;
