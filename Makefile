@@ -10,7 +10,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ROCKSDB = ROCKSDB_STATIC=1 ROCKSDB_LIB_DIR="$$(tools/rocksdb.sh)"
 CARGO = $(ROCKSDB) cargo
 
-.PHONY: help demo test test-cgroup2 build check bench docs clean setup
+.PHONY: help demo test test-cgroup2 test-spark build check bench docs clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: setup ## every test: unit, property, simulation, real clusters, style
 
 test-cgroup2: setup ## the containers on cgroup v2 alone: Debian's kernel in an emulator; TESTS=name
 	tools/cgroup2.sh $(TESTS)
+
+test-spark: setup ## Spark's own jobs on a cluster: two minutes, and 350 MB from PyPI once
+	TEPUI_TEST_SPARK=1 $(CARGO) test --release --locked --workspace --test spark -- --nocapture
 
 build: setup ## the one binary, bin/tepui, and bin/libmesos.so for frameworks on the JVM
 	$(CARGO) build --release --locked --workspace --bins --lib

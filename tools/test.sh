@@ -28,4 +28,5 @@ printf '%s\n' "${report[@]}"
 if grep -q ' - cgroup ' /proc/self/mountinfo; then
     echo "not run: containers on cgroup v2 alone, which this machine is not: make test-cgroup2"
 fi
+echo "not run: Spark's own jobs, which are heavy: make test-spark"
 echo "every test passed in $SECONDS s"

@@ -7,6 +7,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
+    time::Duration,
 };
 
 use crate::PATIENCE;
@@ -160,11 +161,19 @@ impl Told {
     /// # Panics
     /// When none comes in time.
     pub fn hear(&mut self, start: &str) -> Vec<String> {
+        self.hear_within(start, PATIENCE)
+    }
+
+    /// As [`hear`](Self::hear), with so much time between two lines.
+    ///
+    /// # Panics
+    /// When none comes in time.
+    pub fn hear_within(&mut self, start: &str, patience: Duration) -> Vec<String> {
         let is_wanted = |line: &String| line.starts_with(start);
         let line = match self.heard.iter().position(is_wanted) {
             Some(at) => self.heard.remove(at),
             None => loop {
-                let line = self.lines.recv_timeout(PATIENCE);
+                let line = self.lines.recv_timeout(patience);
                 let line = line.unwrap_or_else(|_| panic!("not heard: {start}"));
                 if is_wanted(&line) {
                     break line;
