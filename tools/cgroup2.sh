@@ -71,14 +71,15 @@ make_images() {
     # The guest's own tool, whether or not this machine has one.
     "$root"/lib64/ld-linux-x86-64.so.2 --argv0 depmod \
         --library-path "$root/usr/lib/x86_64-linux-gnu" "$root/bin/kmod" -b "$root" "$version"
-    mkdir -p "$root"/{proc,sys,dev,run,tmp,var,root,tests,etc}
+    mkdir -p "$root"/{proc,sys,dev,run,tmp,var,root,tests,etc,home,media,mnt,opt,srv}
     cp "$root/usr/share/base-passwd/passwd.master" "$root/etc/passwd"
     cp "$root/usr/share/base-passwd/group.master" "$root/etc/group"
     ln -sf dash "$root/bin/sh"
     for name in iptables iptables-save iptables-restore ip6tables; do
         [ -e "$root/usr/sbin/$name" ] || ln -s xtables-nft-multi "$root/usr/sbin/$name"
     done
-    for name in passwd group; do sed 's/:.*/:*:19000:0:99999:7:::/' "$root/etc/$name" >"$root/etc/${name/passwd/}shadow"; done
+    sed 's/:.*/:*:19000:0:99999:7:::/' "$root/etc/passwd" >"$root/etc/shadow"
+    chmod 640 "$root/etc/shadow"
     printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
     echo cgroup2 >"$root/etc/hostname"
     truncate -s 1G "$1/root.img"
