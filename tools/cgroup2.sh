@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests of containers on a machine with cgroup v2 alone: Debian's own kernel, booted in an
-# emulator. `make test-cgroup2` calls it. Arguments go to the tests, as in `cargo test -- NAME`.
+# emulator. `make test-cgroup2` calls it. Arguments go to the tests, as in `cargo test -- NAME`;
+# `figures` measures containers beside other runtimes instead.
 #
 # Emulation is software's: it runs where the host gives no virtual machines, ten times slower. A
 # root of Debian's packages, the kernel and the emulator are downloaded once, into the cache, and
@@ -10,7 +11,9 @@ cd "$(dirname "$0")/.."
 
 cache=${TEPUI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tepui}
 target=${CARGO_TARGET_DIR:-$PWD/target}/cgroup2
-profile=${TEPUI_CGROUP2_PROFILE:-release}
+# Compiled in a third of the time that a release takes, and fast enough to be emulated.
+export CARGO_PROFILE_DEV_OPT_LEVEL=${CARGO_PROFILE_DEV_OPT_LEVEL:-1} CARGO_PROFILE_DEV_DEBUG=0
+profile=${TEPUI_CGROUP2_PROFILE:-dev}
 limit=${TEPUI_CGROUP2_TIMEOUT:-1500}
 # What the guest has: what the tests call, and other runtimes to compare ours with.
 packages=(bash dash coreutils findutils grep gawk sed procps hostname perl-base util-linux mount

@@ -26,23 +26,34 @@ echo "the guest is up after $(cut -d' ' -f1 /proc/uptime) s: Linux $(uname -r),"
     "controllers $(cat /sys/fs/cgroup/cgroup.subtree_control)"
 
 mapfile -t arguments <"/tests/arguments"
-[ -n "${arguments[0]}" ] || arguments=()
 code=0
 while read -r program; do
     mkdir -p "$(dirname "$program")"
     ln -sf "/tests/files/$(basename "$program")" "$program"
 done </tests/programs
-while read -r program; do
-    case "$program" in
-    */deps/*)
-        echo "=== $(basename "${program%-*}")"
-        "$program" "${arguments[@]}" || code=1
-        ;;
-    esac
-done </tests/programs
-for program in /tests/files/conformance-*; do
-    [ -n "${arguments[0]}" ] || TEPUI_CONTAINER_FIGURES=1 "$program" its_creation || code=1
-done
+run_tests() {
+    while read -r program; do
+        case "$program" in
+        */deps/*)
+            echo "=== $(basename "${program%-*}")"
+            "$program" "$@" || code=1
+            ;;
+        esac
+    done </tests/programs
+}
+measure() {
+    for program in /tests/files/conformance-*; do
+        TEPUI_CONTAINER_FIGURES=1 "$program" its_creation || code=1
+    done
+}
+case "${arguments[0]}" in
+figures) measure ;;
+"")
+    run_tests
+    measure
+    ;;
+*) run_tests "${arguments[@]}" ;;
+esac
 echo "cgroups left: $(find /sys/fs/cgroup -mindepth 1 -type d | tr '\n' ' ')"
 echo "cgroup2-exit: $code"
 sync
