@@ -14,7 +14,7 @@ use tokio::{
 };
 use tonic::service::Routes;
 
-use crate::{Serving, limits, listener::Connection};
+use crate::{Serving, connection::Connection, limits};
 
 /// A unix domain socket. Its file stays until the next one is bound in its place.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 //! listening socket, the routes that each serves beside its own, and durations as text.
 
 mod clock;
+mod connection;
+mod descriptors;
 mod domain;
 pub mod http;
 mod joined;

@@ -33,3 +33,25 @@ pub const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The smallest answer that is packed for who takes gzip, in bytes (Mesos: 1024).
 pub const GZIP_FROM: usize = 1024;
+
+/// How soon after it came a connection must have said so many bytes, which is less than any
+/// request: HTTP/2 begins with 24 bytes of its own and 9 of its first frame.
+pub const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(10);
+
+/// See [`FIRST_BYTES_WITHIN`].
+pub const FIRST_BYTES: usize = 33;
+
+/// How long a connection may stand on which nothing can be written because nothing is read.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Descriptors that no connection gets: those of the store, of watched files, of tasks.
+pub const DESCRIPTORS_KEPT: usize = 1024;
+
+/// A body that is larger counts as large.
+pub const LARGE_BODY_BYTES: usize = 64 << 10;
+
+/// Large bodies that are read at once; others wait for their turn. Small ones do not.
+pub const LARGE_BODIES: usize = 16;
+
+/// Bytes of the text with which a request is refused.
+pub const REFUSAL_BYTES: usize = 4000;

@@ -1,23 +1,16 @@
 //! The one listening socket: bounded connections, no delay, and no spinning when descriptors run
 //! out.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use futures_util::{Stream, stream};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
 };
-use tonic::{service::Routes, transport::server::Connected};
+use tonic::service::Routes;
 
-use crate::{Serving, limits};
+use crate::{Serving, connection::Connection, descriptors, limits};
 
 /// Why an address cannot be listened on, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -49,22 +42,6 @@ pub struct Listener {
     address: SocketAddr,
 }
 
-/// An accepted connection. It counts against the limit until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Connection<S> {
-    stream: S,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl<S> Connection<S> {
-    pub(crate) const fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
-        Self {
-            stream,
-            _permit: permit,
-        }
-    }
-}
-
 impl Listener {
     /// Listens on the address; on any free port for port 0.
     ///
@@ -86,9 +63,11 @@ impl Listener {
         self.address
     }
 
-    /// Serves on it, with at most so many connections open; more are closed as they arrive.
+    /// Serves on it, with at most so many connections open, or fewer where the process may not
+    /// have as many descriptors; more are closed as they arrive.
     #[must_use]
     pub fn serve(self, routes: Routes, connections: usize) -> Serving {
+        let connections = descriptors::connections(connections);
         Serving::start(self.incoming(connections), routes, limits::KEEPALIVE)
     }
 
@@ -130,54 +109,6 @@ async fn accept(
     }
 }
 
-impl<S: Connected> Connected for Connection<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> S::ConnectInfo {
-        self.stream.connect_info()
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -211,7 +142,7 @@ mod tests {
         let connections = listener.incoming(1);
         pin_mut!(connections);
         let connection = connections.next().await.unwrap().unwrap();
-        assert!(connection.stream.nodelay().unwrap());
+        assert!(connection.stream().nodelay().unwrap());
     }
 
     #[tokio::test]

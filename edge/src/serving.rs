@@ -14,7 +14,7 @@ use tonic::{
     transport::{Error, Server, server::Connected},
 };
 
-use crate::{limits, listener::Connection};
+use crate::{connection::Connection, limits};
 
 /// A server at work. Dropping it cuts its connections.
 #[derive(Debug)]

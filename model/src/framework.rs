@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use prost::Message as _;
+
 use tepui_proto::v1;
 
 use crate::{
     Capabilities, Capability, FrameworkId, InvalidId, InvalidRole, Role,
-    limits::MAX_FRAMEWORK_ROLES,
+    limits::{MAX_FRAMEWORK_BYTES, MAX_FRAMEWORK_ROLES},
 };
 
 /// Why a `FrameworkInfo` is refused.
@@ -36,6 +38,9 @@ pub enum InvalidFramework {
     /// The timeout is negative, no number, or beyond what fits.
     #[error("FrameworkInfo.failover_timeout must be between 0 and {MAX_FAILOVER_SECONDS} seconds")]
     FailoverTimeout,
+    /// More than anybody needs to say about himself: the master keeps it, and shows it to all.
+    #[error("FrameworkInfo is longer than {MAX_FRAMEWORK_BYTES} bytes")]
+    TooLong,
 }
 
 /// The longest failover timeout: what 63 bits of nanoseconds hold, as in Mesos.
@@ -96,6 +101,9 @@ impl TryFrom<v1::FrameworkInfo> for FrameworkInfo {
         let named = wire.id.as_ref().filter(|id| !id.value.is_empty());
         if wire.user.is_empty() {
             return Err(InvalidFramework::User);
+        }
+        if wire.encoded_len() > MAX_FRAMEWORK_BYTES {
+            return Err(InvalidFramework::TooLong);
         }
         Ok(Self {
             id: named.map(FrameworkId::try_from).transpose()?,
@@ -171,6 +179,18 @@ fn failover_timeout_of(wire: &v1::FrameworkInfo) -> Result<Duration, InvalidFram
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_framework_that_says_too_much_is_refused() {
+        let named = |bytes| v1::FrameworkInfo {
+            name: "x".repeat(bytes),
+            ..wire(&[], &[])
+        };
+        let info = FrameworkInfo::try_from(named(MAX_FRAMEWORK_BYTES / 2));
+        assert!(info.is_ok());
+        let info = FrameworkInfo::try_from(named(MAX_FRAMEWORK_BYTES));
+        assert_eq!(info.unwrap_err(), InvalidFramework::TooLong);
+    }
 
     fn wire(capabilities: &[Capability], roles: &[&str]) -> v1::FrameworkInfo {
         v1::FrameworkInfo {

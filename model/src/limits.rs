@@ -33,6 +33,9 @@ pub const MAX_RESERVATION_DEPTH: usize = 128;
 /// Roles of one framework.
 pub const MAX_FRAMEWORK_ROLES: usize = 1024;
 
+/// Bytes of one framework's description, encoded: a thousand roles of the longest names.
+pub const MAX_FRAMEWORK_BYTES: usize = 1 << 20;
+
 /// Seconds an offer can be refused for: 365 days (Mesos: OFF-07).
 pub const MAX_REFUSE_SECONDS: f64 = 31_536_000.0;
 

@@ -1,7 +1,10 @@
 //! Writes the table of every message: the fields by name and number, for the decoder of JSON and
 //! the search for required fields that are missing, which prost does not tell.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions,
@@ -18,6 +21,9 @@ pub(crate) fn code(descriptors: &FileDescriptorSet) -> String {
         for message in &file.message_type {
             table.add(&scope, message);
         }
+        let methods = file.service.iter().flat_map(|service| &service.method);
+        let requests = methods.map(|method| method.input_type().to_owned());
+        table.requests.extend(requests);
         for it in &file.enum_type {
             table
                 .enums
@@ -38,6 +44,8 @@ type Values = Vec<(String, i32)>;
 struct Table {
     messages: BTreeMap<String, DescriptorProto>,
     enums: BTreeMap<String, Values>,
+    /// What servers of gRPC are sent.
+    requests: BTreeSet<String>,
 }
 
 fn values(it: &prost_types::EnumDescriptorProto) -> Values {
@@ -83,9 +91,10 @@ impl Table {
             let _ = writeln!(
                 code,
                 "static {}: Message = Message {{ fields: &[{fields}], by_name: &{order:?}, \
-                 map_entry: {} }};",
+                 map_entry: {}, size: {} }};",
                 constant(name),
-                is_map_entry(message)
+                is_map_entry(message),
+                size(name, message)
             );
         }
         let mut every = String::new();
@@ -96,7 +105,9 @@ impl Table {
             let (path, table) = (rust_path(name), constant(name));
             let _ = writeln!(
                 code,
-                "impl Described for {path} {{ fn message() -> &'static Message {{ &{table} }} }}"
+                "impl Described for {path} {{ const IS_REQUEST: bool = {}; \
+                 fn message() -> &'static Message {{ &{table} }} }}",
+                self.requests.contains(name)
             );
             let _ = write!(every, "$with!({path}, {:?}); ", &name[1..]);
         }
@@ -114,6 +125,16 @@ fn is_map_entry(message: &DescriptorProto) -> bool {
         .options
         .as_ref()
         .is_some_and(MessageOptions::map_entry)
+}
+
+/// How many bytes a value of it takes, without what it points to: an entry of a map is none of our
+/// types, and Google's are somewhere else.
+fn size(name: &str, message: &DescriptorProto) -> String {
+    match name.strip_prefix(".google.protobuf.") {
+        Some(short) => format!("size_of::<prost_types::{short}>()"),
+        None if is_map_entry(message) => "64".to_owned(),
+        None => format!("size_of::<{}>()", rust_path(name)),
+    }
 }
 
 /// The name of a static.

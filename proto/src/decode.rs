@@ -2,7 +2,12 @@
 
 use prost::Message;
 
-use crate::{json, required::missing_required, table::Described};
+use crate::{
+    json,
+    required::missing_required,
+    table::Described,
+    weight::{self, TooHeavy},
+};
 
 /// Why bytes are not the message that they should be. The texts of JSON are Mesos'.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +21,9 @@ pub enum DecodeError {
     /// The bytes are no such message.
     #[error("{0}")]
     Wire(#[from] prost::DecodeError),
+    /// There is no room for it.
+    #[error("{0}")]
+    Heavy(#[from] TooHeavy),
     /// Required fields are not set.
     #[error("Missing required fields: {}", .0.join(", "))]
     Missing(Vec<String>),
@@ -24,8 +32,9 @@ pub enum DecodeError {
 /// Decodes protobuf's own form.
 ///
 /// # Errors
-/// Bytes that are no such message, and missing fields.
+/// Bytes that are no such message or too much of one, and missing fields.
 pub fn protobuf<M: Message + Default + Described>(bytes: &[u8]) -> Result<M, DecodeError> {
+    weight::check::<M>(bytes)?;
     let message = M::decode(bytes)?;
     let missing = missing_required::<M>(bytes);
     if missing.is_empty() {

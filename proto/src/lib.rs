@@ -16,6 +16,7 @@ mod json;
 pub mod recordio;
 mod required;
 mod table;
+pub mod weight;
 
 pub use required::missing_required;
 pub use table::{Described, Message as MessageTable};

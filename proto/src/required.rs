@@ -93,7 +93,7 @@ impl Search {
 }
 
 /// The next field's number, and its bytes if it has a length.
-fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
+pub(crate) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(u32, Option<&'a [u8]>)> {
     if rest.is_empty() {
         return None;
     }

@@ -2,6 +2,9 @@
 
 /// A generated message whose table is known.
 pub trait Described {
+    /// Whether a server of gRPC takes it from anybody.
+    const IS_REQUEST: bool;
+
     /// Its table.
     fn message() -> &'static Message;
 }
@@ -14,6 +17,8 @@ pub struct Message {
     /// Indices of the fields, sorted by name.
     by_name: &'static [usize],
     map_entry: bool,
+    /// Bytes of a value of it, without what it points to.
+    size: usize,
 }
 
 /// A field of a message.
@@ -56,9 +61,22 @@ impl Message {
         self.fields
     }
 
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+
     /// Whether it is the key and the value of a map.
     pub(crate) const fn is_map_entry(&self) -> bool {
         self.map_entry
+    }
+
+    /// The field of that number.
+    pub(crate) fn numbered(&self, number: u32) -> Option<&'static Field> {
+        // Most fields stand where their number says.
+        let guess = (number as usize).checked_sub(1);
+        let guess = guess.and_then(|index| self.fields.get(index));
+        let known = guess.filter(|field| field.number == number);
+        known.or_else(|| self.fields.iter().find(|field| field.number == number))
     }
 
     /// The field of that name.

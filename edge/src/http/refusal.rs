@@ -9,6 +9,8 @@ use axum::{
 };
 use tonic::Status;
 
+use crate::limits;
+
 /// A request that is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -26,9 +28,13 @@ impl Refusal {
     /// With this status and text.
     #[must_use]
     pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        // What was asked for stands in it, however long that was.
+        let end = text.floor_char_boundary(limits::REFUSAL_BYTES);
+        text.truncate(end);
         Self {
             status,
-            text: text.into(),
+            text,
             allow: None,
             challenge: None,
         }
@@ -83,5 +89,24 @@ impl IntoResponse for Refusal {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let long = "\u{e9}".repeat(limits::REFUSAL_BYTES);
+        assert_eq!(
+            Refusal::bad_request(&long).text.len(),
+            limits::REFUSAL_BYTES
+        );
+        let odd = format!("x{long}");
+        assert_eq!(
+            Refusal::bad_request(&odd).text.len(),
+            limits::REFUSAL_BYTES - 1
+        );
     }
 }
