@@ -113,6 +113,14 @@ impl Desk {
         Ok(Some(Box::new(answer)))
     }
 
+    /// What an answer with much in it is made of, for those calls that [`Snapshot::answers`] names.
+    pub(crate) async fn snapshot(&self, call: Call) -> Result<Box<Snapshot>, Unanswered> {
+        match self.front.ask(OperatorCall::V1(Box::new(call))).await? {
+            OperatorReply::Snapshot(snapshot) => Ok(snapshot),
+            _ => Ok(Box::default()),
+        }
+    }
+
     /// The answer to a read that needs nothing but its name.
     pub(crate) async fn read(&self, kind: call::Type) -> Result<Response, Unanswered> {
         let call = Call {

@@ -54,3 +54,18 @@ pub const MAX_REGEX_MEMORY: usize = 1 << 20;
 
 /// The most instructions that operators may let a regular expression have.
 pub const MAX_REGEX_PROGRAM: usize = 10_000;
+
+/// Answers with much in them that are written at once; others wait for their turn.
+pub const LARGE_ANSWERS: usize = 32;
+
+/// How long such an answer may wait for its turn before it is refused with 503.
+pub const TURN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Pieces of one answer that are written at once, each by a thread.
+pub const PIECES_AT_ONCE: usize = 2;
+
+/// Up to so many bytes an answer is sent whole, with its length.
+pub const WHOLE_ANSWER_BYTES: usize = 64 << 10;
+
+/// How long a client may take to take a piece of a large answer before the answer is cut off.
+pub const PIECE_WITHIN: Duration = Duration::from_secs(30);

@@ -17,15 +17,47 @@ use crate::limits;
 
 /// An answer of this body, packed if it is worth it and the client takes it.
 pub fn answer(headers: &HeaderMap, body: Vec<u8>) -> Response {
-    let wanted =
-        headers.contains_key(ACCEPT_ENCODING) && accepts(headers, &ACCEPT_ENCODING, "gzip");
-    if !wanted || body.len() < limits::GZIP_FROM {
+    if !is_wanted(headers) || body.len() < limits::GZIP_FROM {
         return Body::from(body).into_response();
     }
     let mut response = Body::from(pack(&body)).into_response();
+    mark(&mut response);
+    response
+}
+
+/// Whether the client takes it.
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    headers.contains_key(ACCEPT_ENCODING) && accepts(headers, &ACCEPT_ENCODING, "gzip")
+}
+
+/// Says of an answer that its body is packed.
+pub fn mark(response: &mut Response) {
     let name = HeaderValue::from_static("gzip");
     response.headers_mut().insert(CONTENT_ENCODING, name);
-    response
+}
+
+/// Packs what comes in pieces.
+#[derive(Debug)]
+pub struct Packer(GzEncoder<Vec<u8>>);
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self(GzEncoder::new(Vec::new(), Compression::fast()))
+    }
+}
+
+impl Packer {
+    /// Takes a piece in, and gives what is packed so far.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        // A vector takes everything.
+        let _ = self.0.write_all(bytes);
+        std::mem::take(self.0.get_mut())
+    }
+
+    /// What is left.
+    pub fn finish(self) -> Vec<u8> {
+        self.0.finish().unwrap_or_default()
+    }
 }
 
 /// Bytes packed, in little time rather than in little room.

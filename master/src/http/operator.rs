@@ -1,5 +1,6 @@
 //! `/api/v1`: the calls of operators, and the stream of events.
 
+mod pieces;
 mod validate;
 
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tepui_edge::http::{
     Media, Refusal,
     call::{answer, stream, take},
 };
-use tepui_master_core::OperatorError;
+use tepui_master_core::{OperatorError, Snapshot};
 use tepui_proto::v1::master::{Call, call};
 
 use super::Site;
@@ -27,6 +28,7 @@ pub(super) async fn call(State(site): State<Site>, request: Request) -> Result<R
     match call.r#type() {
         call::Type::Unknown => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "")),
         call::Type::Subscribe => subscribe(&site, media).await,
+        kind if Snapshot::answers(kind) => pieces::answer(&site, &headers, media, call).await,
         kind => serve(&site, headers, media, kind, call).await,
     }
 }

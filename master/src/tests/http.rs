@@ -3,6 +3,7 @@
 mod abuse;
 mod client;
 mod operators;
+mod pieces;
 mod plain;
 mod schedulers;
 

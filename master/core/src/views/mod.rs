@@ -5,10 +5,12 @@ mod executors;
 mod figures;
 mod frameworks;
 mod operations;
+mod parts;
 mod roles;
 mod snapshot;
 
 pub use figures::{Amounts, Figures, FrameworkFigures, QuotaFigures};
+pub use parts::{List, Part};
 pub use snapshot::Snapshot;
 use tepui_model::{Resources, Role};
 use tepui_proto::v1::{self, master::response};
@@ -29,7 +31,7 @@ impl Master {
 }
 
 /// Resources by the role they are allocated to, for the wire.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Allocated(std::collections::BTreeMap<Role, Resources>);
 
 impl Allocated {

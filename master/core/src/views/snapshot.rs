@@ -4,9 +4,12 @@
 //! of the API takes a hundred times longer and can be done anywhere, while the core goes on: what
 //! changes meanwhile is copied first.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
-use tepui_model::AgentId;
+use tepui_model::{AgentId, Resources, Role};
 use tepui_proto::v1::{
     self,
     master::{
@@ -21,12 +24,14 @@ use crate::{Master, executors::Executor, frameworks::CompletedFramework, tasks::
 /// What an answer with much in it is made of. See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    agents: Vec<AgentPicture>,
-    recovered: Vec<Arc<v1::AgentInfo>>,
-    frameworks: Vec<FrameworkPicture>,
+    pub(super) agents: Vec<AgentPicture>,
+    pub(super) recovered: Vec<Arc<v1::AgentInfo>>,
+    pub(super) frameworks: Vec<FrameworkPicture>,
     /// Custom executors, each with its agent.
-    executors: Vec<(AgentId, Executor)>,
-    completed: Vec<CompletedFramework>,
+    pub(super) executors: Vec<(AgentId, Executor)>,
+    pub(super) completed: Vec<CompletedFramework>,
+    /// What the tasks of each agent take, once somebody wants to know.
+    allocated: OnceLock<BTreeMap<AgentId, Allocated>>,
 }
 
 impl Master {
@@ -45,7 +50,8 @@ impl Master {
                 .map(|framework| self.framework_picture(framework))
                 .collect(),
             executors: self.executors().collect(),
-            completed: self.frameworks.completed.iter().cloned().collect(),
+            completed: self.frameworks.completed.iter().map(in_one_piece).collect(),
+            allocated: OnceLock::new(),
         }
     }
 }
@@ -116,21 +122,21 @@ impl Snapshot {
     }
 
     /// What the tasks of each agent take.
-    fn allocated(&self) -> BTreeMap<&AgentId, Allocated> {
-        let mut allocated: BTreeMap<_, Allocated> = BTreeMap::new();
-        let tasks = self
-            .frameworks
-            .iter()
-            .flat_map(|framework| &framework.tasks);
-        for task in tasks.filter(|task| !task.is_over()) {
-            let there = allocated.entry(task.agent_id()).or_default();
-            there.add(&task.role, &task.resources);
-        }
-        for (agent, executor) in &self.executors {
-            let there = allocated.entry(agent).or_default();
-            there.add(&executor.role, &executor.resources);
-        }
-        allocated
+    pub(super) fn allocated(&self) -> &BTreeMap<AgentId, Allocated> {
+        self.allocated.get_or_init(|| {
+            let mut allocated = BTreeMap::new();
+            let tasks = self
+                .frameworks
+                .iter()
+                .flat_map(|framework| &framework.tasks);
+            for task in tasks.filter(|task| !task.is_over()) {
+                add(&mut allocated, task.agent_id(), &task.role, &task.resources);
+            }
+            for (agent, executor) in &self.executors {
+                add(&mut allocated, agent, &executor.role, &executor.resources);
+            }
+            allocated
+        })
     }
 
     /// The frameworks with their offers, and those that are removed.
@@ -168,4 +174,26 @@ impl Snapshot {
         }
         view
     }
+}
+
+fn add(
+    all: &mut BTreeMap<AgentId, Allocated>,
+    agent: &AgentId,
+    role: &Role,
+    resources: &Resources,
+) {
+    match all.get_mut(agent) {
+        Some(there) => there.add(role, resources),
+        None => {
+            let there = all.entry(agent.clone()).or_default();
+            there.add(role, resources);
+        }
+    }
+}
+
+/// A copy whose tasks lie side by side.
+fn in_one_piece(framework: &CompletedFramework) -> CompletedFramework {
+    let mut framework = framework.clone();
+    framework.tasks.make_contiguous();
+    framework
 }

@@ -1,7 +1,11 @@
 //! Tests of the module that this one belongs to.
 
+use prost::Message;
 use tepui_model::{Resources, Role, TaskState};
-use tepui_proto::v1;
+use tepui_proto::v1::{
+    self,
+    master::{call, response::GetState},
+};
 
 use crate::testing::{Cluster, aware, of_roles, resources, role, seconds};
 
@@ -73,6 +77,7 @@ fn tasks_are_listed_by_where_they_are() {
     let offer = cluster.master.offers_to(None)[0].clone();
     let task = crate::testing::task_info("live", &other.id, "cpus:1");
     cluster.accept(&scheduler, &[&offer.id], vec![task]);
+    the_parts_are_the_whole(&cluster.snapshot());
     let view = cluster.snapshot().get_tasks();
     let names = |tasks: &[v1::Task]| {
         tasks
@@ -137,4 +142,39 @@ fn a_snapshot_shows_what_was_while_the_core_goes_on() {
     assert_eq!(snapshot.get_state(), before);
     let after = cluster.snapshot().get_tasks();
     assert_eq!((after.tasks.len(), after.completed_tasks.len()), (0, 1));
+}
+
+/// A message in pieces is the sum of them.
+fn the_parts_are_the_whole(snapshot: &crate::Snapshot) {
+    let mut bytes = Vec::new();
+    for part in snapshot.parts(call::Type::GetState) {
+        bytes.extend(snapshot.part(&part).encode_to_vec());
+    }
+    let mut whole = GetState::decode(&*bytes).unwrap();
+    // What has no part is empty, and not absent.
+    whole.get_tasks.get_or_insert_default();
+    whole.get_executors.get_or_insert_default();
+    whole.get_frameworks.get_or_insert_default();
+    whole.get_agents.get_or_insert_default();
+    assert_eq!(whole, snapshot.get_state());
+}
+
+#[test]
+fn the_parts_of_a_snapshot_are_small_and_together_the_whole() {
+    let mut cluster = Cluster::new();
+    for number in 0..600 {
+        cluster.register(&format!("h{number}"), "cpus:1;mem:32");
+    }
+    let gone = cluster.subscribe(aware());
+    cluster.settle();
+    cluster.call(gone.connection, crate::Action::Teardown);
+    cluster.subscribe(of_roles(&["web"]));
+    cluster.settle();
+    let snapshot = cluster.snapshot();
+    let parts = snapshot.parts(call::Type::GetAgents);
+    assert_eq!(parts.len(), 3);
+    for part in &parts {
+        assert!(snapshot.part(part).get_agents.unwrap().agents.len() <= 256);
+    }
+    the_parts_are_the_whole(&snapshot);
 }
