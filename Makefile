@@ -10,7 +10,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 ROCKSDB = ROCKSDB_STATIC=1 ROCKSDB_LIB_DIR="$$(tools/rocksdb.sh)"
 CARGO = $(ROCKSDB) cargo
 
-.PHONY: help demo test test-cgroup2 test-spark build check bench docs clean setup
+.PHONY: help demo test test-cgroup2 test-spark build check bench docs clean setup fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ check: setup ## formatting, lints, documentation, licences
 
 bench: build ## the figures of docs/performance.md, one line each; BENCH=--large for all sizes
 	$(CARGO) run --release --locked --package tepui-bench -- $(BENCH)
+
+fuzz: setup ## every reader of bytes from outside under libFuzzer; SECONDS_EACH=60, needs nightly
+	tools/fuzz.sh $(TARGETS)
 
 docs: setup ## the crates' documentation, in a browser's form
 	$(CARGO) doc --release --locked --workspace --no-deps

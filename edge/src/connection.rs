@@ -184,11 +184,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_reads_nothing_is_dropped_and_who_reads_slowly_is_not() {
-        let (mut client, mut server) = connection(10);
+        let (_deaf, mut server) = connection(10);
         let began = Instant::now();
         let write = server.write_all(&[0; 100]).await;
         assert_eq!(write.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed(), limits::WRITE_WITHIN);
+        let (mut client, mut server) = connection(10);
         let reader = tokio::spawn(async move {
             let mut byte = [0];
             for _ in 0..100 {
@@ -196,7 +197,7 @@ mod tests {
                 client.read_exact(&mut byte).await.unwrap();
             }
         });
-        server.write_all(&[0; 90]).await.unwrap();
+        server.write_all(&[0; 100]).await.unwrap();
         reader.await.unwrap();
     }
 }

@@ -94,7 +94,11 @@ mod tests {
     fn large_elements_weigh_more_and_text_its_length() {
         let count = MESSAGE_ROOM / size_of::<v1::Resource>() + 1;
         let request = field(1, &field(2, &[]).repeat(count));
-        assert_eq!(check::<scheduler::Call>(&field(8, &request)), Err(TooHeavy));
+        assert!(request.len() < 16 << 20);
+        assert_eq!(
+            check::<scheduler::Call>(&field(11, &request)),
+            Err(TooHeavy)
+        );
         let text = vec![b'x'; 15 << 20];
         let info = v1::FrameworkInfo {
             name: String::from_utf8(text).unwrap(),

@@ -12,6 +12,8 @@ mod container;
 mod disk;
 mod error;
 mod exit;
+#[doc(hidden)]
+pub mod fuzzing;
 mod init;
 mod isolation;
 mod isolators;

@@ -28,6 +28,14 @@ use crate::records::Folder;
 use plugin::{Command, Plugins};
 use record::{Attaching, NetworkRecord};
 
+/// Reads an answer of a plugin, whatever it is, and drops it.
+pub(crate) fn read_any(bytes: &[u8]) {
+    if let Ok(answer) = serde_json::from_slice(bytes) {
+        drop(result::addresses(&answer));
+        drop(result::resolvers(&answer));
+    }
+}
+
 /// Where the network namespace of a container is mounted.
 pub(crate) fn namespace(folder: &Folder) -> PathBuf {
     folder.path().join("net")

@@ -131,7 +131,7 @@ fn read(name: &str, policy: &Policy) -> Result<String, SeccompError> {
 }
 
 /// Compiles a profile for a task with these capabilities.
-fn compile(
+pub(crate) fn compile(
     name: &str,
     text: &str,
     capabilities: Capabilities,

@@ -13,6 +13,8 @@ mod config;
 mod credentials;
 mod digest;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod images;
 pub mod limits;
 mod manifest;

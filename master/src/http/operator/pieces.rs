@@ -170,12 +170,13 @@ fn body(receiver: mpsc::Receiver<Next>) -> impl Stream<Item = io::Result<Bytes>>
     })
 }
 
-/// The groups of lists in an answer, in its order.
-fn groups(kind: call::Type) -> Vec<call::Type> {
-    let mut groups: Vec<_> = List::ALL.map(List::group).to_vec();
-    groups.dedup();
-    groups.retain(|group| kind == call::Type::GetState || kind == *group);
-    groups
+/// The lists of an answer by their groups, in its order.
+fn groups(kind: call::Type) -> Vec<Vec<List>> {
+    let wanted = List::ALL.into_iter();
+    let wanted = wanted.filter(|list| kind == call::Type::GetState || kind == list.group());
+    let wanted: Vec<_> = wanted.collect();
+    let groups = wanted.chunk_by(|a, b| a.group() == b.group());
+    groups.map(<[List]>::to_vec).collect()
 }
 
 /// JSON: the text around the lists, and between their parts.
@@ -187,32 +188,68 @@ fn in_json(kind: call::Type, parts: Vec<Part>) -> Vec<Piece> {
     }
     let mut pieces = Vec::with_capacity(parts.len() + 1);
     let mut parts = parts.into_iter().peekable();
-    for (index, group) in groups(kind).into_iter().enumerate() {
-        if index > 0 {
-            text.push(',');
+    for (index, lists) in groups(kind).into_iter().enumerate() {
+        let group = lists[0].group().as_str_name().to_lowercase();
+        text += if index > 0 { "," } else { "" };
+        text += &format!("\"{group}\":{{");
+        for (index, list) in lists.into_iter().enumerate() {
+            text += if index > 0 { "," } else { "" };
+            text += &format!("\"{}\":[", list.name());
+            while let Some(part) = parts.next_if(|part| part.list == list) {
+                pieces.push(Piece {
+                    before: std::mem::take(&mut text).into_bytes(),
+                    part: Some(part),
+                });
+                text += if parts.peek().is_some_and(|next| next.list == list) {
+                    ","
+                } else {
+                    ""
+                };
+            }
+            text.push(']');
         }
-        text += &format!("\"{}\":{{", group.as_str_name().to_lowercase());
-        let mut open = None;
-        while let Some(part) = parts.next_if(|part| part.list.group() == group) {
-            let name = part.list.name();
-            text += &match open.replace(part.list) {
-                Some(list) if list == part.list => ",".to_owned(),
-                Some(_) => format!("],\"{name}\":["),
-                None => format!("\"{name}\":["),
-            };
-            pieces.push(Piece {
-                before: std::mem::take(&mut text).into_bytes(),
-                part: Some(part),
-            });
-        }
-        text.push_str(if open.is_some() { "]}" } else { "}" });
+        text.push('}');
     }
-    text.push_str(if is_state { "}}" } else { "}" });
+    text += if is_state { "}}" } else { "}" };
     pieces.push(Piece {
         before: text.into_bytes(),
         part: None,
     });
     pieces
+}
+
+/// The elements of a list as JSON, with brackets around them.
+fn elements(list: List, state: &GetState) -> Vec<u8> {
+    let (tasks, frameworks) = (&state.get_tasks, &state.get_frameworks);
+    let (executors, agents) = (&state.get_executors, &state.get_agents);
+    let text = match list {
+        List::Tasks => tasks.as_ref().map(|it| serde_json::to_vec(&it.tasks)),
+        List::UnreachableTasks => {
+            let lost = tasks.as_ref().map(|it| &it.unreachable_tasks);
+            lost.map(serde_json::to_vec)
+        }
+        List::CompletedTasks => {
+            let ended = tasks.as_ref().map(|it| &it.completed_tasks);
+            ended.map(serde_json::to_vec)
+        }
+        List::Executors => executors
+            .as_ref()
+            .map(|it| serde_json::to_vec(&it.executors)),
+        List::Frameworks => frameworks
+            .as_ref()
+            .map(|it| serde_json::to_vec(&it.frameworks)),
+        List::CompletedFrameworks => {
+            let removed = frameworks.as_ref().map(|it| &it.completed_frameworks);
+            removed.map(serde_json::to_vec)
+        }
+        List::Agents => agents.as_ref().map(|it| serde_json::to_vec(&it.agents)),
+        List::RecoveredAgents => {
+            let recovered = agents.as_ref().map(|it| &it.recovered_agents);
+            recovered.map(serde_json::to_vec)
+        }
+    };
+    // Our messages have nothing that JSON cannot hold, so there is no error to come.
+    text.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Protobuf: a message that comes in pieces is the sum of them.
@@ -259,11 +296,9 @@ impl Piece {
         match media {
             Media::Protobuf => out.extend(placed(kind, state).encode_to_vec()),
             Media::Json => {
-                let text = media.encode(&state);
-                // `{"get_tasks":{"tasks":[` and `]}}` are around the only list.
-                let from = text.iter().position(|byte| *byte == b'[').unwrap_or(0);
-                let to = text.iter().rposition(|byte| *byte == b']').unwrap_or(0);
-                out.extend_from_slice(text.get(from + 1..to).unwrap_or_default());
+                let text = elements(part.list, &state);
+                let inside = text.len().saturating_sub(1);
+                out.extend_from_slice(text.get(1..inside).unwrap_or_default());
             }
         }
         out

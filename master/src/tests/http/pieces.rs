@@ -79,7 +79,10 @@ async fn large_answers_come_in_pieces_and_are_the_same_over_every_road() {
                 let is_chunked = answer.header("transfer-encoding") == Some("chunked");
                 assert!(is_chunked, "{kind:?}");
                 let (body, count) = chunks(&mut client).await;
-                assert!(count > 1 || packed, "{kind:?} came in {count} chunks");
+                assert!(
+                    count > 1 || packed || media != "application/json",
+                    "{kind:?} came in {count} chunks"
+                );
                 answer.body = body;
             }
             if answer.header("content-encoding") == Some("gzip") {
@@ -102,7 +105,9 @@ async fn the_text_of_an_answer_is_that_of_its_message() {
     for kind in KINDS {
         let whole = over_grpc(&server, kind).await;
         let mut client = Client::connect(server.address()).await;
-        let answer = client.post(PATH, &[], &json!({"type": kind.as_str_name()})).await;
+        let answer = client
+            .post(PATH, &[], &json!({"type": kind.as_str_name()}))
+            .await;
         assert_eq!(answer.text(), serde_json::to_string(&whole).unwrap());
     }
     server.stop().await.unwrap();

@@ -107,8 +107,8 @@ fn p02_texts_of_ten_mebibytes_are_refused() {
 fn p03_lists_of_millions_of_nothing_are_refused_for_the_room_that_they_take() {
     let victim = Victim::start();
     let nothing = |field_number| field(field_number, &[]).repeat(8_000_000);
-    // Offers to accept, operations, requests, tasks to reconcile: each of two bytes.
-    let lists = [(4, 1), (4, 2), (8, 1), (14, 1)];
+    // Offers to accept, operations, requests, tasks to reconcile, each of two bytes.
+    let lists = [(4, 1), (4, 2), (11, 1), (9, 1)];
     for (part, list) in lists {
         let body = field(part, &nothing(list));
         victim.forget_peak(Role::Master);

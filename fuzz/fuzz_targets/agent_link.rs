@@ -1,0 +1,4 @@
+//! See `tests/fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tepui_fuzz::run("agent_link", bytes));
