@@ -17,6 +17,8 @@ use crate::{eventually, program};
 /// A process that can be killed and started again with the same flags.
 #[derive(Debug)]
 pub struct Part {
+    /// What is run, and what it gets before the arguments.
+    program: Vec<String>,
     arguments: Vec<String>,
     address: String,
     log: PathBuf,
@@ -31,6 +33,7 @@ impl Part {
     pub fn start(log: &Path, address: &str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&it| it.to_owned()).collect();
         let mut part = Self {
+            program: vec![program().display().to_string()],
             arguments,
             address: address.to_owned(),
             log: log.to_owned(),
@@ -43,6 +46,16 @@ impl Part {
     /// Where it listens.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// What is run from the next start on: another copy of the program, or one that starts it.
+    pub fn run_by(&mut self, program: &[&str]) {
+        self.program = program.iter().map(|&word| word.to_owned()).collect();
+    }
+
+    /// Its arguments, as in its last start.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
     }
 
     /// What it has logged in all its lives.
@@ -58,7 +71,8 @@ impl Part {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.unwrap_or_else(|error| panic!("{}: {error}", self.log.display()));
         let copy = log.try_clone().unwrap_or_else(|error| panic!("{error}"));
-        let child = Command::new(program())
+        let child = Command::new(&self.program[0])
+            .args(&self.program[1..])
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(copy)

@@ -337,3 +337,33 @@ fn an_agent_that_has_more_starts_where_it_may_and_tells_its_master() {
         "compared with from now on"
     );
 }
+
+#[test]
+fn g15_a_thousand_updates_wait_for_the_master_in_their_order() {
+    let mut node = Node::registered();
+    let tasks: Vec<String> = (0..500).map(|number| format!("t{number}")).collect();
+    // Two updates of each task, and nobody acknowledges any.
+    for task in &tasks {
+        node.run(task);
+        let container = node.start();
+        node.exit(&container, Exit::code(0));
+    }
+    back(&mut node);
+    let mut first = node.updates();
+    first.sort_by_key(|status| status.uuid);
+    first.dedup_by_key(|status| status.uuid);
+    assert_eq!(first.len(), 500, "the first of each, and no other");
+    assert!(
+        first
+            .iter()
+            .all(|status| status.state == TaskState::Running)
+    );
+    for status in first {
+        node.acknowledge(status.task_id.as_str(), status.uuid);
+        let next = node.update();
+        assert_eq!(next.task_id, status.task_id);
+        assert_eq!(next.state, TaskState::Finished);
+        node.acknowledge(next.task_id.as_str(), next.uuid);
+    }
+    assert_eq!(node.agent.statuses().count(), 0, "nothing waits any more");
+}
