@@ -89,30 +89,50 @@ public class Calls implements Scheduler {
         }
     }
 
-    private Status decline(MesosSchedulerDriver driver, Filters filters) {
+    // The same, once so much memory is offered, in as many offers as it comes in.
+    private List<OfferID> take(double memory) throws InterruptedException {
+        synchronized (offers) {
+            while (offers.stream().mapToDouble(Calls::memory).sum() < memory) {
+                offers.wait();
+            }
+            return take();
+        }
+    }
+
+    private static double memory(Offer offer) {
+        return offer.getResourcesList().stream().filter(it -> it.getName().equals("mem"))
+                .mapToDouble(it -> it.getScalar().getValue()).sum();
+    }
+
+    private Status decline(MesosSchedulerDriver driver, Filters filters)
+            throws InterruptedException {
         Status status = null;
-        for (OfferID offer : take()) {
+        for (OfferID offer : take(1)) {
             status = driver.declineOffer(offer, filters);
         }
         return status;
     }
 
-    private Status act(MesosSchedulerDriver driver, String[] words) {
+    private Status act(MesosSchedulerDriver driver, String[] words) throws Exception {
         Filters filters = Filters.newBuilder().setRefuseSeconds(0.1).build();
         switch (words[0]) {
             case "launch": // TASK SECONDS
+                // Without a master there is no offer, and the task is lost.
+                List<OfferID> taken = take();
+                OfferID offer = taken.isEmpty()
+                        ? OfferID.newBuilder().setValue("none").build() : taken.get(0);
                 return driver.launchTasks(
-                        take().get(0), Arrays.asList(task(words[1], "sleep " + words[2])), filters);
+                        offer, Arrays.asList(task(words[1], "sleep " + words[2])), filters);
             case "launch-many": // TASK SECONDS
                 return driver.launchTasks(
-                        take(), Arrays.asList(task(words[1], "sleep " + words[2])));
+                        take(32), Arrays.asList(task(words[1], "sleep " + words[2])));
             case "accept": // TASK COMMAND: in an executor
                 Offer.Operation.Launch launch = Offer.Operation.Launch.newBuilder()
                         .addTaskInfos(executed(words[1], String.join(" ",
                                 Arrays.copyOfRange(words, 2, words.length)))).build();
                 Offer.Operation operation = Offer.Operation.newBuilder()
                         .setType(Offer.Operation.Type.LAUNCH).setLaunch(launch).build();
-                return driver.acceptOffers(take(), Arrays.asList(operation), filters);
+                return driver.acceptOffers(take(288), Arrays.asList(operation), filters);
             case "decline":
                 return decline(driver, filters);
             case "decline-for-good":
@@ -199,6 +219,7 @@ public class Calls implements Scheduler {
             agent = offer.getSlaveId();
             synchronized (this.offers) {
                 this.offers.add(offer);
+                this.offers.notifyAll();
             }
             print("offer", offer.getId().getValue(), offer.getHostname(), offer.getResourcesCount());
         }

@@ -58,15 +58,15 @@ impl Spark {
         entry(&self.home.join("jars"), "mesos-", ".jar")
     }
 
-    /// Compiles the programs of `tests/cluster/jvm` into `folder`, and gives the path on which Java
-    /// finds them. Says why not when there is no compiler.
+    /// Compiles these programs of `tests/cluster/jvm` into `folder`, and gives the path on which
+    /// Java finds them. Says why not when there is no compiler.
     ///
     /// # Panics
     /// When they do not compile.
-    pub fn compile(&self, folder: &Path) -> Option<String> {
+    pub fn compile(&self, sources: &[&str], folder: &Path) -> Option<String> {
         let jar = self.mesos_jar().display().to_string();
-        let sources = root().join("tests/cluster/jvm");
-        let sources = ["Calls.java", "Echo.java"].map(|name| sources.join(name));
+        let programs = root().join("tests/cluster/jvm");
+        let sources = sources.iter().map(|name| programs.join(name));
         let compiler = Command::new("javac")
             .args(["-J-XX:TieredStopAtLevel=1", "-nowarn", "-cp", &jar, "-d"])
             .arg(folder)

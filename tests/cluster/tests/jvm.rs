@@ -18,9 +18,13 @@ struct Java {
 
 impl Java {
     fn find() -> Option<Self> {
+        Self::with(&["Calls.java", "Echo.java"])
+    }
+
+    fn with(sources: &[&str]) -> Option<Self> {
         let spark = Spark::find()?;
         let folder = TempDir::new().unwrap();
-        let classes = spark.compile(folder.path())?;
+        let classes = spark.compile(sources, folder.path())?;
         Some(Self { folder, classes })
     }
 
@@ -32,11 +36,15 @@ impl Java {
     }
 
     fn scheduler(&self, master: &str, implicit: bool, id: Option<&str>) -> Told {
+        let implicit = if implicit { "true" } else { "false" };
+        let arguments = [Some("Calls"), Some(master), Some(implicit), id];
+        self.start(&arguments.into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    fn start(&self, arguments: &[&str]) -> Told {
         let command = self.command();
         let mut scheduler = Command::new(&command[0]);
-        scheduler.args(&command[1..]);
-        scheduler.args(["Calls", master, if implicit { "true" } else { "false" }]);
-        scheduler.args(id);
+        scheduler.args(&command[1..]).args(arguments);
         scheduler.env("MESOS_NATIVE_JAVA_LIBRARY", library());
         scheduler.current_dir(self.folder.path());
         Told::start(&mut scheduler)
@@ -123,15 +131,15 @@ fn a_java_scheduler_makes_every_call_and_hears_every_answer() {
 }
 
 fn offers_are_refused_and_asked_for(scheduler: &mut Told) {
-    // What was offered last is refused, for a moment and for good.
-    scheduler.hear("offer ");
+    // What is offered is refused, for a moment, and then for good: both wait for offers.
     does(scheduler, "decline");
-    scheduler.hear("offer ");
     does(scheduler, "decline-for-good");
+    scheduler.forget("offer ");
     does(scheduler, "revive");
     scheduler.hear("offer ");
     does(scheduler, "suppress");
     does(scheduler, "decline");
+    scheduler.forget("offer ");
     does(scheduler, "revive");
     scheduler.hear("offer ");
     does(scheduler, "request");
@@ -143,12 +151,9 @@ fn a_master_goes_and_comes(cluster: &mut Cluster, scheduler: &mut Told) {
     does(scheduler, "launch t2 1");
     let update = scheduler.hear("update t2 TASK_LOST");
     assert_eq!(update[3..5], ["SOURCE_MASTER", "no-uuid"]);
-    scheduler.forget("offer ");
     cluster.master.start_again();
     scheduler.hear("reregistered");
-    cluster.await_agents(1);
-    scheduler.hear("offer ");
-    does(scheduler, "launch t3 1000");
+    does(scheduler, "launch-many t3 1000");
     scheduler.hear("update t3 TASK_RUNNING");
     does(scheduler, "acknowledge t3");
 }
@@ -207,9 +212,6 @@ fn a_java_executor_runs_tasks_talks_and_outlives_its_agent() {
     let lost = scheduler.hear("executorLost echo");
     assert_eq!(lost[2], (3 << 8).to_string());
 
-    scheduler.forget("offer ");
-    does(&mut scheduler, "revive");
-    scheduler.hear("offer ");
     does(&mut scheduler, &format!("accept e2 {}", java.executor()));
     scheduler.hear("update e2 TASK_RUNNING");
     does(&mut scheduler, "kill e2");
@@ -224,4 +226,26 @@ fn a_java_executor_runs_tasks_talks_and_outlives_its_agent() {
     eventually("nothing runs any more", || {
         cluster.tasks().is_empty().then_some(())
     });
+}
+
+#[test]
+fn the_driver_of_later_versions_revives_suppresses_and_changes_roles_by_name() {
+    let sources = ["newer/MesosSchedulerDriver.java", "newer/Roles.java"];
+    let Some(java) = Java::with(&sources) else {
+        return;
+    };
+    let cluster = Cluster::start(1);
+    let mut scheduler = java.start(&["Roles", cluster.master.address()]);
+    scheduler.hear("start DRIVER_RUNNING");
+    scheduler.hear("registered");
+    does(&mut scheduler, "revive b");
+    scheduler.hear("offered b");
+    does(&mut scheduler, "suppress b");
+    does(&mut scheduler, "revive a");
+    scheduler.hear("offered a");
+    does(&mut scheduler, "suppress");
+    does(&mut scheduler, "update c");
+    scheduler.hear("offered c");
+    assert!(!scheduler.has_said("error"));
+    assert_eq!(scheduler.end(), Some(0));
 }

@@ -263,13 +263,14 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
     let _ = run_over(&kernel, &request(), Some(plan));
     let calls = kernel.calls();
     assert_eq!(
-        calls[ARRIVAL.len()..ARRIVAL.len() + 8],
+        calls[ARRIVAL.len()..ARRIVAL.len() + 9],
         [
             "join network /run/net",
             "detach mounts",
             r#"mount layers ["/layers/a", "/layers/b"] under "/upper" and "/work" at /run/root"#,
             "open root /run/root",
             "forbid devices",
+            "copy /dev/shm of process 7",
             "copy /cg/pids/c1",
             "copy /sandbox",
             "copy /volumes/v",
