@@ -14,6 +14,7 @@ mod plain;
 mod read;
 mod sessions;
 mod state;
+mod statistics;
 
 use std::{
     path::PathBuf,

@@ -407,6 +407,7 @@ impl Options {
             seccomp_profiles: self.seccomp_config_dir.clone(),
             seccomp_default: self.seccomp_profile_name.clone(),
             unconfined: self.allow_unconfined,
+            devices: self.walls.devices(),
             host_paths: self.allowed_host_paths.clone(),
         }
     }

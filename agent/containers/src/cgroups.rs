@@ -7,6 +7,7 @@
 //! moves the agent itself.
 
 mod mounts;
+mod statistics;
 mod v1;
 mod v2;
 
@@ -19,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use tepui_sys::{PidFd, Signal};
+use tepui_sys::{DeviceRule, PidFd, Signal};
 
 use crate::{Bytes, Usage, init::wire::CgroupView};
 
@@ -53,16 +54,42 @@ pub(crate) enum Controller {
     Cpu,
     Memory,
     Pids,
+    Devices,
+    Io,
+    HugePages,
 }
 
 impl Controller {
-    pub(crate) const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Pids];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Cpu,
+        Self::Memory,
+        Self::Pids,
+        Self::Devices,
+        Self::Io,
+        Self::HugePages,
+    ];
 
+    /// Those by which it is told whether a machine is v1 or v2.
+    const MAIN: [Self; 3] = [Self::Cpu, Self::Memory, Self::Pids];
+
+    /// Its name in v1.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
             Self::Pids => "pids",
+            Self::Devices => "devices",
+            Self::Io => "blkio",
+            Self::HugePages => "hugetlb",
+        }
+    }
+
+    /// Its name in v2, where devices are not for a controller.
+    const fn unified_name(self) -> Option<&'static str> {
+        match self {
+            Self::Devices => None,
+            Self::Io => Some("io"),
+            _ => Some(self.name()),
         }
     }
 }
@@ -130,6 +157,10 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn raise_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error>;
     /// Sets the most processes and threads.
     fn set_pids(&self, most: u64) -> Result<(), Error>;
+    /// Lets its processes use these devices alone.
+    fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error>;
+    /// Lets its processes have no huge pages.
+    fn forbid_huge_pages(&self) -> Result<(), Error>;
     /// The processes inside, and in the groups below.
     fn processes(&self) -> Result<BTreeSet<u32>, Error>;
     /// Kills all processes inside, at once where the kernel can.
@@ -223,6 +254,17 @@ fn read_keyed(path: &Path, key: &str) -> Option<u64> {
 fn is_clean_cache(statistics: &Path, cached: &str, unwritten: [&str; 2]) -> bool {
     let bytes = |key| read_keyed(statistics, key).unwrap_or(0);
     bytes(cached) > 0 && unwritten.into_iter().all(|key| bytes(key) == 0)
+}
+
+/// Sets every limit on huge pages that a group has to nothing. The files have names by the size of
+/// the pages, and end like this.
+fn forbid_pages(group: &Path, ending: &str) -> Result<(), Error> {
+    let entries = fs::read_dir(group).map_err(|error| Error::new("read", group, error))?;
+    let names = entries
+        .flatten()
+        .filter_map(|it| it.file_name().into_string().ok());
+    let mut limits = names.filter(|name| name.starts_with("hugetlb.") && name.ends_with(ending));
+    limits.try_for_each(|name| write(&group.join(name), 0))
 }
 
 /// The processes in a group and in those below it.

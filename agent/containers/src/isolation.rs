@@ -38,14 +38,21 @@ pub enum Isolator {
     Disk,
     /// `network/cni`: a network of its own, attached to those it asks for.
     Network,
+    /// `cgroups/devices`: no device but those that it is given, wherever its file is.
+    Devices,
+    /// `cgroups/blkio`: what it reads from disks and writes to them is counted.
+    Io,
+    /// `cgroups/hugetlb`: no huge pages, which count for no limit of memory.
+    HugePages,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
+        Self::Devices,
         Self::MountNamespace,
         Self::PidNamespace,
         Self::IpcNamespace,
@@ -58,6 +65,8 @@ impl Isolator {
         Self::ResourceLimits,
         Self::Disk,
         Self::Network,
+        Self::Io,
+        Self::HugePages,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -79,7 +88,16 @@ impl Isolator {
             Self::ResourceLimits => "posix/rlimits",
             Self::Disk => "disk/du",
             Self::Network => "network/cni",
+            Self::Devices => "cgroups/devices",
+            Self::Io => "cgroups/blkio",
+            Self::HugePages => "cgroups/hugetlb",
         }
+    }
+
+    /// Whether it is only there when it is asked for by name: many machines do without it.
+    #[must_use]
+    pub const fn is_extra(self) -> bool {
+        matches!(self, Self::Io | Self::HugePages)
     }
 
     /// The one that it cannot be without.
@@ -115,6 +133,9 @@ impl Isolator {
             Self::SystemCalls => "only the system calls that a task needs",
             Self::ResourceLimits => "limits on single processes, as asked for",
             Self::Disk => "a task that fills its sandbox beyond its limit is ended",
+            Self::Devices => "no device but those that it is given",
+            Self::Io => "its reads and writes of disks are counted (if asked for)",
+            Self::HugePages => "no huge pages, which no limit counts (if asked for)",
             Self::Network => "a network of its own, or those of CNI plugins, as asked for",
         }
     }
@@ -135,8 +156,17 @@ impl fmt::Display for Isolator {
 pub struct Isolation(u32);
 
 impl Isolation {
-    /// Everything.
-    pub const ALL: Self = Self((1 << Isolator::ALL.len()) - 1);
+    /// Everything but what is only there when it is asked for by name.
+    pub const ALL: Self = {
+        let (mut bits, mut at) = (0, 0);
+        while at < Isolator::ALL.len() {
+            if !Isolator::ALL[at].is_extra() {
+                bits |= Isolator::ALL[at].bit();
+            }
+            at += 1;
+        }
+        Self(bits)
+    };
     /// Nothing: containers are plain processes.
     pub const NONE: Self = Self(0);
 
@@ -165,12 +195,22 @@ impl Isolation {
             .filter(move |isolator| self.has(*isolator))
     }
 
+    /// The same without those that take a controller of cgroups.
+    pub(crate) fn without_controllers(self) -> Self {
+        let takes = |one: Isolator| !Self::NONE.with(one).controllers().is_empty();
+        let taking = self.iter().filter(|one| takes(*one));
+        taking.fold(self, Self::without)
+    }
+
     /// The cgroup controllers that it takes.
     pub(crate) fn controllers(self) -> BTreeSet<Controller> {
         let controller = |isolator| match isolator {
             Isolator::Cpu => Some(Controller::Cpu),
             Isolator::Memory => Some(Controller::Memory),
             Isolator::Pids => Some(Controller::Pids),
+            Isolator::Devices => Some(Controller::Devices),
+            Isolator::Io => Some(Controller::Io),
+            Isolator::HugePages => Some(Controller::HugePages),
             _ => None,
         };
         self.iter().filter_map(controller).collect()
@@ -205,7 +245,7 @@ impl FromStr for Isolation {
             .filter(|name| !name.is_empty())
         {
             match name {
-                "all" => isolation = Self::ALL,
+                "all" => isolation = Self(isolation.0 | Self::ALL.0),
                 // Mesos' names for measuring without limiting.
                 "none" | "posix/cpu" | "posix/mem" => {}
                 _ => match Isolator::ALL.into_iter().find(|known| known.name() == name) {
@@ -257,6 +297,10 @@ mod tests {
         assert_eq!("all".parse(), Ok(Isolation::ALL));
         assert_eq!("none".parse(), Ok(Isolation::NONE));
         assert_eq!("posix/cpu,posix/mem".parse(), Ok(Isolation::NONE));
+        let more: Isolation = "all,cgroups/blkio".parse().unwrap();
+        assert_eq!(more, Isolation::ALL.with(Isolator::Io));
+        assert!(!Isolation::ALL.has(Isolator::Io), "it has to be asked for");
+        assert_eq!(more.to_string().parse(), Ok(more));
         assert_eq!(Isolation::NONE.to_string(), "none");
         assert_eq!(Isolation::default(), Isolation::ALL);
     }

@@ -1,8 +1,11 @@
 //! What keeps containers apart, one file per kind.
 
 mod cpu;
+mod devices;
 mod disk;
 mod files;
+mod huge_pages;
+mod io;
 mod machine;
 mod memory;
 mod namespaces;
@@ -85,6 +88,9 @@ impl Isolator {
             Self::ResourceLimits => &rights::ResourceLimits,
             Self::Disk => &disk::Disk,
             Self::Network => &network::Network,
+            Self::Devices => &devices::Devices,
+            Self::Io => &io::Io,
+            Self::HugePages => &huge_pages::HugePages,
         }
     }
 }

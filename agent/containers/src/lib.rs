@@ -32,6 +32,7 @@ mod seccomp;
 mod security;
 mod session;
 mod spec;
+mod usage;
 
 pub use capabilities::{Capabilities, UnknownCapability};
 pub use cgroups::Error as CgroupError;
@@ -46,9 +47,9 @@ pub use networks::{
 pub use options::{InitProgram, Options};
 pub use probe::{Offer, offers};
 pub use refusal::{CannotIsolate, Missing, Refusal};
-pub use runtime::{Recovered, RecoveredState, Runtime, Started, Usage};
+pub use runtime::{Recovered, RecoveredState, Runtime, Started};
 pub use seccomp::SeccompError;
-pub use security::{Policy, Resource, ResourceLimit, Seccomp, Security};
+pub use security::{Device, Policy, Resource, ResourceLimit, Seccomp, Security};
 pub use session::{
     Session, SessionControl, SessionInput, SessionOutput, SessionSpec, SessionStream,
 };
@@ -56,6 +57,7 @@ pub use spec::{
     Bytes, Communication, Ids, Limits, Parent, Program, RootSpec, SecretFile, Spec, VolumeKind,
     VolumeSpec,
 };
+pub use usage::{DeviceUsage, MemoryUsage, Pressure, Stall, Throttling, Usage};
 
 /// Signals and terminals, as they cross this crate's border.
 pub use tepui_sys::{RawTerminal, Signal, WindowSize, window_size};

@@ -93,7 +93,7 @@ pub fn offers(init: &InitProgram) -> Result<Vec<Offer>, Refusal> {
     let mut machine = Machine::look().map_err(Refusal::Machine)?;
     let mounted = Mounted::find().map_err(Refusal::Machine)?;
     let root = format!("tepui-look-{}", std::process::id());
-    let wanted = Isolation::ALL.controllers();
+    let wanted: BTreeSet<_> = Controller::ALL.into();
     let tried = hierarchies(&mounted, &root, &wanted);
     try_controllers(&mut machine, tried.as_deref(), wanted);
     if let Some(tried) = tried {
@@ -185,10 +185,7 @@ fn start_launcher(program: &InitProgram) -> Result<Launcher, Refusal> {
 
 /// Makes the namespaces once, and notes which cannot be made.
 fn try_namespaces(machine: &mut Machine, launcher: &Launcher, isolation: Isolation) {
-    let controllers_aside = isolation
-        .without(Isolator::Cpu)
-        .without(Isolator::Memory)
-        .without(Isolator::Pids);
+    let controllers_aside = isolation.without_controllers();
     if try_isolation(launcher, controllers_aside).is_ok() {
         return;
     }
@@ -277,7 +274,7 @@ mod tests {
              cgroups/mem: cannot create x: Permission denied\n  \
              namespaces/cgroup: the kernel is built without it\n\
              to run tasks with less isolation all the same: --isolation \
-             cgroups/cpu,cgroups/pids,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
+             cgroups/cpu,cgroups/pids,cgroups/devices,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
              filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits,disk/du,\
              network/cni"
         );
@@ -291,7 +288,7 @@ mod tests {
         };
         try_controllers(&mut machine, None, Controller::ALL.into());
         let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
-        assert_eq!(refused.missing.len(), 11);
+        assert_eq!(refused.missing.len(), 12);
         let possible = "linux/nnp,linux/seccomp,posix/rlimits,disk/du";
         assert_eq!(refused.possible().to_string(), possible);
         let text = refused.to_string();

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     Attached, Error, Exit, LaunchError, Limits, NetworkError, Options, Refusal, Session,
-    SessionSpec, Spec,
+    SessionSpec, Spec, Usage,
     cgroups::Hierarchies,
     container::Container,
     isolators::{self, Machine},
@@ -64,17 +64,6 @@ pub enum RecoveredState {
     Running(Started),
     /// It ended: `wait` says how.
     Exited,
-}
-
-/// What a container uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Processor time so far, in nanoseconds.
-    pub cpu_nanos: u64,
-    /// Memory in use now.
-    pub memory_bytes: u64,
-    /// Processes and threads now, the container's init included.
-    pub pids: u64,
 }
 
 /// What all clones of a runtime share.
@@ -282,10 +271,11 @@ impl Runtime {
             .inner
             .known(id)
             .ok_or_else(|| Error::NotFound(id.clone()))?;
-        Ok(container
-            .group
-            .as_ref()
-            .map(|group| group.usage())
-            .unwrap_or_default())
+        let Some(group) = container.group.clone() else {
+            return Ok(Usage::default());
+        };
+        // Some twenty files of the kernel's.
+        let read = tokio::task::spawn_blocking(move || group.usage()).await;
+        Ok(read.unwrap_or_default())
     }
 }

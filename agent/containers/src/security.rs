@@ -1,8 +1,52 @@
 //! What a task may do: how the runtime is to wall it in, and what the operator allows it to ask.
 
-use std::path::PathBuf;
+use std::{
+    fs, io,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    path::{Component, Path, PathBuf},
+};
+
+use nix::sys::stat::{major, minor};
 
 use crate::Capabilities;
+
+/// A device of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its file, in `/dev`.
+    pub path: PathBuf,
+    /// Whether it is a block device, and no character device.
+    pub block: bool,
+    /// The number of the driver.
+    pub major: u32,
+    /// The number of the device among the driver's.
+    pub minor: u32,
+    /// Who may open its file.
+    pub mode: u32,
+}
+
+impl Device {
+    /// The device that a file in `/dev` is for.
+    pub fn find(path: &Path) -> io::Result<Self> {
+        let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+        if !path.starts_with("/dev") || !path.components().all(plain) {
+            return Err(io::Error::other("it is no path below /dev"));
+        }
+        let status = fs::symlink_metadata(path)?;
+        let kind = status.file_type();
+        if !kind.is_block_device() && !kind.is_char_device() {
+            return Err(io::Error::other("it is no device file"));
+        }
+        let number = |number: u64| u32::try_from(number).map_err(io::Error::other);
+        Ok(Self {
+            path: path.to_owned(),
+            block: kind.is_block_device(),
+            major: number(major(status.rdev()))?,
+            minor: number(minor(status.rdev()))?,
+            mode: status.mode() & 0o666,
+        })
+    }
+}
 
 /// How one container is walled in. The default is what every task gets that asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +127,8 @@ pub struct Policy {
     pub seccomp_default: Option<String>,
     /// Whether a task may ask for no filter at all.
     pub unconfined: bool,
+    /// Devices that every container has, beside those that all programs expect.
+    pub devices: Vec<Device>,
     /// The folders and files of the host that tasks may ask for, with all that is below.
     pub host_paths: Vec<PathBuf>,
 }
@@ -95,6 +141,7 @@ impl Default for Policy {
             seccomp_profiles: None,
             seccomp_default: None,
             unconfined: false,
+            devices: Vec::new(),
             host_paths: Vec::new(),
         }
     }
@@ -105,6 +152,21 @@ mod tests {
     use nix::sys::resource::Resource as Kernel;
 
     use super::*;
+
+    #[test]
+    fn a_device_is_found_by_its_file_in_dev_and_nowhere_else() {
+        let full = Device::find(Path::new("/dev/full")).unwrap();
+        assert_eq!((full.block, full.major, full.minor), (false, 1, 7));
+        for path in [
+            "/dev",
+            "/dev/none",
+            "/etc/passwd",
+            "/dev/../dev/full",
+            "full",
+        ] {
+            assert!(Device::find(Path::new(path)).is_err(), "{path}");
+        }
+    }
 
     #[test]
     fn resources_have_the_kernel_s_numbers() {

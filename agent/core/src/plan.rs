@@ -27,6 +27,9 @@ use crate::{Config, ExecutorKey, TaskKey, VolumeMount, checks, volumes as persis
 /// Where programs are looked up when nobody says.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What is said to who asks for them.
+pub(crate) const GPUS: &str = "GPUs: it can give no task a device of them";
+
 /// What a task's container is to be.
 #[derive(Clone, Debug)]
 pub struct ContainerPlan {
@@ -144,6 +147,9 @@ pub(crate) struct Place<'a> {
 
 /// Makes the plan of a task's container.
 pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, Unplannable> {
+    if task.resources.gpus().is_positive() {
+        return Err(Unplannable::Unsupported(GPUS));
+    }
     let command = supported(&task.wire)?;
     checks::checks(task)?;
     let image = image::image(task.wire.container.as_ref(), command)?;
@@ -388,6 +394,16 @@ mod tests {
             task.command.as_mut().unwrap().uris.push(uri);
         });
         assert_eq!(text, "This agent does not support fetching URIs");
+        let text = refusal(|task| {
+            task.resources.push(v1::Resource {
+                name: "gpus".to_owned(),
+                ..task.resources[0].clone()
+            });
+        });
+        assert!(
+            text.starts_with("This agent does not support GPUs"),
+            "{text}"
+        );
         let text = refusal(|task| {
             let tty_info = Some(v1::TtyInfo::default());
             task.container = Some(v1::ContainerInfo {

@@ -1,23 +1,21 @@
 //! The v1 operator calls of an agent that concern what it has.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tepui_agent_core::Agent;
 use tepui_containers::Usage;
 use tepui_edge::verbosity;
 use tepui_images::Reference;
-use tepui_model::{ContainerId, Resources};
+use tepui_model::ContainerId;
 use tepui_proto::v1::{
     self,
     agent::{
         Call, Response,
         call::{PruneImages, Type},
-        response::{self, GetContainers, GetFlags, GetHealth, GetVersion},
+        response::{self, GetContainers, GetFlags, GetHealth, GetVersion, get_containers},
     },
 };
 use tonic::Status;
 
-use super::{Node, check, files, metrics, stopping};
+use super::{Node, check, files, metrics, statistics, stopping};
 use crate::machine::Containers;
 
 impl<C: Containers> Node<C> {
@@ -160,7 +158,14 @@ impl<C: Containers> Node<C> {
     }
 
     /// The running containers, and what they use.
-    pub(super) async fn containers(&self) -> Result<GetContainers, Status> {
+    async fn containers(&self) -> Result<GetContainers, Status> {
+        let measured = self.measured().await?.into_iter();
+        let containers = measured.map(|(container, _)| container).collect();
+        Ok(GetContainers { containers })
+    }
+
+    /// The same with what the messages have no fields for.
+    pub(super) async fn measured(&self) -> Result<Vec<(get_containers::Container, Usage)>, Status> {
         let shown = |agent: &Agent| {
             let resources = |container: &v1::ContainerId| {
                 let id = ContainerId::try_from(container).ok()?;
@@ -172,32 +177,16 @@ impl<C: Containers> Node<C> {
         };
         let mut containers = Vec::new();
         for (resources, mut container) in self.look(shown).await? {
-            if let Ok(id) = ContainerId::try_from(&container.container_id) {
-                let usage = self.machine.usage(&id).await;
-                container.resource_statistics =
-                    usage.map(|usage| statistics(usage, resources.as_ref()));
-            }
-            containers.push(container);
+            let usage = match ContainerId::try_from(&container.container_id) {
+                Ok(id) => self.machine.usage(&id).await,
+                Err(_) => None,
+            };
+            let shown = usage.as_ref();
+            container.resource_statistics =
+                shown.map(|usage| statistics::of(usage, resources.as_ref()));
+            containers.push((container, usage.unwrap_or_default()));
         }
-        Ok(GetContainers { containers })
-    }
-}
-
-fn statistics(usage: Usage, resources: Option<&Resources>) -> v1::ResourceStatistics {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let megabytes =
-        |resources: &Resources| tepui_containers::Bytes::from_megabytes(resources.memory()).0;
-    v1::ResourceStatistics {
-        timestamp: now.as_secs_f64(),
-        // The kernel's own sum; it is not told apart here into user and system.
-        cpus_user_time_secs: Some(usage.cpu_nanos as f64 / 1e9),
-        cpus_limit: resources.map(|resources| resources.cpus().as_f64()),
-        mem_limit_bytes: resources.map(megabytes),
-        mem_total_bytes: Some(usage.memory_bytes),
-        processes: Some(u32::try_from(usage.pids).unwrap_or(u32::MAX)),
-        ..v1::ResourceStatistics::default()
+        Ok(containers)
     }
 }
 

@@ -18,7 +18,7 @@ use tepui_edge::{
 };
 use tepui_proto::v1::{self, agent::call::ReadFile};
 
-use super::{Node, files, operator::refusal, state, stopping};
+use super::{Node, files, operator::refusal, state, statistics as figures, stopping};
 use crate::{limits, machine::Containers};
 
 pub(super) fn routes<C: Containers>() -> Vec<(&'static str, MethodRouter<Node<C>>)> {
@@ -98,8 +98,8 @@ async fn containers<C: Containers>(
     page: Page,
     State(node): State<Node<C>>,
 ) -> Result<Response, Refusal> {
-    let found = node.containers().await.map_err(|status| refusal(&status))?;
-    let shown = found.containers.iter().map(|container| {
+    let found = node.measured().await.map_err(|status| refusal(&status))?;
+    let shown = found.iter().map(|(container, usage)| {
         json!({
             "container_id": container.container_id.value,
             "executor_id": container.executor_id.as_ref().map(|id| &id.value),
@@ -107,6 +107,7 @@ async fn containers<C: Containers>(
             "framework_id": container.framework_id.as_ref().map(|id| &id.value),
             "source": container.executor_id.as_ref().map(|id| &id.value),
             "statistics": container.resource_statistics,
+            "pressure": figures::pressure(usage),
             "status": container.container_status,
         })
     });
@@ -118,14 +119,15 @@ async fn statistics<C: Containers>(
     page: Page,
     State(node): State<Node<C>>,
 ) -> Result<Response, Refusal> {
-    let found = node.containers().await.map_err(|status| refusal(&status))?;
-    let shown = found.containers.iter().map(|container| {
+    let found = node.measured().await.map_err(|status| refusal(&status))?;
+    let shown = found.iter().map(|(container, usage)| {
         json!({
             "executor_id": container.executor_id.as_ref().map(|id| &id.value),
             "executor_name": container.executor_name,
             "framework_id": container.framework_id.as_ref().map(|id| &id.value),
             "source": container.executor_id.as_ref().map(|id| &id.value),
             "statistics": container.resource_statistics,
+            "pressure": figures::pressure(usage),
         })
     });
     Ok(page.show(shown.collect::<Vec<_>>()).await)

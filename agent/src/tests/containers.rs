@@ -142,6 +142,8 @@ impl Containers for Fake {
             cpu_nanos: 1_500_000_000,
             memory_bytes: 1 << 20,
             pids: 3,
+            processes: 2,
+            ..Usage::default()
         })
     }
     async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {

@@ -4,6 +4,7 @@
 //! `fake::Recorder` (feature `fake`) writes the calls down. The rest is what the agent itself needs
 //! beside tokio: process descriptors, sealed programs, file descriptors sent through sockets.
 
+mod devices;
 mod enter;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
@@ -23,6 +24,7 @@ mod spawn;
 mod terminal;
 mod watched;
 
+pub use devices::{DeviceRule, allow_devices, can_allow_devices};
 pub use enter::Entered;
 pub use files::{open_beneath, open_folder, open_output};
 pub use identity::{boot_id, start_time};

@@ -58,7 +58,7 @@ impl Mounted {
             }
         }
         let ours = |hierarchy: &Hierarchy| {
-            Controller::ALL
+            Controller::MAIN
                 .iter()
                 .any(|wanted| hierarchy.has(wanted.name()))
         };

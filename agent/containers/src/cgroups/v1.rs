@@ -13,14 +13,18 @@ use cgroups_rs::fs::{
     memory::MemController, pid::PidController,
 };
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names,
-    is_clean_cache, kill_tree, mounts::Hierarchy, read, read_keyed, read_number, read_tree,
-    remove_tree, report_statistics, write,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, forbid_pages,
+    is_clean_cache, kill_tree,
+    mounts::Hierarchy,
+    read, read_keyed, read_number, read_tree, remove_tree, report_statistics,
+    statistics::{self, Keyed},
+    write,
 };
 use crate::{
-    Bytes, Usage,
+    Bytes, MemoryUsage, Usage,
     init::wire::CgroupView,
     limits::{
         CFS_PERIOD, MAX_CPU_SHARES, MIN_CPU_SHARES, REVOCABLE_SHARES_PER_CPU, SHARES_PER_CPU,
@@ -84,6 +88,9 @@ impl Hierarchies for V1 {
             self.prepare_cpu()
                 .map_err(|error| (Controller::Cpu, error))?;
         }
+        if controllers.contains(&Controller::Io) {
+            self.count_disks();
+        }
         Ok(())
     }
 
@@ -104,6 +111,9 @@ impl Hierarchies for V1 {
             cpu_account: path("cpuacct").map(|path| CpuAcctController::new(path, none())),
             memory: path("memory").map(|path| MemController::new(path, none(), false)),
             pids: path("pids").map(|path| PidController::new(path, none(), false)),
+            devices: path("devices"),
+            io: path("blkio"),
+            huge_pages: path("hugetlb"),
         })
     }
 
@@ -133,6 +143,20 @@ impl Hierarchies for V1 {
 }
 
 impl V1 {
+    /// Newer kernels count what is read and written only where a limit was set once. The one that
+    /// is set here is none. A disk that will not have it is not counted.
+    fn count_disks(&self) {
+        let disks = std::fs::read_dir("/sys/block").into_iter().flatten();
+        let numbers = disks.flatten().map(|disk| read(&disk.path().join("dev")));
+        let Some(group) = self.path("blkio", "") else {
+            return;
+        };
+        for number in numbers {
+            let none = format!("{} 0", number.trim());
+            let _ = write(&group.join("blkio.throttle.read_bps_device"), none);
+        }
+    }
+
     /// Makes the root where CPU time is counted, and weighs it.
     fn prepare_cpu(&self) -> Result<(), Error> {
         if let Some(path) = self.path("cpuacct", "") {
@@ -157,6 +181,23 @@ impl V1 {
     }
 }
 
+/// What the kernel counts processor time in: a hundredth of a second, on every machine there is.
+const TICK_NANOS: u64 = 10_000_000;
+
+/// A rule as the kernel takes it: `c 1:3 rwm`.
+fn shown(rule: &DeviceRule) -> String {
+    let number = |number: Option<u32>| number.map_or_else(|| "*".to_owned(), |it| it.to_string());
+    let kind = if rule.block { 'b' } else { 'c' };
+    let access = [(rule.read, 'r'), (rule.write, 'w'), (rule.make, 'm')];
+    let access: String = access
+        .iter()
+        .filter(|(may, _)| *may)
+        .map(|(_, it)| it)
+        .collect();
+    let (major, minor) = (number(rule.major), number(rule.minor));
+    format!("{kind} {major}:{minor} {access}")
+}
+
 /// The group of one container: a folder per hierarchy.
 #[derive(Debug)]
 struct V1Group {
@@ -166,20 +207,48 @@ struct V1Group {
     cpu_account: Option<CpuAcctController>,
     memory: Option<MemController>,
     pids: Option<PidController>,
+    devices: Option<PathBuf>,
+    io: Option<PathBuf>,
+    huge_pages: Option<PathBuf>,
 }
 
 impl V1Group {
-    /// The controllers, one per hierarchy: two may share one.
-    fn controllers(&self) -> Vec<&dyn Control> {
-        let all: [Option<&dyn Control>; 4] = [
-            self.cpu.as_ref().map(|controller| controller as _),
-            self.cpu_account.as_ref().map(|controller| controller as _),
-            self.memory.as_ref().map(|controller| controller as _),
-            self.pids.as_ref().map(|controller| controller as _),
+    /// Its folders, one per hierarchy: two controllers may share one.
+    fn folders(&self) -> Vec<&Path> {
+        let all = [
+            self.cpu.as_ref().map(Control::path),
+            self.cpu_account.as_ref().map(Control::path),
+            self.memory.as_ref().map(Control::path),
+            self.pids.as_ref().map(Control::path),
+            self.devices.as_deref(),
+            self.io.as_deref(),
+            self.huge_pages.as_deref(),
         ];
-        let mut controllers: Vec<_> = all.into_iter().flatten().collect();
-        controllers.dedup_by(|one, other| one.path() == other.path());
-        controllers
+        let mut folders: Vec<&Path> = Vec::new();
+        for folder in all.into_iter().flatten() {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        folders
+    }
+
+    fn memory_usage(&self) -> Usage {
+        let Some(memory) = &self.memory else {
+            return Usage::default();
+        };
+        let number = |name: &str| read_number(&memory.path().join(name));
+        let statistics = Keyed::of(&memory.path().join("memory.stat"));
+        Usage {
+            memory_bytes: number("memory.usage_in_bytes").unwrap_or(0),
+            memory: MemoryUsage {
+                with_swap: number("memory.memsw.usage_in_bytes"),
+                kernel: number("memory.kmem.usage_in_bytes"),
+                sockets: number("memory.kmem.tcp.usage_in_bytes"),
+                ..statistics::memory_v1(&statistics)
+            },
+            ..Usage::default()
+        }
     }
 
     fn memory_file(&self, name: &str) -> Option<PathBuf> {
@@ -189,21 +258,21 @@ impl V1Group {
 
 impl Group for V1Group {
     fn create(&self) -> Result<(), Error> {
-        for controller in self.controllers() {
-            if controller.exists() {
-                return Err(Error::new("create", controller.path(), "it exists already"));
-            }
-            controller
-                .create()
-                .map_err(failed("create", controller.path()))?;
+        for folder in self.folders() {
+            std::fs::create_dir(folder).map_err(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    Error::new("create", folder, "it exists already")
+                }
+                _ => Error::new("create", folder, error),
+            })?;
         }
         Ok(())
     }
 
     fn entrance(&self) -> Entrance {
-        let list = |controller: &dyn Control| controller.path().join("cgroup.procs");
+        let list = |folder: &Path| folder.join("cgroup.procs");
         Entrance {
-            join: self.controllers().into_iter().map(list).collect(),
+            join: self.folders().into_iter().map(list).collect(),
             born_in: None,
         }
     }
@@ -213,18 +282,13 @@ impl Group for V1Group {
     }
 
     fn below(&self) -> BTreeSet<String> {
-        let groups = self.controllers().into_iter();
-        groups
-            .flat_map(|group| folder_names(group.path()))
-            .collect()
+        let groups = self.folders().into_iter();
+        groups.flat_map(folder_names).collect()
     }
 
     fn view(&self) -> CgroupView {
         let folder = self.mounted.first().and_then(|root| root.parent());
-        let groups = self
-            .controllers()
-            .into_iter()
-            .map(|controller| controller.path());
+        let groups = self.folders().into_iter();
         let root = |group: &Path| {
             self.mounted
                 .iter()
@@ -314,29 +378,63 @@ impl Group for V1Group {
     }
 
     fn processes(&self) -> Result<BTreeSet<u32>, Error> {
-        let groups = self.controllers().into_iter();
-        let read: Result<Vec<_>, _> = groups.map(|group| read_tree(group.path())).collect();
+        let groups = self.folders().into_iter();
+        let read: Result<Vec<_>, _> = groups.map(read_tree).collect();
         Ok(read?.into_iter().flatten().collect())
     }
 
     fn kill(&self) -> Result<(), Error> {
-        let mut groups = self.controllers().into_iter();
-        groups.try_for_each(|group| kill_tree(group.path()))
+        self.folders().into_iter().try_for_each(kill_tree)
+    }
+
+    fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error> {
+        let Some(devices) = &self.devices else {
+            return Ok(());
+        };
+        write(&devices.join("devices.deny"), "a")?;
+        let allow = devices.join("devices.allow");
+        rules.iter().try_for_each(|rule| write(&allow, shown(rule)))
+    }
+
+    fn forbid_huge_pages(&self) -> Result<(), Error> {
+        let Some(pages) = &self.huge_pages else {
+            return Ok(());
+        };
+        forbid_pages(pages, ".limit_in_bytes")
     }
 
     fn usage(&self) -> Usage {
-        let cpu = self.cpu_account.as_ref();
-        let cpu = cpu.and_then(|account| read_number(&account.path().join("cpuacct.usage")));
-        let memory = self.memory_file("memory.usage_in_bytes");
-        Usage {
-            cpu_nanos: cpu.unwrap_or(0),
-            memory_bytes: memory.and_then(|path| read_number(&path)).unwrap_or(0),
-            pids: self
-                .pids
-                .as_ref()
-                .and_then(|pids| pids.get_pid_current().ok())
-                .unwrap_or(0),
+        let mut usage = self.memory_usage();
+        usage.pids = self
+            .pids
+            .as_ref()
+            .and_then(|pids| pids.get_pid_current().ok())
+            .unwrap_or(0);
+        usage.processes = self
+            .folders()
+            .first()
+            .and_then(|folder| read_tree(folder).ok())
+            .map_or(0, |processes| processes.len() as u64);
+        if let Some(account) = &self.cpu_account {
+            let (path, ticks) = (
+                account.path(),
+                Keyed::of(&account.path().join("cpuacct.stat")),
+            );
+            let nanos = |key| ticks.get(key).unwrap_or(0).saturating_mul(TICK_NANOS);
+            usage.cpu_nanos = read_number(&path.join("cpuacct.usage")).unwrap_or(0);
+            (usage.cpu_user_nanos, usage.cpu_system_nanos) = (nanos("user"), nanos("system"));
         }
+        if let Some(cpu) = &self.cpu {
+            let statistics = Keyed::of(&cpu.path().join("cpu.stat"));
+            usage.throttling = statistics::throttling(&statistics, ("throttled_time", 1));
+        }
+        if let Some(io) = &self.io {
+            let read = |name: &str| read(&io.join(name));
+            let bytes = read("blkio.throttle.io_service_bytes_recursive");
+            let operations = read("blkio.throttle.io_serviced_recursive");
+            usage.devices = statistics::devices_v1(&bytes, &operations);
+        }
+        usage
     }
 
     fn oom_events(&self) -> Result<Option<OwnedFd>, Error> {
@@ -387,9 +485,7 @@ impl Group for V1Group {
     }
 
     fn remove(&self) -> Result<bool, Error> {
-        let mut controllers = self.controllers().into_iter();
-        controllers.try_fold(true, |all, controller| {
-            Ok(all & remove_tree(controller.path())?)
-        })
+        let mut folders = self.folders().into_iter();
+        folders.try_fold(true, |all, folder| Ok(all & remove_tree(folder)?))
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -13,14 +13,17 @@ use cgroups_rs::fs::{
     memory::{MemController, SetMemory},
     pid::PidController,
 };
+use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, forbid_pages,
     is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number, read_tree, remove_tree,
-    report_statistics, write,
+    report_statistics,
+    statistics::{self, Keyed},
+    write,
 };
 use crate::{
-    Bytes, Usage,
+    Bytes, MemoryUsage, Usage,
     init::wire::CgroupView,
     limits::{
         CFS_PERIOD, MAX_CPU_WEIGHT, MIN_CPU_WEIGHT, REVOCABLE_WEIGHT_PER_CPU, WEIGHT_PER_CPU,
@@ -73,6 +76,11 @@ impl Hierarchies for V2 {
                 enable(group, controller).map_err(|error| (controller, error))?;
             }
         }
+        if controllers.contains(&Controller::Devices) {
+            let tried = tepui_sys::can_allow_devices();
+            let failed = |error| Error::new("load a program (BPF) for", &self.root, error);
+            tried.map_err(|error| (Controller::Devices, failed(error)))?;
+        }
         if controllers.contains(&Controller::Cpu) {
             self.weigh_root()
                 .map_err(|error| (Controller::Cpu, error))?;
@@ -115,19 +123,18 @@ impl Hierarchies for V2 {
 
 /// Lets the groups below this one have a controller.
 fn enable(group: &Path, controller: Controller) -> Result<(), Error> {
+    let Some(name) = controller.unified_name() else {
+        return Ok(());
+    };
     let file = group.join("cgroup.subtree_control");
-    let written = fs::write(&file, format!("+{}", controller.name()));
+    let written = fs::write(&file, format!("+{name}"));
     written.map_err(|error| match error.kind() {
         // The agent is not to move itself or others: that is for whoever gave it its group.
         io::ErrorKind::ResourceBusy => {
             let hint = "there are processes in this cgroup itself: move them into one below it";
             Error::new("use", &file, format_args!("{error}; {hint}"))
         }
-        _ => Error::new(
-            "write",
-            &file,
-            format_args!("{error} (+{})", controller.name()),
-        ),
+        _ => Error::new("write", &file, format_args!("{error} (+{name})")),
     })
 }
 
@@ -170,7 +177,11 @@ impl Group for V2Group {
         let given = read(&self.file("cgroup.controllers"));
         let given: BTreeSet<&str> = given.split_ascii_whitespace().collect();
         let used = Controller::ALL.into_iter();
-        let mut used = used.filter(|controller| given.contains(controller.name()));
+        let mut used = used.filter(|controller| {
+            controller
+                .unified_name()
+                .is_some_and(|it| given.contains(it))
+        });
         used.try_for_each(|controller| enable(&self.path, controller))?;
         Ok(Entrance {
             join: Vec::new(),
@@ -264,12 +275,37 @@ impl Group for V2Group {
         }
     }
 
+    fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::new("allow devices to", &self.path, error);
+        let group = tepui_sys::open_folder(&self.path).map_err(failed)?;
+        tepui_sys::allow_devices(group.as_fd(), rules).map_err(failed)
+    }
+
+    fn forbid_huge_pages(&self) -> Result<(), Error> {
+        forbid_pages(&self.path, ".max")
+    }
+
     fn usage(&self) -> Usage {
-        let micros = read_keyed(&self.file("cpu.stat"), "usage_usec").unwrap_or(0);
+        let cpu = Keyed::of(&self.file("cpu.stat"));
+        let nanos = |key| cpu.get(key).unwrap_or(0).saturating_mul(1000);
+        let memory = Keyed::of(&self.file("memory.stat"));
+        let memory_bytes = read_number(&self.file("memory.current")).unwrap_or(0);
+        let swap = read_number(&self.file("memory.swap.current"));
         Usage {
-            cpu_nanos: micros.saturating_mul(1000),
-            memory_bytes: read_number(&self.file("memory.current")).unwrap_or(0),
+            cpu_nanos: nanos("usage_usec"),
+            cpu_user_nanos: nanos("user_usec"),
+            cpu_system_nanos: nanos("system_usec"),
+            throttling: statistics::throttling(&cpu, ("throttled_usec", 1000)),
+            memory_bytes,
+            memory: MemoryUsage {
+                swap,
+                with_swap: swap.map(|swap| swap.saturating_add(memory_bytes)),
+                ..statistics::memory_v2(&memory)
+            },
             pids: self.pids.get_pid_current().unwrap_or(0),
+            processes: read_tree(&self.path).map_or(0, |it| it.len() as u64),
+            devices: statistics::devices_v2(&read(&self.file("io.stat"))),
+            pressure: statistics::pressure(&self.path),
         }
     }
 

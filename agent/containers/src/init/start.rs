@@ -16,6 +16,9 @@ use super::{
     wire::{Failure, InitRequest, Plan, status_line},
 };
 
+/// The capability KILL.
+const SIGNAL_OTHERS: u64 = 1 << 5;
+
 /// Exit code of a process that was to run a program and could not, as shells have it.
 pub(super) const CANNOT_RUN: u8 = 127;
 
@@ -82,6 +85,7 @@ fn start(
     };
     connect_output(kernel, &plan, &sandbox)?;
     if plan.hold {
+        lessen(kernel, &plan)?;
         return Ok(Some(Running {
             task: None,
             status,
@@ -90,12 +94,15 @@ fn start(
         }));
     }
     match kernel.fork().map_err(Failure::step("fork"))? {
-        Forked::Parent(task) => Ok(Some(Running {
-            task: Some(task),
-            status,
-            own_processes: plan.own_processes,
-            stop: plan.stop_signal(),
-        })),
+        Forked::Parent(task) => {
+            lessen(kernel, &plan)?;
+            Ok(Some(Running {
+                task: Some(task),
+                status,
+                own_processes: plan.own_processes,
+                stop: plan.stop_signal(),
+            }))
+        }
         Forked::Child => Err(run_task(kernel, &plan, &working)),
     }
 }
@@ -189,6 +196,21 @@ fn connect_output(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Resul
     }
     let step = Failure::step("connect standard input, output and error");
     kernel.set_output(out.as_fd(), err.as_fd()).map_err(step)
+}
+
+/// Keeps of root's power only what an init needs: to signal processes, whosoever they are. A task
+/// that may trace others takes over little then. Nobody else may look into the init, though it has
+/// no more rights than a task of root.
+fn lessen(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+    if !plan.lessen {
+        return Ok(());
+    }
+    kernel.hide().map_err(Failure::step("hide the init"))?;
+    let lessened = kernel
+        .limit_capabilities(SIGNAL_OTHERS)
+        .and_then(|()| kernel.set_capabilities(SIGNAL_OTHERS, 0))
+        .and_then(|()| kernel.renounce_privileges());
+    lessened.map_err(Failure::step("take power from the init"))
 }
 
 /// Becomes the task. It returns only if that failed.

@@ -77,6 +77,9 @@ pub(crate) struct Plan {
     pub(crate) mounts: Vec<MountPlan>,
     /// Device files to make when that is mounted.
     pub(crate) devices: Vec<DevicePlan>,
+    /// Those among them that the operator has named, until they are there.
+    #[serde(skip)]
+    pub(crate) more_devices: Vec<DevicePlan>,
     /// Symbolic links to make then, and what they lead to.
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// What is hidden.
@@ -102,6 +105,9 @@ pub(crate) struct Plan {
     pub(crate) folders: Vec<PathBuf>,
     /// The signal that asks its processes to end, if that is not SIGTERM.
     pub(crate) stop_signal: Option<i32>,
+    /// Whether the init keeps of root's power only what it needs.
+    #[serde(default)]
+    pub(crate) lessen: bool,
     /// The host name to set.
     pub(crate) hostname: Option<String>,
     /// What the task's processes may do.

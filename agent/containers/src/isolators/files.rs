@@ -42,7 +42,7 @@ const READ_ONLY: [&str; 5] = [
 ];
 
 /// The devices that every program expects: name, major and minor number.
-const DEVICES: [(&str, u32, u32); 6] = [
+pub(super) const DEVICES: [(&str, u32, u32); 6] = [
     ("null", 1, 3),
     ("zero", 1, 5),
     ("full", 1, 7),
@@ -90,6 +90,7 @@ impl Isolate for Files {
             view.fresh = true;
         }
         plan.devices = DEVICES.map(device).into();
+        plan.devices.append(&mut plan.more_devices);
         plan.links = LINKS.map(|(path, to)| (path.into(), to.into())).into();
         plan.masked = MASKED.map(PathBuf::from).into();
         plan.read_only = READ_ONLY.map(PathBuf::from).into();

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, os::fd::OwnedFd, sync::Mutex};
 
 use tepui_model::{ContainerId, Quantity};
+use tepui_sys::DeviceRule;
 
 use super::*;
 use crate::{
@@ -72,6 +73,14 @@ impl Group for FakeGroup {
 
     fn set_pids(&self, most: u64) -> Result<(), Error> {
         self.record(format!("pids {most}"))
+    }
+
+    fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error> {
+        self.record(format!("devices {}", rules.len()))
+    }
+
+    fn forbid_huge_pages(&self) -> Result<(), Error> {
+        self.record("no huge pages".to_owned())
     }
 
     fn processes(&self) -> Result<BTreeSet<u32>, Error> {
@@ -155,7 +164,15 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
 #[test]
 fn every_isolator_adds_its_part() {
     let (limits, plan) = prepare(Isolation::ALL, &spec(None, None));
-    assert_eq!(limits, ["cpu 500 Some(200ms)", "memory 64 64", "pids 11"]);
+    let expected = [
+        "cpu 500 Some(200ms)",
+        "memory 64 64",
+        "pids 11",
+        "devices 17",
+    ];
+    assert_eq!(limits, expected);
+    let (limits, _) = prepare(Isolation::NONE.with(Isolator::HugePages), &spec(None, None));
+    assert_eq!(limits, ["no huge pages"]);
     let mut revocable = spec(None, None);
     revocable.limits.low_cpu_priority = true;
     let (limits, _) = prepare(Isolation::ALL, &revocable);
@@ -194,6 +211,6 @@ fn an_isolator_that_is_not_in_use_adds_nothing() {
 #[test]
 fn a_task_that_may_use_more_than_it_asked_for_goes_first_when_memory_runs_out() {
     let (limits, plan) = prepare(Isolation::ALL, &spec(Some(Bytes(256 << 20)), Some(3)));
-    assert_eq!(limits[1..], ["memory 256 64", "pids 4"]);
+    assert_eq!(limits[1..3], ["memory 256 64", "pids 4"]);
     assert_eq!(plan.oom_score_adj, Some(500));
 }

@@ -123,6 +123,9 @@ fn first_plan(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Plan, Launc
         working_dir: spec.working_dir.clone(),
         folders: spec.folders.clone(),
         stop_signal: spec.stop_signal.map(|signal| signal as i32),
+        // Who cannot trace others could not look into an init that hides.
+        lessen: inner.options.isolation.has(Isolator::Capabilities)
+            && inner.machine.lacks_capability("SYS_PTRACE").is_none(),
         status: folder.status_path(),
         // A protected agent does not protect its tasks.
         oom_score_adj: (inner.machine.oom_score < 0).then_some(0),

@@ -207,6 +207,14 @@ async fn c15_the_init_cannot_be_traced() {
 }
 
 #[tokio::test]
+async fn c15_the_init_has_of_root_s_power_only_what_it_needs() {
+    // Who may trace it has that much, and not the host.
+    let line = "grep -E 'CapEff|CapPrm|CapBnd' /proc/1/status | grep -v '0000000000000020$' \
+                && echo BROKEN; grep -q 'NoNewPrivs:.1' /proc/1/status || echo BROKEN";
+    holds_by("init", line, &[Isolator::Capabilities]).await;
+}
+
+#[tokio::test]
 async fn c18_capabilities_are_as_configured_and_no_program_gives_more() {
     let line = "test $(grep CapEff /proc/self/status | cut -f2) = 00000000a80425fb \
                 && grep -q 'CapAmb:.0000000000000000' /proc/self/status \
@@ -300,7 +308,28 @@ async fn c25_the_disks_of_the_host_cannot_be_opened() {
          ls /dev | grep -E '^(sd|vd|nvme|loop|mem|kmsg|kvm)' && echo BROKEN; true",
         numbers[0], numbers[1]
     );
-    holds_by("disk", &line, &[Isolator::Files]).await;
+    holds_by("disk", &line, &[Isolator::Files, Isolator::Devices]).await;
+}
+
+#[tokio::test]
+async fn c25_not_even_by_who_may_mount() {
+    // In a file system of its own a device file means something. It is the log of the kernel, which
+    // opening does not change.
+    let line = "mkdir m && mount -t tmpfs -o dev none m && mknod m/log c 1 11 && echo made; \
+                (: >> m/log) 2>/dev/null && echo BROKEN; \
+                head -c 1 /dev/zero > /dev/null && echo zero";
+    for (walls, expected) in [(true, "made\nzero\n"), (false, "made\nBROKEN\nzero\n")] {
+        let machine = Machine::with(|options| {
+            options.policy.bounding_capabilities = tepui_containers::Capabilities::ALL;
+            options.policy.unconfined = true;
+            if !walls {
+                options.isolation = options.isolation.without(Isolator::Devices);
+            }
+        });
+        let Some(machine) = machine else { return };
+        let outcome = machine.run(machine.trusted("mounting", line)).await;
+        assert_eq!(outcome.out, expected, "{outcome:?}");
+    }
 }
 
 #[tokio::test]

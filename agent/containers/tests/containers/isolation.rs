@@ -277,3 +277,19 @@ async fn shared_memory_is_as_large_as_was_asked_for() {
         assert_eq!(words.join(" "), expected);
     }
 }
+
+#[tokio::test]
+async fn a_device_that_the_operator_gives_to_all_is_there_and_can_be_used() {
+    let path = std::path::Path::new("/dev/kmsg");
+    let Ok(device) = tepui_containers::Device::find(path) else {
+        return eprintln!("not run: this machine has no /dev/kmsg");
+    };
+    let line = "test -c /dev/kmsg && echo there && (: >> /dev/kmsg) && echo opened";
+    for (devices, expected) in [(vec![device], "there\nopened\n"), (Vec::new(), "")] {
+        let Some(machine) = Machine::with(|options| options.policy.devices = devices) else {
+            return;
+        };
+        let outcome = machine.run(machine.shell("device", line)).await;
+        assert_eq!(outcome.out, expected, "{outcome:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tepui_containers::{Bytes, ExitStatus, Program};
+use tepui_containers::{Bytes, ExitStatus, Isolator, Program};
 use tepui_model::Quantity;
 
 use crate::machine::{Machine, exited, soon};
@@ -106,7 +106,7 @@ async fn a_running_container_gets_more_memory_and_never_less() {
 }
 
 #[tokio::test]
-async fn a_fork_bomb_stays_inside_its_bound() {
+async fn r2_a_fork_bomb_stays_inside_its_bound() {
     let Some(machine) = Machine::new() else {
         return;
     };
@@ -218,7 +218,102 @@ async fn use_is_counted() {
         "{usage:?}"
     );
     assert!((2..=4).contains(&usage.pids), "{usage:?}");
+    assert!((2..=4).contains(&usage.processes), "{usage:?}");
+    assert!(usage.memory.file >= Some(20 << 20), "{usage:?}");
+    assert!(usage.memory.anonymous.is_some(), "{usage:?}");
+    assert!(usage.throttling.is_some(), "{usage:?}");
     machine.runtime.kill(&id).await.unwrap();
+}
+
+#[tokio::test]
+async fn disks_are_counted_when_that_is_asked_for() {
+    for counted in [true, false] {
+        let machine = Machine::with(|options| {
+            if counted {
+                options.isolation = options.isolation.with(Isolator::Io);
+            }
+        });
+        let Some(machine) = machine else { return };
+        // Past the page cache, which others may have filled.
+        let line = "dd if=/dev/zero of=file bs=64k count=4 oflag=direct && echo ready; sleep 60";
+        let spec = machine.shell("disk", line);
+        let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
+        machine.runtime.launch(spec).await.unwrap();
+        soon("it has written", || {
+            fs::read_to_string(sandbox.join("stdout")).is_ok_and(|text| !text.is_empty())
+        });
+        let usage = machine.runtime.usage(&id).await.unwrap();
+        let written: u64 = usage.devices.iter().map(|it| it.written_bytes).sum();
+        let writes: u64 = usage.devices.iter().map(|it| it.writes).sum();
+        assert_eq!(written >= 256 * 1024 && writes >= 4, counted, "{usage:?}");
+        machine.runtime.kill(&id).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn r1_a_memory_bomb_ends_and_its_neighbour_does_not_notice() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let neighbour = machine.shell(
+        "neighbour",
+        "while ! test -e go; do sleep 0.02; done; exit 7",
+    );
+    let (id, sandbox) = (neighbour.id.clone(), neighbour.sandbox.clone());
+    machine.runtime.launch(neighbour).await.unwrap();
+    let many = format!("for i in 1 2 3 4; do {EAT} & done; wait");
+    let outcome = machine.run(machine.shell("bomb", &many)).await;
+    assert!(outcome.exit.oom.is_some(), "{outcome:?}");
+    fs::write(sandbox.join("go"), "").unwrap();
+    let exit = machine.runtime.wait(&id).await;
+    assert_eq!(exit, exited(7), "and no report of memory");
+}
+
+#[tokio::test]
+async fn r3_a_burner_of_processors_leaves_others_their_share() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    // What each gets at most is counted where it is given out, whatever else runs here.
+    let burn = "for i in 1 2 3 4 5 6; do while :; do :; done & done; wait";
+    let mut spec = machine.shell("burner", burn);
+    spec.limits.cpu_limit = Some(Quantity::from_millis(100));
+    let id = spec.id.clone();
+    machine.runtime.launch(spec).await.unwrap();
+    let probe = machine.shell("probe", "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done");
+    assert_eq!(machine.run(probe).await.exit, exited(0));
+    let throttled = loop {
+        let usage = machine.runtime.usage(&id).await.unwrap();
+        let throttling = usage.throttling.unwrap();
+        if throttling.periods >= 10 {
+            // A tenth of a processor: no more than 10 ms of each period, and what was begun.
+            let most = 10_000_000 * (throttling.periods + 3) + 50_000_000;
+            assert!(usage.cpu_nanos <= most, "{usage:?}");
+            break throttling.throttled;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(throttled >= 5, "it wanted more: {throttled}");
+    machine.runtime.kill(&id).await.unwrap();
+}
+
+#[tokio::test]
+async fn r6_open_files_run_out_for_the_task_alone() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let line = "perl -e 'my @f; while (open(my $f, \"<\", \"/dev/null\")) { push @f, $f } \
+                print scalar(@f) > 20 ? \"many\" : \"few\", \" $!\"'";
+    let mut spec = machine.shell("files", line);
+    spec.security.resource_limits = vec![tepui_containers::ResourceLimit {
+        resource: tepui_containers::Resource::OpenFiles,
+        soft: Some(64),
+        hard: Some(64),
+    }];
+    let outcome = machine.run(spec).await;
+    assert_eq!(outcome.out, "many Too many open files", "{outcome:?}");
+    // The agent goes on launching.
+    assert_eq!(machine.run_shell("true").await.exit, exited(0));
 }
 
 #[tokio::test]

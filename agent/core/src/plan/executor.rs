@@ -28,6 +28,9 @@ pub(crate) fn executor(
     if !command.uris.is_empty() {
         return Err(Unplannable::Unsupported("fetching URIs"));
     }
+    if total.gpus().is_positive() {
+        return Err(Unplannable::Unsupported(super::GPUS));
+    }
     let config = place.config;
     let sandbox = sandbox(&config.work_dir, place.agent, place.key, place.container);
     let mut mounts = persistent::mounts(&config.work_dir, total)

@@ -30,6 +30,9 @@ pub(crate) fn pod(
             "persistent volumes of the executor of a task group: give them to its tasks",
         ));
     }
+    if total.gpus().is_positive() {
+        return Err(Unplannable::Unsupported(super::GPUS));
+    }
     let config = place.config;
     Ok(ContainerPlan {
         container: place.container.clone(),

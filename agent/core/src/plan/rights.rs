@@ -97,7 +97,8 @@ pub(super) fn rights(
             IpcMode::ShareParent => Communication::Parents,
         },
         shared_memory: linux.shm_size,
-        share_cgroups: linux.share_cgroups(),
+        // What is not said is true by Mesos' default, and means nothing outside of a group.
+        share_cgroups: inside && linux.share_cgroups == Some(true),
     })
 }
 
@@ -110,9 +111,6 @@ fn check(linux: &v1::LinuxInfo, inside: bool) -> Result<(), Unplannable> {
     };
     if linux.share_pid_namespace() {
         shares("sharing the agent's PID namespace")?;
-    }
-    if linux.share_cgroups() {
-        shares("sharing the agent's cgroups")?;
     }
     if linux.ipc_mode() != IpcMode::ShareParent {
         return Ok(());
@@ -201,19 +199,19 @@ mod tests {
         assert!(with(asks(IpcMode::ShareParent)).is_err());
         let own = with(asks(IpcMode::Private)).unwrap();
         assert_eq!(own.communication, Communication::Own);
-        for linux in [
-            LinuxInfo {
-                share_cgroups: Some(true),
-                ..LinuxInfo::default()
-            },
-            LinuxInfo {
-                share_pid_namespace: Some(true),
-                ..LinuxInfo::default()
-            },
-        ] {
-            assert!(within(linux.clone(), true).is_ok());
-            assert!(with(linux).is_err());
-        }
+        let processes = LinuxInfo {
+            share_pid_namespace: Some(true),
+            ..LinuxInfo::default()
+        };
+        assert!(within(processes.clone(), true).is_ok());
+        assert!(with(processes).is_err());
+        let cgroups = LinuxInfo {
+            share_cgroups: Some(true),
+            ..LinuxInfo::default()
+        };
+        assert!(within(cgroups.clone(), true).unwrap().share_cgroups);
+        assert!(!with(cgroups).unwrap().share_cgroups, "it has no other");
+        assert!(!within(LinuxInfo::default(), true).unwrap().share_cgroups);
     }
 
     #[test]

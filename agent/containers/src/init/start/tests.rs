@@ -129,6 +129,7 @@ fn plan() -> Plan {
             minor: 3,
             mode: 0o666,
         }],
+        more_devices: Vec::new(),
         links: vec![("/dev/fd".into(), "/proc/self/fd".into())],
         masked: vec!["/proc/kcore".into()],
         read_only: vec!["/proc/sys".into()],
@@ -136,6 +137,7 @@ fn plan() -> Plan {
         working_dir: None,
         folders: Vec::new(),
         stop_signal: None,
+        lessen: false,
         hostname: Some("inside".into()),
         rights: rights(),
         oom_score_adj: Some(500),
@@ -242,6 +244,30 @@ fn a_task_is_isolated_before_it_becomes_its_user_and_runs_last_of_all() {
 }
 
 #[test]
+fn an_init_keeps_of_its_power_only_what_it_needs_once_the_task_is_there() {
+    for hold in [false, true] {
+        let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
+        let plan = Plan {
+            lessen: true,
+            hold,
+            ..plan()
+        };
+        let _ = run_over(&kernel, &request(), Some(plan));
+        let calls = kernel.calls();
+        let lessened = [
+            "hide",
+            "limit capabilities to 20",
+            "set capabilities 20 passing on 0",
+            "renounce privileges",
+        ];
+        let at = calls.iter().position(|call| call == "hide").unwrap();
+        assert_eq!(calls[at..at + 4], lessened, "{calls:?}");
+        let expected = if hold { "set output" } else { "fork" };
+        assert_eq!(calls[at - 1], expected);
+    }
+}
+
+#[test]
 fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_inside() {
     let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
     let base = RootBase::Layers {
@@ -256,6 +282,7 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
     };
     let plan = Plan {
         root: Some(root),
+        shared_memory_of: None,
         working_dir: Some("/app".into()),
         folders: vec!["/app".into()],
         ..plan()
