@@ -282,7 +282,6 @@ fn a_root_of_its_own_is_entered_when_all_is_there_and_the_sandbox_is_opened_insi
     };
     let plan = Plan {
         root: Some(root),
-        shared_memory_of: None,
         working_dir: Some("/app".into()),
         folders: vec!["/app".into()],
         ..plan()
