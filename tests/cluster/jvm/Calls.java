@@ -217,11 +217,12 @@ public class Calls implements Scheduler {
     public void resourceOffers(SchedulerDriver driver, List<Offer> offers) {
         for (Offer offer : offers) {
             agent = offer.getSlaveId();
+            // Before it can be taken: what is said later is of a later offer.
+            print("offer", offer.getId().getValue(), offer.getHostname(), offer.getResourcesCount());
             synchronized (this.offers) {
                 this.offers.add(offer);
                 this.offers.notifyAll();
             }
-            print("offer", offer.getId().getValue(), offer.getHostname(), offer.getResourcesCount());
         }
     }
 
