@@ -47,6 +47,9 @@ pub enum Error {
     /// The images of tasks cannot be kept.
     #[error("cannot keep images of tasks (--image-store-dir): {0}")]
     Images(tepui_images::Error),
+    /// Nothing can be fetched for tasks.
+    #[error(transparent)]
+    Fetcher(#[from] tepui_fetcher::Error),
     /// This machine cannot isolate containers as asked for.
     #[error(transparent)]
     Isolation(#[from] tepui_containers::Refusal),

@@ -36,5 +36,7 @@ mod work_dir;
 
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
-pub use options::{ExecutorOptions, ImageOptions, NetworkOptions, Options, WallOptions};
+pub use options::{
+    ExecutorOptions, FetcherOptions, ImageOptions, NetworkOptions, Options, WallOptions,
+};
 pub use server::{Server, run};

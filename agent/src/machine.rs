@@ -1,5 +1,6 @@
 //! Containers: what the core wants done to them, and what becomes of them.
 
+mod fetches;
 mod images;
 mod spec;
 
@@ -11,16 +12,20 @@ use tepui_agent_core::{
 };
 use tepui_containers as containers;
 use tepui_containers::{LaunchError, Runtime, Session, SessionSpec, Spec, Usage};
+use tepui_fetcher::Fetcher;
 use tepui_images::Images;
 use tepui_model::ContainerId;
 use tokio::{
     runtime::Handle,
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     task::{JoinHandle, spawn_blocking},
     time::sleep,
 };
 
-use self::images::OwnRoot;
+use self::{
+    fetches::{Fetches, Meter},
+    images::OwnRoot,
+};
 use crate::{
     checks,
     driver::Front,
@@ -30,10 +35,7 @@ use crate::{
     volumes,
 };
 
-pub(crate) use self::{
-    images::{Abandoned, Provider},
-    spec::Users,
-};
+pub(crate) use self::{fetches::Abandoned, images::Provider, spec::Users};
 
 /// What a machine does with containers. There is one on the real runtime, and another in tests.
 pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
@@ -177,6 +179,8 @@ pub(crate) struct Machine<C> {
     provider: Provider,
     secrets: Secrets,
     tokens: Option<Tokens>,
+    fetcher: Fetcher,
+    fetches: Fetches,
     launches: Arc<Semaphore>,
     probes: Arc<Semaphore>,
 }
@@ -186,7 +190,7 @@ impl<C: Containers> Machine<C> {
         containers: C,
         front: Front,
         users: Users,
-        (provider, secrets): (Provider, Secrets),
+        (provider, secrets, fetcher): (Provider, Secrets, Fetcher),
         tokens: Option<Tokens>,
     ) -> Self {
         let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
@@ -197,6 +201,8 @@ impl<C: Containers> Machine<C> {
             provider,
             secrets,
             tokens,
+            fetcher,
+            fetches: Fetches::default(),
             launches,
             probes: Arc::new(Semaphore::new(limits::PROBES_AT_ONCE)),
         }
@@ -219,14 +225,19 @@ impl<C: Containers> Machine<C> {
         }
     }
 
-    /// Lets the image of a container be given up from now on, if it has one.
+    /// Lets what a container needs be given up from now on, if anything is to be fetched.
     pub(crate) fn expect(&self, plan: &ContainerPlan) -> Option<Abandoned> {
-        self.provider.expect(plan)
+        self.fetches.expect(plan)
     }
 
-    /// Gives up the image of a container, if it is being fetched.
+    /// Gives up what a container needs, if it is being fetched.
     pub(crate) fn abandon(&self, container: &ContainerId) {
-        self.provider.abandon(container);
+        self.fetches.abandon(container);
+    }
+
+    /// What tasks want in their sandboxes.
+    pub(crate) const fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
     }
 
     /// Images of tasks.
@@ -234,13 +245,35 @@ impl<C: Containers> Machine<C> {
         self.provider.images()
     }
 
-    /// Gets the image first: others need not wait for that.
+    /// Gets what is to be fetched first: others need not wait for that.
     async fn prepare_and_start(
         &self,
         plan: ContainerPlan,
-        abandoned: Option<Abandoned>,
+        mut abandoned: Option<Abandoned>,
     ) -> Result<u32, String> {
-        let mut plan = self.secrets.resolve(plan).await?;
+        let container = plan.container.clone();
+        let (meter, heard) = Meter::new();
+        let prepared = tokio::select! {
+            biased;
+            prepared = self.prepare(plan, &mut abandoned, &meter) => prepared,
+            () = self.tell_progress(&container, heard) => Err("it broke off".to_owned()),
+        };
+        self.fetches.over(&container);
+        let (plan, root) = prepared?;
+        match self.launches.clone().acquire_owned().await {
+            Ok(_permit) => self.start(plan, root).await,
+            Err(_) => Err("the agent is stopping".to_owned()),
+        }
+    }
+
+    /// Gets the image, and what the task wants in its sandbox.
+    async fn prepare(
+        &self,
+        mut plan: ContainerPlan,
+        abandoned: &mut Option<Abandoned>,
+        meter: &Meter,
+    ) -> Result<(ContainerPlan, Option<OwnRoot>), String> {
+        plan = self.secrets.resolve(plan).await?;
         if let (Some(tokens), Some(executor)) = (&self.tokens, &plan.executor) {
             let token = tokens.of(executor, &plan.container);
             plan.environment.push((TOKEN_VARIABLE.to_owned(), token));
@@ -248,29 +281,39 @@ impl<C: Containers> Machine<C> {
         let mut root = None;
         if let Some(asked) = plan.image.clone() {
             let container = plan.container.clone();
-            let image = asked.name.clone();
-            let fetching = self.tell(&container, ContainerEvent::Fetching { image });
-            let (completed, own) = self
-                .provider
-                .root(plan, &asked, abandoned, fetching)
-                .await?;
+            let what = images::shown(&asked.name);
+            let fetching = self.tell(&container, ContainerEvent::Fetching { what });
+            let provided = self.provider.root(plan, &asked, abandoned, fetching, meter);
+            let (completed, own) = provided.await?;
             (plan, root) = (completed, Some(own));
         }
-        match self.launches.clone().acquire_owned().await {
-            Ok(_permit) => self.start(plan, root).await,
-            Err(_) => Err("the agent is stopping".to_owned()),
+        if !plan.uris.is_empty() {
+            make_sandbox(&plan).await?;
+            let ids = root.as_ref().and_then(|own| own.ids.as_ref());
+            let job = fetches::job(&plan, ids, &self.users)?;
+            let fetch = async {
+                let fetched = self
+                    .fetcher
+                    .fetch(&job, |progress| meter.note_uri(&progress));
+                fetched.await.map_err(|error| error.to_string())
+            };
+            Abandoned::unless(abandoned, fetch).await?;
+        }
+        Ok((plan, root))
+    }
+
+    /// Tells how far a fetch is, now and then, for ever.
+    async fn tell_progress(&self, container: &ContainerId, mut heard: watch::Receiver<String>) {
+        while heard.changed().await.is_ok() {
+            let what = heard.borrow_and_update().clone();
+            self.tell(container, ContainerEvent::Fetching { what })
+                .await;
+            sleep(limits::PROGRESS_EVERY).await;
         }
     }
 
     async fn start(&self, plan: ContainerPlan, root: Option<OwnRoot>) -> Result<u32, String> {
-        let path = plan.sandbox.clone();
-        let made = spawn_blocking(move || sandbox::make(&path)).await;
-        made.map_err(|error| error.to_string())?.map_err(|error| {
-            format!(
-                "cannot make the sandbox {}: {error}",
-                plan.sandbox.display()
-            )
-        })?;
+        make_sandbox(&plan).await?;
         let spec = spec::spec(plan, root, &self.users)?;
         self.containers.launch(spec).await
     }
@@ -416,4 +459,15 @@ impl<C: Containers> Machine<C> {
         let container = container.clone();
         self.front.tell(Event::Container { container, event }).await;
     }
+}
+
+async fn make_sandbox(plan: &ContainerPlan) -> Result<(), String> {
+    let path = plan.sandbox.clone();
+    let made = spawn_blocking(move || sandbox::make(&path)).await;
+    made.map_err(|error| error.to_string())?.map_err(|error| {
+        format!(
+            "cannot make the sandbox {}: {error}",
+            plan.sandbox.display()
+        )
+    })
 }

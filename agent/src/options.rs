@@ -1,6 +1,7 @@
 //! What can be set on an agent: one struct for flags, environment, configuration file and manual.
 
 mod executors;
+mod fetcher;
 mod images;
 mod networks;
 mod walls;
@@ -19,7 +20,8 @@ use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
 
 pub use self::{
-    executors::ExecutorOptions, images::ImageOptions, networks::NetworkOptions, walls::WallOptions,
+    executors::ExecutorOptions, fetcher::FetcherOptions, images::ImageOptions,
+    networks::NetworkOptions, walls::WallOptions,
 };
 use crate::{Error, Masters};
 
@@ -215,7 +217,8 @@ pub struct Options {
     )]
     pub allow_unconfined: bool,
 
-    /// Folders and files of this machine that tasks may ask for as volumes, with all that is below
+    /// Folders and files of this machine that tasks may ask for as volumes and have fetched into
+    /// their sandboxes, with all that is below
     #[arg(
         long,
         env = "TEPUI_ALLOWED_HOST_PATHS",
@@ -256,6 +259,10 @@ pub struct Options {
     /// Images
     #[command(flatten)]
     pub images: ImageOptions,
+
+    /// What tasks want in their sandboxes
+    #[command(flatten)]
+    pub fetcher: FetcherOptions,
 
     /// How long the sandbox of an ended task is kept, on an empty disk
     #[arg(
@@ -324,6 +331,7 @@ impl Default for Options {
             switch_user: true,
             executors: ExecutorOptions::default(),
             images: ImageOptions::default(),
+            fetcher: FetcherOptions::default(),
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
             registration_backoff_factor: Duration::from_secs(1),
@@ -343,6 +351,7 @@ impl Options {
         self.parse_oversubscribed()?;
         self.executors.validate()?;
         self.images.validate()?;
+        self.fetcher.validate()?;
         let backoff = self.registration_backoff_factor;
         let bad_name = |name: &String| {
             name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -468,6 +477,7 @@ impl Options {
             .chain(self.walls.flags())
             .chain(self.executors.flags())
             .chain(self.images.flags())
+            .chain(self.fetcher.flags())
             .map(flag)
             .collect()
     }

@@ -84,6 +84,11 @@ impl WorkDir {
         self.path.join("images")
     }
 
+    /// Where what was fetched for tasks is kept for others, unless the operator says otherwise.
+    pub(crate) fn fetched(&self) -> PathBuf {
+        self.path.join("fetch")
+    }
+
     /// The cgroup of this agent's containers: the same whenever an agent runs on this work dir, on
     /// whatever port, and another than that of any other work dir.
     pub(crate) fn cgroup_root(&self) -> String {

@@ -51,7 +51,7 @@ pub use node::{Exec, ExecEvent, ExecInput, ExecOutput, ExecRequest, Node, Readin
 pub use operations::{KnownOperation, Operations, custom_executor, default_executor};
 pub use operator::Operator;
 pub use options::{KnownTask, Options, Profile};
-pub use task::{Misfit, Placed, Task, TaskBuilder, TaskInvalid};
+pub use task::{Misfit, Placed, Task, TaskBuilder, TaskInvalid, Uri};
 /// What a framework with an API of its own serves it with.
 #[cfg(feature = "server")]
 pub use tepui_edge as edge;

@@ -1,12 +1,14 @@
 //! Tasks: what a framework wants to run, before it is known where.
 
 mod image;
+mod uris;
 
 use std::time::Duration;
 
 use tepui_model::{Kind, Offer, Quantity, Ranges, Resources, Scalars, TaskId, Traits, Value};
 use tepui_proto::v1;
 
+pub use self::uris::Uri;
 use crate::{Constraint, calls};
 
 /// Why a [`TaskBuilder`] builds no task.

@@ -11,6 +11,7 @@ use tepui_model::ContainerId;
 use tepui_sys::Watched;
 use tokio::{sync::watch, time::timeout};
 
+pub use self::prepare::find_user;
 use self::{newborn::make_init, prepare::prepare_blocking};
 pub(crate) use self::{
     newborn::understand,

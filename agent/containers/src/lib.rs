@@ -40,6 +40,7 @@ pub use error::{Error, LaunchError};
 pub use exit::{DiskReport, Exit, ExitStatus, OomReport};
 pub use init::init_main;
 pub use isolation::{InvalidIsolation, Isolation, Isolator};
+pub use launch::find_user;
 pub use networks::{
     Attached, Attachment, InterfaceAddress, NetworkError, NetworkSpec, Networks, PortMapping,
     Protocol,

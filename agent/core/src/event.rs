@@ -75,10 +75,10 @@ pub enum Event {
 /// What became of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContainerEvent {
-    /// Its image is not on the agent, and is being fetched.
+    /// Its image, or what it wants in its sandbox, is being fetched.
     Fetching {
-        /// The image.
-        image: String,
+        /// What, and how much of it is there, as in `the image 'busybox': 40 %`.
+        what: String,
     },
     /// Its program runs.
     Started {

@@ -56,7 +56,7 @@ pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
     Calls, Communication, ContainerPlan, ImageConfig, ImagePlan, Limits, NetworkAttachment,
     NetworkPlan, Parent, PortMapping, Program, Protocol, ResourceLimit, Rights, Secret, SecretFile,
-    SecretReference, SecretSource,
+    SecretReference, SecretSource, UriPlan, UriSource,
 };
 pub use reconfiguration::{Reconfiguration, UnknownReconfiguration};
 pub use record::{Change, FoundContainer, Kind, Recovered};

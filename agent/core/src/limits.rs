@@ -80,6 +80,12 @@ pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(50);
 /// The longest time that a check may name. What is longer never comes.
 pub const MAX_CHECK_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
+/// What one command may want to be fetched.
+pub const MAX_URIS: usize = 256;
+
+/// The longest address of what is fetched, in bytes.
+pub const MAX_URI_BYTES: usize = 8192;
+
 /// The networks of one container.
 pub const MAX_NETWORKS: usize = 8;
 

@@ -8,6 +8,7 @@ mod pod;
 mod program;
 mod rights;
 mod secrets;
+mod uris;
 mod volumes;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ pub use self::{
     networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol},
     rights::{Calls, Communication, ResourceLimit, Rights},
     secrets::{Secret, SecretFile, SecretReference, SecretSource},
+    uris::{UriPlan, UriSource},
 };
 use crate::{Config, ExecutorKey, TaskKey, VolumeMount, checks, volumes as persistent};
 
@@ -59,6 +61,8 @@ pub struct ContainerPlan {
     pub volumes: Vec<VolumeMount>,
     /// What its processes may do.
     pub rights: Rights,
+    /// What is fetched into the sandbox before it starts.
+    pub uris: Vec<UriPlan>,
     /// The image that its root is made of. Without one, it is the host's.
     pub image: Option<ImagePlan>,
     /// Who runs it, as the image knows him; instead of `user`.
@@ -186,6 +190,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         network: networks::network(task)?,
         limits: limits(place.config, task)?,
         volumes: volumes(place.config, task)?,
+        uris: uris::uris(command)?,
         image,
         image_user: None,
         executor: None,
@@ -238,18 +243,12 @@ pub(crate) fn sandbox(
 
 /// The task's command, if everything it asks for can be had.
 fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
-    let unsupported = |what| Err(Unplannable::Unsupported(what));
     if let Some(container) = &task.container {
         containable(container)?;
     }
-    let command = task
-        .command
+    task.command
         .as_ref()
-        .ok_or_else(|| Unplannable::Invalid("The task has no command".to_owned()))?;
-    if !command.uris.is_empty() {
-        return unsupported("fetching URIs");
-    }
-    Ok(command)
+        .ok_or_else(|| Unplannable::Invalid("The task has no command".to_owned()))
 }
 
 fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
@@ -388,12 +387,14 @@ mod tests {
         assert_eq!(text, "'health_check' has no type that is known");
         let text = refusal(|task| {
             let uri = v1::command_info::Uri {
-                value: "http://x".to_owned(),
+                value: "ftp://x/y".to_owned(),
                 ..Default::default()
             };
             task.command.as_mut().unwrap().uris.push(uri);
         });
-        assert_eq!(text, "This agent does not support fetching URIs");
+        let expected = "The URI 'ftp://x/y' has the scheme 'ftp': this agent fetches http, https, \
+                        file and paths";
+        assert_eq!(text, expected);
         let text = refusal(|task| {
             task.resources.push(v1::Resource {
                 name: "gpus".to_owned(),

@@ -84,7 +84,7 @@ impl fmt::Debug for Digest {
 
 /// A digest in the making.
 #[derive(Clone)]
-pub(crate) struct Hasher(Context);
+pub struct Hasher(Context);
 
 impl Default for Hasher {
     fn default() -> Self {
@@ -93,11 +93,14 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    /// Takes bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    pub(crate) fn finish(self) -> Digest {
+    /// The digest of all that was taken in.
+    #[must_use]
+    pub fn finish(self) -> Digest {
         let hash = self.0.finish();
         let digits = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
         Digest(digits.collect())

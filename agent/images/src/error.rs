@@ -42,7 +42,7 @@ pub enum Error {
         passing: bool,
     },
     /// The registry leads to where the agent does not go.
-    #[error("{from} leads to {to}, where images are not fetched from: {problem}")]
+    #[error("{from} leads to {to}, where nothing is fetched from: {problem}")]
     Forbidden {
         /// Who led there.
         from: String,

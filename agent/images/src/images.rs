@@ -4,7 +4,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
     io::Read,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures_util::{FutureExt as _, future::try_join_all};
@@ -70,7 +73,7 @@ impl Images {
     pub fn open(options: Options) -> Result<Self, Error> {
         Ok(Self(Arc::new(Inner {
             store: Store::open(&options.folder, options.size_limit)?,
-            http: Http::new(options.stall_timeout)?,
+            http: Http::new(options.stall_timeout, options.trusted.as_deref())?,
             turns: Semaphore::new(LAYERS_AT_ONCE),
             busy: Mutex::default(),
             options,
@@ -78,7 +81,8 @@ impl Images {
     }
 
     /// Gets an image: from the store, or else from where it is. `fetching` is waited for before
-    /// anything is fetched. Dropping the future gives up, and leaves nothing half.
+    /// anything is fetched; `told` hears how many bytes are there, and of how many, as they are
+    /// sent. Dropping the future gives up, and leaves nothing half.
     ///
     /// # Errors
     /// Why it cannot be had.
@@ -86,6 +90,7 @@ impl Images {
         &self,
         wanted: &Wanted,
         fetching: impl Future<Output = ()> + Send,
+        told: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Image, Error> {
         let name = self.name(&wanted.reference);
         let _turn = Busy::wait(&self.0, format!("image {name}")).await;
@@ -101,7 +106,7 @@ impl Images {
         }
         fetching.await;
         let limit = self.0.options.pull_timeout;
-        match timeout(limit, self.fetch(wanted, name).boxed()).await {
+        match timeout(limit, self.fetch(wanted, name, &told).boxed()).await {
             Ok(fetched) => fetched,
             Err(_) => Err(Error::Timeout(limit)),
         }
@@ -116,7 +121,12 @@ impl Images {
         }
     }
 
-    async fn fetch(&self, wanted: &Wanted, name: String) -> Result<Image, Error> {
+    async fn fetch(
+        &self,
+        wanted: &Wanted,
+        name: String,
+        told: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<Image, Error> {
         let Inner {
             options,
             http,
@@ -126,10 +136,17 @@ impl Images {
         let credentials = options.credentials.clone().with(wanted.credentials.clone());
         let found = source::find(options, http, &wanted.reference, &credentials).await?;
         self.check_size(&found)?;
+        let missing = found.layers.iter();
+        let missing = missing.filter(|layer| store.pin(&layer.diff_id).is_none());
+        let meter = Meter {
+            total: missing.map(|layer| layer.size).fold(0, u64::saturating_add),
+            got: AtomicU64::new(0),
+            told,
+        };
         let layers = found
             .layers
             .iter()
-            .map(|layer| self.layer(&found.origin, layer).boxed());
+            .map(|layer| self.layer(&found.origin, layer, &meter).boxed());
         // Held until the image is: no layer goes meanwhile.
         let _held = try_join_all(layers).await?;
         let record = ImageRecord {
@@ -175,7 +192,12 @@ impl Images {
     }
 
     /// Gets one layer, which others may be getting too.
-    async fn layer(&self, origin: &Origin, layer: &Layer) -> Result<Pins, Error> {
+    async fn layer(
+        &self,
+        origin: &Origin,
+        layer: &Layer,
+        meter: &Meter<'_>,
+    ) -> Result<Pins, Error> {
         let _turn = Busy::wait(&self.0, format!("layer {}", layer.diff_id)).await;
         if let Some(pins) = self.0.store.pin(&layer.diff_id) {
             return Ok(pins);
@@ -183,14 +205,19 @@ impl Images {
         let _permit = self.0.turns.acquire().await.map_err(|_| Error::Cancelled)?;
         let mut retry = Retry::default();
         loop {
-            match self.fetch_layer(origin, layer).await {
+            match self.fetch_layer(origin, layer, meter).await {
                 Err(error) if retry.again(&error).await => {}
                 done => return done,
             }
         }
     }
 
-    async fn fetch_layer(&self, origin: &Origin, layer: &Layer) -> Result<Pins, Error> {
+    async fn fetch_layer(
+        &self,
+        origin: &Origin,
+        layer: &Layer,
+        meter: &Meter<'_>,
+    ) -> Result<Pins, Error> {
         let (store, wanted) = (self.0.store.clone(), layer.clone());
         let mut answer = match origin.open(layer).await? {
             Contents::Local(read) => return blocking(move || add(&store, read, &wanted)).await,
@@ -200,7 +227,10 @@ impl Images {
         let unpacking = spawn_blocking(move || add(&store, Pieces::new(receiver), &wanted));
         let fetched = loop {
             let piece = match answer.piece().await {
-                Ok(Some(bytes)) => Piece::Bytes(bytes),
+                Ok(Some(bytes)) => {
+                    meter.add(bytes.len() as u64);
+                    Piece::Bytes(bytes)
+                }
                 Ok(None) => Piece::End,
                 Err(error) => break Err(error),
             };
@@ -269,6 +299,21 @@ impl Images {
     #[must_use]
     pub fn list(&self) -> Vec<Listed> {
         self.0.store.list()
+    }
+}
+
+/// How much of an image has come.
+struct Meter<'a> {
+    total: u64,
+    got: AtomicU64,
+    told: &'a (dyn Fn(u64, u64) + Send + Sync),
+}
+
+impl Meter<'_> {
+    fn add(&self, bytes: u64) {
+        let got = self.got.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // What is tried again comes twice.
+        (self.told)(got.min(self.total), self.total);
     }
 }
 

@@ -6,12 +6,15 @@
 //! all containers; what nobody uses goes when room is needed.
 //!
 //! Nothing that a registry or an image says is believed: every byte counts for a digest, every
-//! path is resolved beneath the layer's own folder by the kernel, and everything has a limit.
+//! path is resolved beneath the layer's own folder by the kernel, and everything has a limit. The
+//! fetcher of what tasks want in their sandboxes has [`Downloads`] and [`extract`] from here, which
+//! go by the same rules.
 #![forbid(unsafe_code)]
 
 mod config;
 mod credentials;
 mod digest;
+mod download;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -30,7 +33,8 @@ mod users;
 
 pub use config::RunConfig;
 pub use credentials::{Credentials, InvalidCredentials};
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Digest, Hasher, InvalidDigest};
+pub use download::{Download, Downloads};
 pub use error::Error;
 pub use images::{Image, Images, Wanted};
 pub use options::{
@@ -38,6 +42,8 @@ pub use options::{
     InvalidEndpoint, Options,
 };
 pub use reference::{InvalidReference, Reference};
+pub use retry::Retry;
+pub use source::Pieces;
 pub use store::{Listed, Pruned, Root, list};
-pub use unpack::{Unpacked, unpack};
+pub use unpack::{Form, Unpacked, extract, make_file, unpack};
 pub use users::User;

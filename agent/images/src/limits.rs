@@ -44,6 +44,16 @@ pub const MAX_EXTENSION_BYTES: u64 = 1 << 20;
 /// The extended attributes of one entry.
 pub const MAX_ATTRIBUTES: usize = 64;
 
+/// The memory that an archive may want to be decompressed, in kilobytes: what `xz -9` writes wants
+/// 65 MB, and who unpacks it needs that much.
+pub const MAX_DICTIONARY_KILOBYTES: u32 = 96 << 10;
+
+/// The longest directory of a zip archive, in bytes.
+pub const MAX_ZIP_DIRECTORY_BYTES: u64 = 128 << 20;
+
+/// The longest link in a zip archive, in bytes.
+pub const MAX_LINK_BYTES: u64 = 4095;
+
 /// The members of an archive of images.
 pub const MAX_MEMBERS: usize = 10_000;
 

@@ -34,6 +34,8 @@ pub struct Options {
     pub pull_timeout: Duration,
     /// How long a download may be too slow before it is given up.
     pub stall_timeout: Duration,
+    /// Certificates that are trusted besides those of this machine: a file in PEM.
+    pub trusted: Option<PathBuf>,
 }
 
 impl Options {
@@ -48,6 +50,7 @@ impl Options {
             credentials: Credentials::default(),
             pull_timeout: DEFAULT_PULL_TIMEOUT,
             stall_timeout: DEFAULT_STALL_TIMEOUT,
+            trusted: None,
         }
     }
 }
@@ -162,7 +165,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-fn is_own_machine(host: &str) -> bool {
+pub(crate) fn is_own_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => name,
         _ => host,

@@ -9,7 +9,7 @@ use crate::{
 
 /// The attempts at one thing.
 #[derive(Debug)]
-pub(crate) struct Retry {
+pub struct Retry {
     left: u32,
     pause: Duration,
 }
@@ -25,7 +25,7 @@ impl Default for Retry {
 
 impl Retry {
     /// Whether to try again after this error; if so, after a pause.
-    pub(crate) async fn again(&mut self, error: &Error) -> bool {
+    pub async fn again(&mut self, error: &Error) -> bool {
         if self.left == 0 || !error.is_passing() {
             return false;
         }

@@ -4,10 +4,11 @@ mod archive;
 mod challenge;
 pub(crate) mod http;
 mod layout;
-mod reach;
+pub(crate) mod reach;
 mod registry;
 
 use std::{
+    fmt,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -259,7 +260,7 @@ impl Origin {
 }
 
 /// A reader of what comes piece by piece from elsewhere.
-pub(crate) struct Pieces {
+pub struct Pieces {
     pub(crate) receiver: tokio::sync::mpsc::Receiver<Piece>,
     current: hyper::body::Bytes,
     over: bool,
@@ -280,6 +281,12 @@ impl Pieces {
             current: hyper::body::Bytes::new(),
             over: false,
         }
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Pieces")
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::io::{self, BufReader, Read};
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use crate::{Digest, Error, digest::Hasher};
+use crate::{Digest, Error, digest::Hasher, limits};
 
 const BUFFER_BYTES: usize = 128 << 10;
 
@@ -62,6 +64,22 @@ pub(crate) fn decompress<'a>(source: impl Read + 'a) -> io::Result<Box<dyn Read 
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(source)),
         start if is_zstd(start) => Box::new(Frames::Between(source)),
         _ => Box::new(source),
+    })
+}
+
+/// Reads also what was compressed by xz or bzip2, in which no layers are, but archives are.
+pub(crate) fn decompress_any<'a>(source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut source = Peeked {
+        ahead: Vec::new(),
+        inner: BufReader::with_capacity(BUFFER_BYTES, source),
+    };
+    Ok(match source.peek()? {
+        [0xfd, b'7', b'z', b'X'] => {
+            let limit = limits::MAX_DICTIONARY_KILOBYTES;
+            Box::new(XzReader::new_mem_limit(source, true, limit))
+        }
+        [b'B', b'Z', b'h', b'1'..=b'9'] => Box::new(MultiBzDecoder::new(source)),
+        _ => return decompress(source),
     })
 }
 

@@ -1,19 +1,27 @@
-//! Layers: from a stream of tar to a folder for overlayfs, whatever the stream holds.
+//! From a stream of tar to a folder, whatever the stream holds: layers for overlayfs, and archives
+//! that tasks want unpacked.
 
+mod archive;
 mod entries;
 mod extensions;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod zip;
 
 use std::{
     fs::File,
     io::{self, Read, Write as _},
     os::fd::{AsFd as _, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rustix::fs::fstatvfs;
 
+pub use self::archive::{Form, extract, make_file};
 use self::{
     entries::{Entry, Kind},
     tree::Tree,
@@ -49,13 +57,7 @@ pub struct Unpacked {
 pub fn unpack(stream: impl Read, folder: OwnedFd, limit: u64) -> Result<Unpacked, Error> {
     let stream = decompress(stream).map_err(|error| failed(&error))?;
     let mut stream = Verified::new(stream, limit);
-    let mut layer = Layer {
-        tree: Tree::new(folder),
-        folders: Vec::new(),
-        name_bytes: 0,
-        unchecked: FREE_CHECK_BYTES,
-        buffer: vec![0; BUFFER_BYTES],
-    };
+    let mut layer = Unpacking::new(folder, Rules::Layer);
     let entries = entries::each(&mut stream, |entry, contents| layer.add(entry, contents))?;
     layer.finish()?;
     // The digest is that of every byte, also of those after the last entry.
@@ -67,8 +69,18 @@ pub fn unpack(stream: impl Read, folder: OwnedFd, limit: u64) -> Result<Unpacked
     })
 }
 
-/// A layer in the making.
-struct Layer {
+/// What counts in what is unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rules {
+    /// It is a layer: whiteouts hide names, and everything keeps its owner.
+    Layer,
+    /// It is somebody's own archive: names are names, and everything belongs to whoever unpacks it.
+    Archive,
+}
+
+/// A folder in the making.
+struct Unpacking {
+    rules: Rules,
     tree: Tree,
     /// The folders, whose times are set when everything is in them.
     folders: Vec<(Vec<u8>, (i64, u32))>,
@@ -76,12 +88,31 @@ struct Layer {
     /// How much was written since the free space was looked at.
     unchecked: u64,
     buffer: Vec<u8>,
+    /// Set when nobody wants it any more.
+    given_up: Arc<AtomicBool>,
 }
 
-impl Layer {
+impl Unpacking {
+    fn new(folder: OwnedFd, rules: Rules) -> Self {
+        Self {
+            rules,
+            tree: Tree::new(folder),
+            folders: Vec::new(),
+            name_bytes: 0,
+            unchecked: FREE_CHECK_BYTES,
+            buffer: vec![0; BUFFER_BYTES],
+            given_up: Arc::default(),
+        }
+    }
+
     fn add(&mut self, entry: &Entry, contents: &mut dyn Read) -> Result<(), Error> {
         let shown = |error: io::Error| cannot(entry, &error);
-        match entry.path.meaning()? {
+        self.check_wanted()?;
+        let meaning = match self.rules {
+            Rules::Layer => entry.path.meaning()?,
+            Rules::Archive => Meaning::Entry,
+        };
+        match meaning {
             Meaning::Nothing => Ok(()),
             Meaning::Opaque => self.tree.make_opaque(entry.path.folder()).map_err(shown),
             Meaning::Hides(hidden) => self.tree.hide(&entry.path, hidden).map_err(shown),
@@ -114,7 +145,7 @@ impl Layer {
         let path = entry.path.bytes();
         self.name_bytes += path.len();
         if self.name_bytes > MAX_FOLDER_NAME_BYTES {
-            let text = "the names of a layer's folders are too long together";
+            let text = "the names of its folders are too long together";
             return Err(Error::TooLarge(text.to_owned()));
         }
         let opened = self.tree.directory(&entry.path).map_err(shown)?;
@@ -146,8 +177,16 @@ impl Layer {
         tree::set_time_open(file.as_fd(), entry.modified).map_err(shown)
     }
 
+    fn check_wanted(&self) -> Result<(), Error> {
+        match self.given_up.load(Ordering::Relaxed) {
+            true => Err(Error::Cancelled),
+            false => Ok(()),
+        }
+    }
+
     /// Looks now and then whether there is room: others live on this disk too.
     fn check_free(&mut self, count: u64) -> Result<(), Error> {
+        self.check_wanted()?;
         self.unchecked += count;
         if self.unchecked < FREE_CHECK_BYTES {
             return Ok(());
@@ -156,9 +195,12 @@ impl Layer {
         let disk = fstatvfs(self.tree.root()).map_err(|error| failed(&error.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < MIN_FREE_BYTES {
+            let advice = match self.rules {
+                Rules::Layer => ", for example by `tepui agent images prune`",
+                Rules::Archive => "",
+            };
             return Err(Error::TooLarge(format!(
-                "the disk of the agent's images has only {free} bytes left: make room, for example \
-                 by `tepui agent images prune`"
+                "the agent's disk has only {free} bytes left: make room{advice}"
             )));
         }
         Ok(())

@@ -1,28 +1,19 @@
 //! Images of tasks: fetched before a container is started, and let go of when it has ended.
 
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::future::Future;
 
 use tepui_agent_core::{ContainerPlan, ImageConfig, ImagePlan};
 use tepui_containers::{Ids, RootSpec};
 use tepui_images::{Credentials, Image, Images, RunConfig, Wanted};
 use tepui_model::ContainerId;
-use tokio::sync::oneshot;
+
+use super::fetches::{Abandoned, Meter};
 
 /// Images of tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Provider {
     images: Images,
-    /// Fetches that can be given up, by container.
-    going_on: Arc<Mutex<BTreeMap<ContainerId, oneshot::Sender<()>>>>,
 }
-
-/// Tells whoever fetches that nobody wants it any more.
-#[derive(Debug)]
-pub(crate) struct Abandoned(oneshot::Receiver<()>);
 
 /// A container's own root.
 #[derive(Debug)]
@@ -33,35 +24,12 @@ pub(crate) struct OwnRoot {
 }
 
 impl Provider {
-    pub(crate) fn new(images: Images) -> Self {
-        Self {
-            images,
-            going_on: Arc::default(),
-        }
+    pub(crate) const fn new(images: Images) -> Self {
+        Self { images }
     }
 
     pub(crate) const fn images(&self) -> &Images {
         &self.images
-    }
-
-    fn going_on(&self) -> MutexGuard<'_, BTreeMap<ContainerId, oneshot::Sender<()>>> {
-        self.going_on.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets what is about to be fetched be given up from now on.
-    pub(crate) fn expect(&self, plan: &ContainerPlan) -> Option<Abandoned> {
-        plan.image.as_ref()?;
-        let (sender, abandoned) = oneshot::channel();
-        self.going_on().insert(plan.container.clone(), sender);
-        Some(Abandoned(abandoned))
-    }
-
-    /// Gives up what is being fetched for a container, if that is going on.
-    pub(crate) fn abandon(&self, container: &ContainerId) {
-        if let Some(sender) = self.going_on().remove(container) {
-            // It may be over just now.
-            let _ = sender.send(());
-        }
     }
 
     /// Gets the root of a task in an image, and completes its plan by what the image says.
@@ -69,23 +37,24 @@ impl Provider {
         &self,
         plan: ContainerPlan,
         asked: &ImagePlan,
-        abandoned: Option<Abandoned>,
+        abandoned: &mut Option<Abandoned>,
         fetching: impl Future<Output = ()> + Send,
+        meter: &Meter,
     ) -> Result<(ContainerPlan, OwnRoot), String> {
-        let shown = |error: &dyn std::fmt::Display| format!("image '{}': {error}", asked.name);
+        let cannot = |error: &dyn std::fmt::Display| format!("image '{}': {error}", asked.name);
         let container = plan.container.clone();
-        let image = self.pull(asked, abandoned, fetching).await;
-        self.going_on().remove(&container);
-        let image = image.map_err(|error| shown(&error))?;
+        let pull = self.pull(asked, fetching, meter);
+        let image = Abandoned::unless(abandoned, pull).await;
+        let image = image.map_err(|error| cannot(&error))?;
         let plan = plan
             .in_image(&config(&image.run))
-            .map_err(|error| shown(&error))?;
+            .map_err(|error| cannot(&error))?;
         let ids = match &plan.image_user {
             Some(user) => Some(
                 self.images
                     .user(&image, user)
                     .await
-                    .map_err(|it| shown(&it))?,
+                    .map_err(|it| cannot(&it))?,
             ),
             None => None,
         };
@@ -93,7 +62,7 @@ impl Provider {
             .images
             .provide(&container, image)
             .await
-            .map_err(|it| shown(&it))?;
+            .map_err(|it| cannot(&it))?;
         let root = RootSpec::Layers {
             lower: root.lower,
             upper: root.upper,
@@ -110,8 +79,8 @@ impl Provider {
     async fn pull(
         &self,
         asked: &ImagePlan,
-        abandoned: Option<Abandoned>,
         fetching: impl Future<Output = ()> + Send,
+        meter: &Meter,
     ) -> Result<Image, String> {
         let credentials = match &asked.credentials {
             Some(secret) => Credentials::read(&secret.0).map_err(|error| error.to_string())?,
@@ -124,16 +93,10 @@ impl Provider {
             cached: asked.cached,
             credentials,
         };
-        let given_up = async {
-            match abandoned {
-                Some(Abandoned(receiver)) => drop(receiver.await),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            image = self.images.pull(&wanted, fetching) => image.map_err(|error| error.to_string()),
-            () = given_up => Err("nobody wants it any more".to_owned()),
-        }
+        let what = shown(&asked.name);
+        let told = |bytes, total| meter.note(&what, bytes, Some(total));
+        let image = self.images.pull(&wanted, fetching, told).await;
+        image.map_err(|error| error.to_string())
     }
 
     /// Lets go of what an ended container has of images.
@@ -143,6 +106,11 @@ impl Provider {
             .await
             .map_err(|error| error.to_string())
     }
+}
+
+/// An image, for people.
+pub(super) fn shown(name: &str) -> String {
+    format!("the image '{name}'")
 }
 
 fn config(run: &RunConfig) -> ImageConfig {

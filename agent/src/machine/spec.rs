@@ -37,7 +37,7 @@ impl Users {
     }
 
     /// Whom the runtime must become for a task; none to stay as the agent is.
-    fn for_task(&self, user: String) -> Result<Option<String>, String> {
+    pub(super) fn for_task(&self, user: String) -> Result<Option<String>, String> {
         match self {
             Self { switch: false, .. } => Ok(None),
             Self { root: true, .. } => Ok(Some(user)),

@@ -131,7 +131,8 @@ impl<C: Containers> Node<C> {
     /// Every metric that is known, by name.
     pub(super) async fn metrics(&self) -> Result<Vec<(String, f64)>, Status> {
         let figures = self.look(Agent::figures).await?;
-        Ok(metrics::all(&figures, self.started.elapsed()))
+        let fetched = self.machine.fetcher().figures();
+        Ok(metrics::all(&figures, &fetched, self.started.elapsed()))
     }
 
     pub(super) async fn look<T: Send + 'static>(

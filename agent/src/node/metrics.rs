@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tepui_agent_core::Figures;
 use tepui_edge::metrics::machine;
+use tepui_fetcher::Figures as Fetched;
 use tepui_model::{Quantity, Resources, TaskState};
 
 /// All of them, by name.
-pub(super) fn all(figures: &Figures, uptime: Duration) -> Vec<(String, f64)> {
+pub(super) fn all(figures: &Figures, fetched: &Fetched, uptime: Duration) -> Vec<(String, f64)> {
     let count = |name: &str, count: f64| (format!("slave/{name}"), count);
     let mut metrics = vec![
         count("uptime_secs", uptime.as_secs_f64()),
@@ -56,9 +57,20 @@ pub(super) fn all(figures: &Figures, uptime: Duration) -> Vec<(String, f64)> {
     metrics.extend(resources("", &plain(&figures.total), &plain(&figures.used)));
     let (total, used) = (figures.total.revocable(), figures.used.revocable());
     metrics.extend(resources("_revocable", &total, &used));
+    metrics.extend(fetches(fetched));
     metrics.extend(machine());
     metrics.sort_by(|one, other| one.0.cmp(&other.0));
     metrics
+}
+
+fn fetches(fetched: &Fetched) -> [(String, f64); 4] {
+    let metric = |name: &str, count: u64| (format!("containerizer/fetcher/{name}"), count as f64);
+    [
+        metric("task_fetches_succeeded", fetched.succeeded),
+        metric("task_fetches_failed", fetched.failed),
+        metric("cache_size_total_bytes", fetched.cache_total),
+        metric("cache_size_used_bytes", fetched.cache_used),
+    ]
 }
 
 fn resources(kind: &str, total: &Resources, used: &Resources) -> Vec<(String, f64)> {
@@ -95,7 +107,11 @@ mod tests {
             ends: [(TaskState::Failed, 2)].into(),
             ..Figures::default()
         };
-        let metrics = all(&figures, Duration::from_secs(7));
+        let fetched = Fetched {
+            succeeded: 5,
+            ..Fetched::default()
+        };
+        let metrics = all(&figures, &fetched, Duration::from_secs(7));
         let value = |name: &str| metrics.iter().find(|it| it.0 == name).map(|it| it.1);
         for (name, expected) in [
             ("slave/cpus_percent", 0.25),
@@ -105,6 +121,7 @@ mod tests {
             ("slave/tasks_failed", 2.0),
             ("slave/registered", 1.0),
             ("slave/uptime_secs", 7.0),
+            ("containerizer/fetcher/task_fetches_succeeded", 5.0),
         ] {
             assert_eq!(value(name), Some(expected), "{name}");
         }

@@ -73,6 +73,10 @@ pub struct ImageOptions {
         value_parser = span::parse
     )]
     pub image_stall_timeout: Duration,
+
+    /// Certificates in PEM that are trusted for registries, besides those of this machine
+    #[arg(long, env = "TEPUI_IMAGE_REGISTRY_CA", value_name = "FILE")]
+    pub image_registry_ca: Option<PathBuf>,
 }
 
 impl Default for ImageOptions {
@@ -85,6 +89,7 @@ impl Default for ImageOptions {
             docker_config: None,
             image_pull_timeout: DEFAULT_PULL_TIMEOUT,
             image_stall_timeout: DEFAULT_STALL_TIMEOUT,
+            image_registry_ca: None,
         }
     }
 }
@@ -123,6 +128,7 @@ impl ImageOptions {
             credentials: self.credentials()?,
             pull_timeout: self.image_pull_timeout,
             stall_timeout: self.image_stall_timeout,
+            trusted: self.image_registry_ca.clone(),
         })
     }
 
@@ -157,6 +163,7 @@ impl ImageOptions {
                 "image-stall-timeout",
                 span::format(self.image_stall_timeout),
             ),
+            ("image-registry-ca", path(&self.image_registry_ca)),
         ]
     }
 }

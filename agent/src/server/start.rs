@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tepui_agent_core::{Agent, Config, Effect, Effects, FoundContainer, Recovered};
 use tepui_edge::{Clock, HealthReporter};
+use tepui_fetcher::Fetcher;
 use tepui_images::Images;
 use tepui_proto::services::AgentMessage;
 use tepui_store::{Error as StoreError, Store};
@@ -52,6 +53,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         (
             Provider::new(images),
             Secrets::new(options.walls.secret_dir.clone()),
+            open_fetcher(&options, &work_dir).await?,
         ),
         tokens.clone(),
     );
@@ -94,6 +96,13 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
 async fn open_images(options: &Options, work_dir: &WorkDir) -> Result<Images, Error> {
     let options = options.images.store(work_dir.images())?;
     blocking(move || Images::open(options).map_err(Error::Images)).await
+}
+
+/// Sets up what fetches files for tasks.
+async fn open_fetcher(options: &Options, work_dir: &WorkDir) -> Result<Fetcher, Error> {
+    let paths = &options.allowed_host_paths;
+    let options = options.fetcher.fetcher(work_dir.fetched(), paths);
+    blocking(move || Ok(Fetcher::open(options)?)).await
 }
 
 /// Lets go of what containers have that are not there any more.

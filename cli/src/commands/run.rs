@@ -9,7 +9,7 @@ use std::{
 
 use tepui_edge::span;
 use tepui_sdk::{
-    Driver, Event, Events, Node, Options as Session, Profile, Task, TaskBuilder,
+    Driver, Event, Events, Node, Options as Session, Profile, Task, TaskBuilder, Uri,
     model::{Filters, Offer, Role, TaskState, TaskStatus},
     v1,
 };
@@ -62,6 +62,12 @@ pub(crate) struct Options {
         requires = "image"
     )]
     pull: Pull,
+    /// Something that the agent fetches into the task's sandbox first: an address of http or https,
+    /// or a path that the agent allows. Archives are unpacked there. Options follow after commas:
+    /// executable, extract=false, cache, output=PATH, checksum=sha256:...; may be given several
+    /// times
+    #[arg(long, value_name = "URI[,OPTION...]", value_parser = uri)]
+    uri: Vec<Uri>,
     /// The role whose share the task takes
     #[arg(long, value_name = "ROLE", default_value = "*")]
     role: String,
@@ -89,12 +95,45 @@ const TIMED_OUT: u8 = 124;
 const OUTPUT_LIMIT: Duration = Duration::from_secs(30);
 /// How long the master may take to hear that we are done.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
+/// What can be said of something to be fetched.
+const URI_OPTIONS: [&str; 5] = ["executable", "extract", "cache", "output", "checksum"];
 /// How long offers that do not fit are declined for.
 const REFUSAL: Duration = Duration::from_secs(1);
 
 fn variable(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// A URI with its options. Whatever is no option after a comma belongs to the address.
+fn uri(text: &str) -> Result<Uri, String> {
+    let mut rest = text;
+    let mut options = Vec::new();
+    while let Some((before, option)) = rest.rsplit_once(',') {
+        let (name, value) = option.split_once('=').unwrap_or((option, "true"));
+        if !URI_OPTIONS.contains(&name) {
+            break;
+        }
+        options.push((name, value));
+        rest = before;
+    }
+    let on = |name: &str, value: &str| match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(format!("{name} is true or false, and not '{value}'")),
+    };
+    let mut uri = Uri::new(rest);
+    for (name, value) in options {
+        uri = match name {
+            "output" => uri.output(value),
+            "checksum" => uri.checksum(value),
+            "executable" if on(name, value)? => uri.executable(),
+            "extract" if !on(name, value)? => uri.packed(),
+            "cache" if on(name, value)? => uri.cached(),
+            _ => uri,
+        };
+    }
+    Ok(uri)
 }
 
 /// Runs the command, copies its output, and gives its exit code.
@@ -164,6 +203,9 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     }
     for (key, value) in &options.env {
         task = task.env(key, value);
+    }
+    for uri in &options.uri {
+        task = task.uri(uri.clone());
     }
     for name in &options.network {
         task = task.network(name);

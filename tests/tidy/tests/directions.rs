@@ -32,12 +32,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tepui-sys", &[]),
     ("tepui-containers", &["tepui-model", "tepui-sys"]),
     ("tepui-images", &["tepui-model"]),
+    ("tepui-fetcher", &["tepui-images"]),
     (
         "tepui-agent",
         &[
             "tepui-agent-core",
             "tepui-containers",
             "tepui-edge",
+            "tepui-fetcher",
             "tepui-images",
             "tepui-model",
             "tepui-proto",

@@ -6,7 +6,7 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::{secrets, step, volumes};
 use crate::{
-    Communication, Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
+    Communication, Ids, Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
     cgroups::{Entrance, Group},
     container::{Container, group_name},
     init::wire::{Command, Plan, UserPlan},
@@ -261,6 +261,20 @@ fn user(spec: &Spec) -> Result<Option<UserPlan>, LaunchError> {
         (None, Some(name)) => resolve_user(name),
         (None, None) => Ok(None),
     }
+}
+
+/// Finds a user of this machine by name or number; none if it is this process's own, and it could
+/// become no other.
+///
+/// # Errors
+/// There is no such user.
+pub fn find_user(name: &str) -> Result<Option<Ids>, LaunchError> {
+    let ids = |user: UserPlan| Ids {
+        uid: user.uid,
+        gid: user.gid,
+        groups: user.groups,
+    };
+    Ok(resolve_user(name)?.map(ids))
 }
 
 /// Finds a user by name or number. `None` is the agent's own, when it could become no other.

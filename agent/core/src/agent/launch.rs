@@ -136,8 +136,8 @@ impl Agent {
         let Some(key) = self.containers.get(&container).cloned() else {
             return self.orphan_event(container, &event, fx);
         };
-        if let ContainerEvent::Fetching { image } = &event {
-            return self.fetching(now, &key, image, fx);
+        if let ContainerEvent::Fetching { what } = &event {
+            return self.fetching(now, &key, what, fx);
         }
         let task = &self.tasks[&key];
         if task.phase.next(&event).is_none() {
@@ -169,15 +169,25 @@ impl Agent {
         }
     }
 
-    /// The image of a container is not here: its framework hears once why the task takes a while.
-    fn fetching(&mut self, now: Time, key: &TaskKey, image: &str, fx: &mut Effects) {
+    /// What a container needs is not here: its framework hears why the task takes a while, and how
+    /// far it has come whenever it has taken in what it heard before.
+    fn fetching(&mut self, now: Time, key: &TaskKey, what: &str, fx: &mut Effects) {
         let Some(task) = self.tasks.get(key) else {
             return;
         };
-        // After a restart it is fetched again.
-        let is_new = task.phase == Phase::Launching && task.latest.state == TaskState::Staging;
-        if is_new && task.kill.is_none() {
-            let message = format!("Fetching the image '{image}'");
+        if task.phase != Phase::Launching || task.kill.is_some() {
+            return;
+        }
+        let message = format!("Fetching {what}");
+        let is_news = match task.latest.state {
+            TaskState::Staging => true,
+            // After a restart it is fetched again.
+            TaskState::Starting => {
+                task.updates.is_empty() && task.latest.message.as_ref() != Some(&message)
+            }
+            _ => false,
+        };
+        if is_news {
             let outcome = Outcome::by_executor(TaskState::Starting, message);
             self.update(now, key, outcome, fx);
         }

@@ -5,7 +5,7 @@ use tepui_proto::v1;
 
 use super::{
     ContainerPlan, Place, Unplannable, containable, environment, image, networks, persistent,
-    program, rights, sandbox, secrets, shared_limits, volumes,
+    program, rights, sandbox, secrets, shared_limits, uris, volumes,
 };
 use crate::ExecutorKey;
 
@@ -25,9 +25,6 @@ pub(crate) fn executor(
         containable(container)?;
     }
     let image = image::image(info.container.as_ref(), command)?;
-    if !command.uris.is_empty() {
-        return Err(Unplannable::Unsupported("fetching URIs"));
-    }
     if total.gpus().is_positive() {
         return Err(Unplannable::Unsupported(super::GPUS));
     }
@@ -53,6 +50,7 @@ pub(crate) fn executor(
         rights: rights::rights(container, false)?,
         limits: shared_limits(config, total),
         volumes: mounts,
+        uris: uris::uris(command)?,
         image,
         executor: Some(ExecutorKey::new(
             &place.key.framework,

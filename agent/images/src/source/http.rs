@@ -1,6 +1,6 @@
 //! HTTP: one question, one answer, with a time for everything.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{
@@ -35,19 +35,19 @@ pub(crate) struct Http {
 
 /// A question.
 #[derive(Clone, Debug)]
-pub(super) struct Question {
+pub(crate) struct Question {
     /// Where.
-    pub(super) uri: Uri,
+    pub(crate) uri: Uri,
     /// What forms of answer are taken.
-    pub(super) accept: &'static str,
+    pub(crate) accept: &'static str,
     /// Who asks. Only the host that is asked first hears of it.
-    pub(super) authorization: Option<HeaderValue>,
-    pub(super) reach: Reach,
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) reach: Reach,
 }
 
 impl Http {
-    pub(crate) fn new(stall: Duration) -> Result<Self, Error> {
-        let tls = tls()?;
+    pub(crate) fn new(stall: Duration, trusted: Option<&Path>) -> Result<Self, Error> {
+        let tls = tls(trusted)?;
         let client = |reach| {
             let mut connector = HttpConnector::new_with_resolver(Resolver(reach));
             connector.enforce_http(false);
@@ -67,7 +67,7 @@ impl Http {
     }
 
     /// Asks, and goes where the answer leads.
-    pub(super) async fn ask(&self, mut question: Question) -> Result<Answer, Error> {
+    pub(crate) async fn ask(&self, mut question: Question) -> Result<Answer, Error> {
         let plain = question.uri.scheme_str() == Some("http");
         let mut from = place(&question.uri);
         for _ in 0..=MAX_REDIRECTS {
@@ -120,8 +120,8 @@ impl Http {
     }
 }
 
-/// What this machine trusts, or what `SSL_CERT_FILE` says.
-fn tls() -> Result<ClientConfig, Error> {
+/// What this machine trusts, or what `SSL_CERT_FILE` says; and the certificates of a file besides.
+fn tls(trusted: Option<&Path>) -> Result<ClientConfig, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::refusal("TLS", error);
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
@@ -129,6 +129,17 @@ fn tls() -> Result<ClientConfig, Error> {
         tracing::warn!(%problem, "cannot read some certificates that this machine trusts");
     }
     roots.add_parsable_certificates(found.certs);
+    if let Some(path) = trusted {
+        let shown = path.display();
+        let own = rustls_native_certs::load_certs_from_paths(Some(path), None);
+        if let Some(problem) = own.errors.first() {
+            return Err(failed(problem));
+        }
+        let (added, _) = roots.add_parsable_certificates(own.certs);
+        if added == 0 {
+            return Err(failed(&format!("{shown} has no certificate")));
+        }
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -188,17 +199,17 @@ fn elsewhere(place: &str, asked: &Uri, headers: &HeaderMap) -> Result<Uri, Error
 /// An answer that comes piece by piece.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(super) place: String,
+    pub(crate) place: String,
     pub(super) response: Response<Incoming>,
     pace: Pace,
 }
 
 impl Answer {
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let value = self.response.headers().get(name);
         value.and_then(|value| value.to_str().ok())
     }

@@ -18,8 +18,8 @@ use crate::{
 pub(super) struct Entry {
     pub(super) path: EntryPath,
     pub(super) kind: Kind,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+    /// Whose it becomes, by number; none if it is whose who unpacks it.
+    pub(super) owner: Option<(u32, u32)>,
     /// Permissions, with those that make a program run as its owner.
     pub(super) mode: u32,
     /// When it was last changed: seconds since 1970, and nanoseconds.
@@ -28,7 +28,7 @@ pub(super) struct Entry {
 }
 
 /// What an entry is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// With its size in bytes.
     File(u64),
@@ -54,7 +54,7 @@ pub(super) fn each(
         count += 1;
         if count > MAX_ENTRIES {
             return Err(Error::TooLarge(format!(
-                "a layer has more than {MAX_ENTRIES} entries"
+                "it has more than {MAX_ENTRIES} entries"
             )));
         }
         let kind = raw.header().entry_type();
@@ -146,8 +146,10 @@ fn entry(header: &Header, extensions: Extensions) -> Result<Entry, Error> {
         ),
     };
     Ok(Entry {
-        uid: number(extensions.uid, header.uid())?,
-        gid: number(extensions.gid, header.gid())?,
+        owner: Some((
+            number(extensions.uid, header.uid())?,
+            number(extensions.gid, header.gid())?,
+        )),
         mode: header.mode().map_err(broken)? & 0o7777,
         attributes: extensions.attributes,
         path,

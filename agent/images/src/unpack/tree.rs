@@ -94,7 +94,7 @@ impl Tree {
 
     /// Makes a new file, in place of what has its name.
     pub(super) fn file(&mut self, path: &EntryPath) -> io::Result<OwnedFd> {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW;
         let mode = Mode::from_raw_mode(0o600);
         self.replace(path, |folder, name| {
             openat(folder, name, flags | OFlags::CLOEXEC, mode)
@@ -209,8 +209,9 @@ impl Tree {
     pub(super) fn describe(&mut self, entry: &Entry, is_link: bool) -> io::Result<()> {
         let folder = self.folder(entry.path.folder())?;
         let name = entry.path.name();
-        let (uid, gid) = owner(entry);
-        chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+        if let Some((uid, gid)) = owner(entry) {
+            chownat(folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
+        }
         if !is_link {
             chmodat(
                 folder,
@@ -239,8 +240,9 @@ impl Tree {
 /// Sets owner, attributes and permissions of an open file or folder, in the order in which none of
 /// them takes back another.
 pub(super) fn describe_open(file: BorrowedFd<'_>, entry: &Entry) -> io::Result<()> {
-    let (uid, gid) = owner(entry);
-    fchown(file, uid, gid)?;
+    if let Some((uid, gid)) = owner(entry) {
+        fchown(file, uid, gid)?;
+    }
     for (name, value) in &entry.attributes {
         match fsetxattr(file, name.as_str(), value, XattrFlags::empty()) {
             // Some file systems have no user attributes; programs live without them.
@@ -256,9 +258,9 @@ pub(super) fn set_time_open(file: BorrowedFd<'_>, modified: (i64, u32)) -> io::R
     Ok(futimens(file, &times(modified))?)
 }
 
-fn owner(entry: &Entry) -> (Option<Uid>, Option<Gid>) {
-    let user = Uid::from_raw(entry.uid);
-    (Some(user), Some(Gid::from_raw(entry.gid)))
+fn owner(entry: &Entry) -> Option<(Option<Uid>, Option<Gid>)> {
+    let (uid, gid) = entry.owner?;
+    Some((Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))
 }
 
 fn times((seconds, nanoseconds): (i64, u32)) -> Timestamps {

@@ -104,7 +104,7 @@ impl Store {
 
     pub(crate) async fn pull(&self, name: &str) -> Result<Image, Error> {
         self.images
-            .pull(&wanted(name), std::future::ready(()))
+            .pull(&wanted(name), std::future::ready(()), |_, _| {})
             .await
     }
 

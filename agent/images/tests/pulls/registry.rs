@@ -206,7 +206,7 @@ async fn an_image_is_fetched_once_and_its_layers_are_shared() {
     always.cached = false;
     store
         .images
-        .pull(&always, std::future::ready(()))
+        .pull(&always, std::future::ready(()), |_, _| {})
         .await
         .unwrap();
     assert!(fake.count("/manifests/1") > 2, "the registry is asked");
@@ -272,7 +272,7 @@ async fn a_registry_that_wants_a_token_is_brought_one() {
     };
     stranger
         .images
-        .pull(&own, std::future::ready(()))
+        .pull(&own, std::future::ready(()), |_, _| {})
         .await
         .unwrap();
 }

@@ -133,7 +133,7 @@ async fn what_containers_use_is_known_after_a_restart_and_what_was_half_is_gone(
     again.prune(&[]).await.unwrap();
     assert_eq!(store.entries("layers"), 1, "it is in use");
     again
-        .pull(&wanted(&name), std::future::ready(()))
+        .pull(&wanted(&name), std::future::ready(()), |_, _| {})
         .await
         .unwrap();
 }

@@ -213,15 +213,15 @@ fn a_kill_before_the_start_ends_the_task_without_running_it_for_its_framework() 
 }
 
 #[test]
-fn a_task_whose_image_is_fetched_is_starting_and_says_so_once() {
+fn a_task_whose_image_is_fetched_is_starting_and_says_how_far_it_is() {
     let mut node = Node::registered();
     node.run("t");
     let container = node.launches[0].container.clone();
-    let fetching = || ContainerEvent::Fetching {
-        image: "busybox".to_owned(),
+    let fetching = |how_far: &str| ContainerEvent::Fetching {
+        what: format!("the image 'busybox'{how_far}"),
     };
-    node.container(&container, fetching());
-    node.container(&container, fetching());
+    node.container(&container, fetching(""));
+    node.container(&container, fetching(": 20 %"));
     let starting = node.update();
     assert_eq!(starting.state, TaskState::Starting);
     assert_eq!(
@@ -229,6 +229,15 @@ fn a_task_whose_image_is_fetched_is_starting_and_says_so_once() {
         Some("Fetching the image 'busybox'")
     );
     node.acknowledge("t", starting.uuid);
+    // What it has heard, it hears no more.
+    node.container(&container, fetching(""));
+    node.container(&container, fetching(": 40 %"));
+    let further = node.update();
+    assert_eq!(
+        further.message.as_deref(),
+        Some("Fetching the image 'busybox': 40 %")
+    );
+    node.acknowledge("t", further.uuid);
     node.start();
     assert_eq!(node.update().state, TaskState::Running);
 }
