@@ -1,4 +1,5 @@
-//! Removes the sandboxes of tasks that ended long ago (Mesos: SBX-02).
+//! Removes the sandboxes of tasks that ended long ago (Mesos: SBX-02), and when the disk is full
+//! images that nobody uses and what was fetched for others.
 //!
 //! A sandbox's own modification time is its last sign of life: it is set while the task lives. So
 //! its age is known after a restart of the agent too, without a record.
@@ -12,6 +13,8 @@ use std::{
 
 use nix::sys::statvfs::statvfs;
 use tepui_agent_core::Agent;
+use tepui_fetcher::Fetcher;
+use tepui_images::Images;
 use tepui_model::ContainerId;
 use tokio::{task::spawn_blocking, time::sleep};
 
@@ -25,13 +28,15 @@ pub(crate) struct Collector {
     pub(crate) delay: Duration,
     /// The part of the disk that is to stay free, between 0 and 1.
     pub(crate) headroom: f64,
+    /// How often the disk is looked at.
+    pub(crate) every: Duration,
 }
 
 impl Collector {
     /// Looks for old sandboxes now and then, until the agent stops.
-    pub(crate) async fn run(self, front: Front) {
+    pub(crate) async fn run(self, front: Front, images: Images, fetcher: Fetcher) {
         loop {
-            sleep(limits::COLLECT_EVERY).await;
+            sleep(self.every).await;
             let live = |agent: &Agent| -> BTreeSet<ContainerId> {
                 agent.live_containers().cloned().collect()
             };
@@ -47,6 +52,22 @@ impl Collector {
                 Ok(Err(error)) => tracing::warn!(%error, "cannot look for old sandboxes"),
                 Err(error) => tracing::error!(%error, "the search for old sandboxes failed"),
             }
+            self.relieve(&images, &fetcher).await;
+        }
+    }
+
+    /// Makes room on a full disk.
+    async fn relieve(&self, images: &Images, fetcher: &Fetcher) {
+        match images.relieve(self.headroom).await {
+            Ok(pruned) if pruned.layers > 0 => {
+                let (count, bytes) = (pruned.images, pruned.bytes);
+                tracing::info!(count, bytes, "removed images: the disk is full");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot remove images from a full disk"),
+        }
+        if used(&self.sandboxes).is_ok_and(|used| used > 1.0 - self.headroom) {
+            fetcher.relieve();
         }
     }
 
@@ -65,8 +86,14 @@ impl Collector {
             if lives && since > limits::COLLECT_PRECISION {
                 fs::File::open(&sandbox)?.set_modified(now)?;
             } else if !lives && since > age {
-                remove(&sandbox, &self.sandboxes)?;
-                count += 1;
+                match remove(&sandbox, &self.sandboxes) {
+                    Ok(()) => count += 1,
+                    // The others need not stay for that.
+                    Err(error) => {
+                        let sandbox = sandbox.display();
+                        tracing::warn!(%sandbox, %error, "cannot remove an old sandbox");
+                    }
+                }
             }
         }
         Ok(count)
@@ -152,6 +179,7 @@ mod tests {
             sandboxes: folder.join("slaves"),
             delay: WEEK,
             headroom: 0.0,
+            every: Duration::from_secs(60),
         }
     }
 

@@ -37,6 +37,6 @@ mod work_dir;
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
 pub use options::{
-    ExecutorOptions, FetcherOptions, ImageOptions, NetworkOptions, Options, WallOptions,
+    ExecutorOptions, FetcherOptions, ImageOptions, LogOptions, NetworkOptions, Options, WallOptions,
 };
 pub use server::{Server, run};

@@ -117,9 +117,6 @@ pub const READ_FILE_BYTES: u64 = 64 << 10;
 /// The most entries of one LIST_FILES.
 pub const LIST_FILES_ENTRIES: usize = 10_000;
 
-/// How often old sandboxes are looked for (Mesos: SBX-02).
-pub const COLLECT_EVERY: Duration = Duration::from_secs(60);
-
 /// How exactly the end of a task is known to the collection of its sandbox after a restart.
 pub const COLLECT_PRECISION: Duration = Duration::from_secs(600);
 

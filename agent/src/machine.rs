@@ -2,6 +2,7 @@
 
 mod fetches;
 mod images;
+mod logs;
 mod spec;
 
 use std::{fmt, future::Future, path::PathBuf, sync::Arc};
@@ -11,7 +12,7 @@ use tepui_agent_core::{
     Limitation, Limited, Limits, ProbeOrder, VolumePlace,
 };
 use tepui_containers as containers;
-use tepui_containers::{LaunchError, Runtime, Session, SessionSpec, Spec, Usage};
+use tepui_containers::{LaunchError, LogRoom, Runtime, Session, SessionSpec, Spec, Usage};
 use tepui_fetcher::Fetcher;
 use tepui_images::Images;
 use tepui_model::ContainerId;
@@ -180,6 +181,8 @@ pub(crate) struct Machine<C> {
     secrets: Secrets,
     tokens: Option<Tokens>,
     fetcher: Fetcher,
+    /// How much of the output of tasks is kept.
+    logs: [LogRoom; 2],
     fetches: Fetches,
     launches: Arc<Semaphore>,
     probes: Arc<Semaphore>,
@@ -192,6 +195,7 @@ impl<C: Containers> Machine<C> {
         users: Users,
         (provider, secrets, fetcher): (Provider, Secrets, Fetcher),
         tokens: Option<Tokens>,
+        logs: [LogRoom; 2],
     ) -> Self {
         let launches = Arc::new(Semaphore::new(limits::LAUNCHES_AT_ONCE));
         Self {
@@ -202,6 +206,7 @@ impl<C: Containers> Machine<C> {
             secrets,
             tokens,
             fetcher,
+            logs,
             fetches: Fetches::default(),
             launches,
             probes: Arc::new(Semaphore::new(limits::PROBES_AT_ONCE)),
@@ -314,7 +319,8 @@ impl<C: Containers> Machine<C> {
 
     async fn start(&self, plan: ContainerPlan, root: Option<OwnRoot>) -> Result<u32, String> {
         make_sandbox(&plan).await?;
-        let spec = spec::spec(plan, root, &self.users)?;
+        let mut spec = spec::spec(plan, root, &self.users)?;
+        spec.logs = logs::rooms(self.logs, &spec.environment);
         self.containers.launch(spec).await
     }
 

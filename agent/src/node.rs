@@ -12,6 +12,7 @@ mod nested;
 mod operator;
 mod plain;
 mod read;
+mod rotated;
 mod sessions;
 mod state;
 mod statistics;

@@ -3,6 +3,7 @@
 mod executors;
 mod fetcher;
 mod images;
+mod logs;
 mod networks;
 mod walls;
 
@@ -20,7 +21,7 @@ use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 use tepui_proto::v1;
 
 pub use self::{
-    executors::ExecutorOptions, fetcher::FetcherOptions, images::ImageOptions,
+    executors::ExecutorOptions, fetcher::FetcherOptions, images::ImageOptions, logs::LogOptions,
     networks::NetworkOptions, walls::WallOptions,
 };
 use crate::{Error, Masters};
@@ -264,6 +265,10 @@ pub struct Options {
     #[command(flatten)]
     pub fetcher: FetcherOptions,
 
+    /// The output of tasks
+    #[command(flatten)]
+    pub logs: LogOptions,
+
     /// How long the sandbox of an ended task is kept, on an empty disk
     #[arg(
         long,
@@ -274,7 +279,8 @@ pub struct Options {
     )]
     pub gc_delay: Duration,
 
-    /// The part of the disk to keep free: sandboxes go the sooner the fuller the disk is
+    /// The part of the disk to keep free: sandboxes go the sooner the fuller the disk is; with less
+    /// free than that, images that no task uses go
     #[arg(
         long,
         env = "TEPUI_GC_DISK_HEADROOM",
@@ -282,6 +288,16 @@ pub struct Options {
         default_value_t = 0.1
     )]
     pub gc_disk_headroom: f64,
+
+    /// How often it is looked how full the disk is, for that
+    #[arg(
+        long,
+        env = "TEPUI_DISK_WATCH_INTERVAL",
+        value_name = "DURATION",
+        default_value = "1m",
+        value_parser = span::parse
+    )]
+    pub disk_watch_interval: Duration,
 
     /// The first pause before an unreachable master is tried again; pauses double up to a minute
     #[arg(
@@ -332,8 +348,10 @@ impl Default for Options {
             executors: ExecutorOptions::default(),
             images: ImageOptions::default(),
             fetcher: FetcherOptions::default(),
+            logs: LogOptions::default(),
             gc_delay: Duration::from_secs(7 * 86_400),
             gc_disk_headroom: 0.1,
+            disk_watch_interval: Duration::from_secs(60),
             registration_backoff_factor: Duration::from_secs(1),
             init: InitProgram::default(),
         }
@@ -352,6 +370,7 @@ impl Options {
         self.executors.validate()?;
         self.images.validate()?;
         self.fetcher.validate()?;
+        self.logs.validate()?;
         let backoff = self.registration_backoff_factor;
         let bad_name = |name: &String| {
             name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -395,6 +414,9 @@ impl Options {
                 "pids-limit",
                 "must be at least 2: a container has an init",
             ));
+        }
+        if self.disk_watch_interval < Duration::from_millis(10) {
+            return Err(refuse("disk-watch-interval", "must be at least 10ms"));
         }
         if !(0.0..=1.0).contains(&self.gc_disk_headroom) {
             return Err(refuse("gc-disk-headroom", "must be between 0 and 1"));
@@ -478,6 +500,7 @@ impl Options {
             .chain(self.executors.flags())
             .chain(self.images.flags())
             .chain(self.fetcher.flags())
+            .chain(self.logs.flags())
             .map(flag)
             .collect()
     }
@@ -511,7 +534,7 @@ impl Options {
     }
 
     /// What containers get.
-    fn container_flags(&self) -> [(&'static str, String); 15] {
+    fn container_flags(&self) -> [(&'static str, String); 16] {
         let seccomp = self.seccomp_profile_name.clone();
         [
             (
@@ -547,6 +570,10 @@ impl Options {
             ("switch-user", self.switch_user.to_string()),
             ("gc-delay", span::format(self.gc_delay)),
             ("gc-disk-headroom", self.gc_disk_headroom.to_string()),
+            (
+                "disk-watch-interval",
+                span::format(self.disk_watch_interval),
+            ),
         ]
     }
 }

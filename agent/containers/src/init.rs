@@ -13,6 +13,7 @@
 mod exec;
 mod launcher;
 mod mounts;
+mod output;
 mod reaper;
 mod rights;
 pub(crate) mod session;

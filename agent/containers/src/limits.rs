@@ -27,6 +27,12 @@ pub const CFS_PERIOD: Duration = Duration::from_millis(100);
 /// The least CFS quota the kernel takes per period.
 pub const MIN_CFS_QUOTA: Duration = Duration::from_millis(1);
 
+/// The older files that are kept of one stream of output, at most.
+pub const MAX_LOG_FILES: u32 = 100;
+
+/// The least that one file of output has room for, in bytes.
+pub const MIN_LOG_BYTES: u64 = 4096;
+
 /// The longest launch plan, which holds arguments and environment, in bytes.
 pub const MAX_PLAN_BYTES: usize = 8 * 1024 * 1024;
 

@@ -15,6 +15,8 @@ pub struct Spec {
     /// Its working directory, which exists; `stdout` and `stderr` are written there.
     /// With a `user`, the folder is given to that user.
     pub sandbox: PathBuf,
+    /// How much of what it writes to `stdout` and to `stderr` is kept. Without it, all.
+    pub logs: Option<[LogRoom; 2]>,
     /// What runs.
     pub program: Program,
     /// The whole environment: nothing is added to it and nothing inherited.
@@ -67,6 +69,16 @@ pub enum Communication {
     Own,
     /// Those of the container that it is inside of.
     Parents,
+}
+
+/// How much is kept of one stream of output: files of a size that take turns, so that there are
+/// `bytes` times one more than `kept` at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRoom {
+    /// The bytes of one file.
+    pub bytes: Bytes,
+    /// The older files that are kept: `stdout.1` is the newest of them.
+    pub kept: u32,
 }
 
 /// A user in numbers.
@@ -131,6 +143,7 @@ impl Spec {
             id,
             sandbox: sandbox.into(),
             program,
+            logs: None,
             environment: Vec::new(),
             user: None,
             ids: None,

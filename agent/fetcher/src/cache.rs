@@ -152,6 +152,17 @@ impl Cache {
         })
     }
 
+    /// Removes all that nobody uses just now.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state();
+        let idle = state
+            .entries
+            .iter()
+            .filter(|(_, (entry, _))| Arc::strong_count(entry) == 1);
+        let idle: Vec<_> = idle.map(|(key, _)| key.clone()).collect();
+        idle.iter().for_each(|key| state.forget(key));
+    }
+
     /// Makes room; false if what is in use leaves none.
     fn reserve(&self, bytes: u64) -> bool {
         let mut state = self.state();

@@ -121,6 +121,11 @@ impl Fetcher {
         }
     }
 
+    /// Removes from the cache what nobody uses just now: the disk is full.
+    pub fn relieve(&self) {
+        self.0.cache.clear();
+    }
+
     /// Fetches all that a container wants, in order. `told` hears of each, and how far it is.
     /// Dropping the future gives up; what is in the sandbox by then stays.
     ///

@@ -295,6 +295,22 @@ impl Images {
         blocking(move || store.prune(&kept)).await
     }
 
+    /// Removes images that nobody uses, the longest unused first, until this part of their disk,
+    /// between 0 and 1, is free (Mesos: IMG-03).
+    ///
+    /// # Errors
+    /// The store cannot be worked on.
+    pub async fn relieve(&self, headroom: f64) -> Result<Pruned, Error> {
+        let (store, folder) = (self.0.store.clone(), self.0.options.folder.clone());
+        let is_full = move || {
+            rustix::fs::statvfs(&folder).is_ok_and(|disk| {
+                let (free, all) = (disk.f_bavail as f64, disk.f_blocks as f64);
+                free < all * headroom
+            })
+        };
+        blocking(move || store.relieve(is_full)).await
+    }
+
     /// All images.
     #[must_use]
     pub fn list(&self) -> Vec<Listed> {

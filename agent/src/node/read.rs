@@ -1,11 +1,6 @@
 //! The bytes of a file in a task's sandbox, and those that come while the task runs.
 
-use std::{
-    fs::File,
-    io,
-    os::fd::AsFd as _,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io, path::PathBuf};
 
 use tepui_agent_core::{ExecutorKey, TaskKey};
 use tepui_proto::services::{ReadSandboxRequest, SandboxChunk};
@@ -22,7 +17,7 @@ use tonic::Status;
 use super::{
     Node,
     files::{read_at_most, refuse},
-    ids, stopping,
+    ids, rotated, stopping,
 };
 use crate::{limits, machine::Containers, sandbox};
 
@@ -94,6 +89,9 @@ impl Reader {
     async fn opened(&mut self) -> Result<File, Status> {
         loop {
             let (sandbox, path) = (self.sandbox.clone(), self.path.clone());
+            // Who wants all of an output begins with what is oldest.
+            let all = self.offset == 0 && rotated::is_log(&path);
+            let open = if all { rotated::oldest } else { rotated::open };
             let opened = spawn_blocking(move || open(&sandbox, &path)).await;
             let opened = opened.map_err(|error| Status::internal(error.to_string()))?;
             match opened {
@@ -139,6 +137,11 @@ impl Reader {
                 if chunks.send(Ok(SandboxChunk { data })).await.is_err() {
                     return Ok(());
                 }
+            } else if let Some(next) = self.after(&file).await? {
+                // What was written before the turn was read only if nothing has come since.
+                if file.metadata().is_ok_and(|it| it.len() <= self.offset) {
+                    (file, self.offset) = (next, 0);
+                }
             } else if !more || self.pause(chunks).await {
                 return Ok(());
             }
@@ -163,6 +166,20 @@ impl Reader {
             .map_err(fail)
     }
 
+    /// The file that took this one's turn, if one did.
+    async fn after(&self, file: &File) -> Result<Option<File>, Status> {
+        if !rotated::is_log(&self.path) {
+            return Ok(None);
+        }
+        let fail = |error: io::Error| refuse(&self.path, &error);
+        let file = file.try_clone().map_err(fail)?;
+        let (sandbox, path) = (self.sandbox.clone(), self.path.clone());
+        let after = spawn_blocking(move || rotated::after(&sandbox, &path, &file)).await;
+        after
+            .map_err(|error| Status::internal(error.to_string()))?
+            .map_err(fail)
+    }
+
     /// Waits a little, or until the task ends; says whether the client has gone.
     async fn pause(&mut self, chunks: &mpsc::Sender<Result<SandboxChunk, Status>>) -> bool {
         tokio::select! {
@@ -177,13 +194,4 @@ impl Reader {
         }
         false
     }
-}
-
-fn open(sandbox: &Path, path: &str) -> io::Result<File> {
-    let folder = tepui_sys::open_folder(sandbox)?;
-    let file = File::from(tepui_sys::open_beneath(folder.as_fd(), Path::new(path))?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    Ok(file)
 }

@@ -55,7 +55,7 @@ fn values_are_read_as_written() {
 #[test]
 fn values_that_make_no_sense_are_refused_by_name() {
     type Spoil = fn(&mut Options);
-    let cases: [(&str, Spoil); 14] = [
+    let cases: [(&str, Spoil); 16] = [
         ("--container-disk-watch-interval", |o| {
             o.container_disk_watch_interval = Duration::ZERO;
         }),
@@ -90,6 +90,10 @@ fn values_that_make_no_sense_are_refused_by_name() {
             o.cgroup_root = Some("a/../..".to_owned())
         }),
         ("--pids-limit", |o| o.pids_limit = 1),
+        ("--log-files", |o| o.logs.log_files = 101),
+        ("--disk-watch-interval", |o| {
+            o.disk_watch_interval = Duration::ZERO;
+        }),
         ("--gc-disk-headroom", |o| o.gc_disk_headroom = 1.5),
         ("--registration-backoff-factor", |o| {
             o.registration_backoff_factor = Duration::ZERO;

@@ -56,6 +56,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
             open_fetcher(&options, &work_dir).await?,
         ),
         tokens.clone(),
+        options.logs.rooms(),
     );
     let outbox = Outbox::default();
     let found = containers.recover().await;
@@ -64,7 +65,8 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     keep_images(machine.images(), &found).await?;
     let core = start_core(config, inputs, &work_dir, found, &machine, ways).await?;
 
-    let background = background(&options, &work_dir, &front, outbox);
+    let stores = (machine.images().clone(), machine.fetcher().clone());
+    let background = background(&options, &work_dir, &front, outbox, stores);
     let health = HealthReporter::new();
     let node = node::Node::new(
         front.clone(),
@@ -184,6 +186,7 @@ fn background(
     work_dir: &WorkDir,
     front: &Front,
     outbox: Outbox,
+    (images, fetcher): (Images, Fetcher),
 ) -> Vec<AbortHandle> {
     let link = Link {
         masters: options.master.clone(),
@@ -195,10 +198,11 @@ fn background(
         sandboxes: work_dir.sandboxes(),
         delay: options.gc_delay,
         headroom: options.gc_disk_headroom,
+        every: options.disk_watch_interval,
     };
     vec![
         tokio::spawn(link.keep()).abort_handle(),
-        tokio::spawn(collector.run(front.clone())).abort_handle(),
+        tokio::spawn(collector.run(front.clone(), images, fetcher)).abort_handle(),
     ]
 }
 

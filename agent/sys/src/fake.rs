@@ -11,8 +11,8 @@ use std::{
 };
 
 use crate::{
-    Device, Entered, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User,
-    WindowSize,
+    Device, Entered, Forked, Kernel, Layers, Logger, Mount, Place, Reaped, ResourceLimit, Signal,
+    User, WindowSize,
 };
 
 /// A kernel that does nothing but write down what it was asked, one line per call.
@@ -232,6 +232,15 @@ impl Kernel for Recorder {
         self.record("set output".to_owned())
     }
 
+    fn pipe(&self) -> io::Result<(OwnedFd, OwnedFd)> {
+        self.record("pipe".to_owned())?;
+        crate::logs::pipe()
+    }
+
+    fn let_go_of_output(&self, _user: Option<&User>) -> io::Result<()> {
+        self.record("let go of output".to_owned())
+    }
+
     fn enter(&self, _folder: BorrowedFd<'_>) -> io::Result<()> {
         self.record("enter folder".to_owned())
     }
@@ -280,6 +289,10 @@ impl Kernel for Recorder {
             .borrow_mut()
             .pop_front()
             .ok_or_else(|| io::Error::other("no more signals"))
+    }
+
+    fn wait_signal_and_log(&self, _logger: &mut Logger) -> io::Result<Signal> {
+        self.wait_signal()
     }
 
     fn reap(&self) -> io::Result<Option<Reaped>> {

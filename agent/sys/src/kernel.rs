@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Entered, ResourceLimit, Signal, WindowSize};
+use crate::{Entered, Logger, ResourceLimit, Signal, WindowSize};
 
 /// What a container's init asks of the kernel, one method per step, so that the order of the steps
 /// can be tested without a kernel.
@@ -83,6 +83,11 @@ pub trait Kernel {
     fn give(&self, file: BorrowedFd<'_>, user: &User) -> io::Result<()>;
     /// Connects standard input to `/dev/null`, and output and error to these files.
     fn set_output(&self, out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> io::Result<()>;
+    /// Makes a pipe; gives the end to read from, and the end to write to.
+    fn pipe(&self) -> io::Result<(OwnedFd, OwnedFd)>;
+    /// Lets output and error of this process go nowhere: they are its task's alone. What it does to
+    /// files from now on, it may do as this user may.
+    fn let_go_of_output(&self, user: Option<&User>) -> io::Result<()>;
     /// Changes the working directory, to one that can be reached from the root (CVE-2024-21626).
     fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()>;
     /// Lets every file but standard input, output and error be closed when a program is run.
@@ -107,6 +112,8 @@ pub trait Kernel {
     fn reset_signals(&self) -> io::Result<()>;
     /// Waits for the next signal, which must be blocked.
     fn wait_signal(&self) -> io::Result<Signal>;
+    /// Waits for the next signal, and writes a task's output meanwhile.
+    fn wait_signal_and_log(&self, logger: &mut Logger) -> io::Result<Signal>;
     /// Takes the status of one ended child, if there is one.
     fn reap(&self) -> io::Result<Option<Reaped>>;
     /// Whether this process has no children, neither living nor ended.

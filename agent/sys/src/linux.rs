@@ -25,9 +25,9 @@ use nix::{
 };
 
 use crate::{
-    Device, Entered, Forked, Kernel, Layers, Mount, Place, Reaped, ResourceLimit, Signal, User,
-    WindowSize, enter, files, identity::descendants, launcher, mounts, network, rights, secrets,
-    spawn, terminal,
+    Device, Entered, Forked, Kernel, Layers, Logger, Mount, Place, Reaped, ResourceLimit, Signal,
+    User, WindowSize, enter, files, identity::descendants, launcher, mounts, network, rights,
+    secrets, spawn, terminal,
 };
 
 /// The real kernel.
@@ -177,6 +177,26 @@ impl Kernel for Linux {
         Ok(dup2_stderr(err)?)
     }
 
+    fn pipe(&self) -> io::Result<(OwnedFd, OwnedFd)> {
+        crate::logs::pipe()
+    }
+
+    fn let_go_of_output(&self, user: Option<&User>) -> io::Result<()> {
+        let nothing = open(
+            "/dev/null",
+            OFlag::O_WRONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
+        dup2_stdout(&nothing)?;
+        dup2_stderr(&nothing)?;
+        if let Some(user) = user {
+            // These say nothing when they fail: then files cannot take turns, and are emptied.
+            nix::unistd::setfsgid(Gid::from_raw(user.gid));
+            nix::unistd::setfsuid(Uid::from_raw(user.uid));
+        }
+        Ok(())
+    }
+
     fn enter(&self, folder: BorrowedFd<'_>) -> io::Result<()> {
         fchdir(folder)?;
         // The kernel finds no way to a folder that is outside the root.
@@ -236,6 +256,10 @@ impl Kernel for Linux {
                 waited => return Ok(waited?),
             }
         }
+    }
+
+    fn wait_signal_and_log(&self, logger: &mut Logger) -> io::Result<Signal> {
+        logger.wait_signal()
     }
 
     fn reap(&self) -> io::Result<Option<Reaped>> {

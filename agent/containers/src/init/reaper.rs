@@ -2,22 +2,26 @@
 
 use std::io;
 
-use tepui_sys::{Kernel, Reaped, Signal};
+use tepui_sys::{Kernel, Logger, Reaped, Signal};
 
 /// Tells an init without a PID namespace to kill everything that descends from it. With one, the
 /// agent kills the init itself, and the kernel does the rest.
 pub(crate) const KILL_SIGNAL: Signal = Signal::SIGUSR1;
 
-/// Waits until the task's own process has ended. Orphans are reaped on the way; SIGTERM goes to
-/// all, as the signal by which the task wants to be asked to end.
+/// Waits until the task's own process has ended, and writes its output meanwhile. Orphans are reaped
+/// on the way; SIGTERM goes to all, as the signal by which the task wants to be asked to end.
 pub(super) fn wait_for(
     kernel: &impl Kernel,
-    task: i32,
+    (task, mut logger): (i32, Option<&mut Logger>),
     own_processes: bool,
     stop: Signal,
 ) -> io::Result<Reaped> {
     loop {
-        match kernel.wait_signal()? {
+        let signal = match &mut logger {
+            Some(logger) => kernel.wait_signal_and_log(logger),
+            None => kernel.wait_signal(),
+        };
+        match signal? {
             Signal::SIGCHLD => {
                 // One signal may stand for many children.
                 let mut ended = None;
@@ -83,7 +87,7 @@ mod tests {
             &[ORPHAN, None, DONE, ORPHAN, None],
         );
         assert_eq!(
-            wait_for(&kernel, TASK, true, Signal::SIGTERM).unwrap(),
+            wait_for(&kernel, (TASK, None), true, Signal::SIGTERM).unwrap(),
             DONE.unwrap()
         );
         assert!(
@@ -101,7 +105,7 @@ mod tests {
             Signal::SIGCHLD,
         ];
         let kernel = kernel(&signals, &[DONE]);
-        wait_for(&kernel, TASK, true, Signal::SIGTERM).unwrap();
+        wait_for(&kernel, (TASK, None), true, Signal::SIGTERM).unwrap();
         assert_eq!(kernel.calls(), ["signal all SIGTERM", "signal all SIGTERM"]);
     }
 
@@ -109,7 +113,7 @@ mod tests {
     fn without_a_pid_namespace_descendants_are_signalled_and_killed() {
         let signals = [Signal::SIGTERM, KILL_SIGNAL, Signal::SIGCHLD];
         let kernel = kernel(&signals, &[DONE]);
-        wait_for(&kernel, TASK, false, Signal::SIGQUIT).unwrap();
+        wait_for(&kernel, (TASK, None), false, Signal::SIGQUIT).unwrap();
         assert_eq!(
             kernel.calls(),
             ["signal descendants SIGQUIT", "signal descendants SIGKILL"]

@@ -2,15 +2,15 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
 
-use tepui_sys::{Forked, Kernel, Signal, User};
+use tepui_sys::{Forked, Kernel, Logger, Signal, User};
 
 use super::{
     exec::exec,
-    mounts,
+    mounts, output,
     reaper::{hold, wait_for},
     rights,
     wire::{Failure, InitRequest, Plan, status_line},
@@ -36,6 +36,8 @@ pub(super) trait Agent {
 struct Running {
     /// Its process; none where the init alone holds what others share.
     task: Option<i32>,
+    /// What writes its output, unless it does so itself.
+    logger: Option<Logger>,
     status: OwnedFd,
     own_processes: bool,
     stop: Signal,
@@ -83,28 +85,28 @@ fn start(
         Some(folders) => folders,
         None => open_folders(kernel, &plan)?,
     };
-    connect_output(kernel, &plan, &sandbox)?;
+    let mut running = Running {
+        task: None,
+        logger: output::connect(kernel, &plan, sandbox)?,
+        status,
+        own_processes: plan.own_processes,
+        stop: plan.stop_signal(),
+    };
     if plan.hold {
         lessen(kernel, &plan)?;
-        return Ok(Some(Running {
-            task: None,
-            status,
-            own_processes: plan.own_processes,
-            stop: plan.stop_signal(),
-        }));
+        return Ok(Some(running));
     }
     match kernel.fork().map_err(Failure::step("fork"))? {
-        Forked::Parent(task) => {
-            lessen(kernel, &plan)?;
-            Ok(Some(Running {
-                task: Some(task),
-                status,
-                own_processes: plan.own_processes,
-                stop: plan.stop_signal(),
-            }))
-        }
-        Forked::Child => Err(run_task(kernel, &plan, &working)),
+        Forked::Parent(task) => running.task = Some(task),
+        Forked::Child => return Err(run_task(kernel, &plan, &working)),
     }
+    if running.logger.is_some() {
+        let step = Failure::step("let go of the task's output");
+        let user = plan.user.as_ref().map(User::from);
+        kernel.let_go_of_output(user.as_ref()).map_err(step)?;
+    }
+    lessen(kernel, &plan)?;
+    Ok(Some(running))
 }
 
 /// Leaves what it has from the launcher, and enters its cgroups.
@@ -182,22 +184,6 @@ fn open_folders(kernel: &impl Kernel, plan: &Plan) -> Result<(OwnedFd, OwnedFd),
     Ok((open(sandbox)?, open(working)?))
 }
 
-fn connect_output(kernel: &impl Kernel, plan: &Plan, sandbox: &OwnedFd) -> Result<(), Failure> {
-    let open = |name: &str| {
-        let file = kernel.open_output(sandbox.as_fd(), name);
-        file.map_err(Failure::sandbox(&plan.sandbox.join(name)))
-    };
-    let (out, err) = (open("stdout")?, open("stderr")?);
-    if let Some(user) = plan.user.as_ref().map(User::from) {
-        for file in [sandbox, &out, &err] {
-            let given = kernel.give(file.as_fd(), &user);
-            given.map_err(Failure::sandbox(&plan.sandbox))?;
-        }
-    }
-    let step = Failure::step("connect standard input, output and error");
-    kernel.set_output(out.as_fd(), err.as_fd()).map_err(step)
-}
-
 /// Keeps of root's power only what an init needs: to signal processes, whosoever they are. A task
 /// that may trace others takes over little then. Nobody else may look into the init, though it has
 /// no more rights than a task of root.
@@ -235,9 +221,12 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, working: &OwnedFd) -> Failure {
 }
 
 /// Waits for the task, writes down how it ended, and leaves nothing behind.
-fn finish(kernel: &impl Kernel, running: Running) -> io::Result<()> {
+fn finish(kernel: &impl Kernel, mut running: Running) -> io::Result<()> {
     let ended = match running.task {
-        Some(task) => wait_for(kernel, task, running.own_processes, running.stop)?,
+        Some(task) => {
+            let task = (task, running.logger.as_mut());
+            wait_for(kernel, task, running.own_processes, running.stop)?
+        }
         None => hold(kernel)?,
     };
     // One write: it is there whole, or not at all.
@@ -252,6 +241,10 @@ fn finish(kernel: &impl Kernel, running: Running) -> io::Result<()> {
             }
             kernel.wait_signal()?;
         }
+    }
+    if let Some(logger) = running.logger {
+        // What others in the container still write, nobody waits for.
+        logger.finish();
     }
     Ok(())
 }

@@ -63,6 +63,9 @@ pub(crate) struct Plan {
     pub(crate) user: Option<UserPlan>,
     /// The working directory, where output goes.
     pub(crate) sandbox: PathBuf,
+    /// The room of its output and of its errors, if they take turns.
+    #[serde(default)]
+    pub(crate) logs: Option<[LogPlan; 2]>,
     /// The existing file for the exit status.
     pub(crate) status: PathBuf,
     /// Whether mounts must not show on the host.
@@ -124,6 +127,15 @@ impl Plan {
             .and_then(|signal| Signal::try_from(signal).ok());
         asked.unwrap_or(Signal::SIGTERM)
     }
+}
+
+/// The room of one stream of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogPlan {
+    /// The bytes of one file.
+    pub(crate) bytes: u64,
+    /// The older files that are kept.
+    pub(crate) kept: u32,
 }
 
 /// A program and its arguments.

@@ -6,12 +6,13 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::{secrets, step, volumes};
 use crate::{
-    Communication, Ids, Isolation, Isolator, LaunchError, NetworkSpec, Parent, Program, Spec,
+    Communication, Ids, Isolation, Isolator, LaunchError, LogRoom, NetworkSpec, Parent, Program,
+    Spec,
     cgroups::{Entrance, Group},
     container::{Container, group_name},
-    init::wire::{Command, Plan, UserPlan},
+    init::wire::{Command, LogPlan, Plan, UserPlan},
     isolators::Preparation,
-    limits::MAX_PLAN_BYTES,
+    limits::{MAX_LOG_FILES, MAX_PLAN_BYTES, MIN_LOG_BYTES},
     records::Folder,
     runtime::Inner,
     seat::Seat,
@@ -120,6 +121,7 @@ fn first_plan(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Plan, Launc
         environment: spec.environment.clone(),
         user: user(spec)?,
         sandbox: spec.sandbox.clone(),
+        logs: spec.logs.map(|rooms| rooms.map(log)),
         working_dir: spec.working_dir.clone(),
         folders: spec.folders.clone(),
         stop_signal: spec.stop_signal.map(|signal| signal as i32),
@@ -131,6 +133,13 @@ fn first_plan(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Plan, Launc
         oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
         ..Plan::default()
     })
+}
+
+fn log(room: LogRoom) -> LogPlan {
+    LogPlan {
+        bytes: room.bytes.0.max(MIN_LOG_BYTES),
+        kept: room.kept.min(MAX_LOG_FILES),
+    }
 }
 
 fn make_folder(spec: &Spec, folder: &Folder) -> Result<(), LaunchError> {

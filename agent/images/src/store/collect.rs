@@ -93,6 +93,26 @@ impl Store {
         }
     }
 
+    /// Removes images that nobody uses, the longest unused first, until the disk is no longer full.
+    pub(crate) fn relieve(&self, mut is_full: impl FnMut() -> bool) -> Result<Pruned, Error> {
+        let mut pruned = Pruned::default();
+        while is_full() {
+            let mut state = self.state();
+            let used = state.used();
+            let stray = state.stray(&used);
+            if !stray.is_empty() {
+                self.drop_layers(state, &stray, &mut pruned)?;
+                continue;
+            }
+            let Some(name) = state.idlest(&used, &BTreeSet::new()) else {
+                break;
+            };
+            self.forget(&mut state, &name)?;
+            pruned.images += 1;
+        }
+        Ok(pruned)
+    }
+
     /// Removes all images that nobody uses, but those that are kept.
     pub(crate) fn prune(&self, kept: &BTreeSet<String>) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();

@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     Isolation,
     init::wire::{
-        CapabilityPlan, Cause, CgroupView, Command, DevicePlan, LimitPlan, MountPlan, Rights,
-        RootBase, RootPlan, SecretPlan, UserPlan, VolumePlan,
+        CapabilityPlan, Cause, CgroupView, Command, DevicePlan, LimitPlan, LogPlan, MountPlan,
+        Rights, RootBase, RootPlan, SecretPlan, UserPlan, VolumePlan,
     },
 };
 
@@ -92,6 +92,7 @@ fn plan() -> Plan {
             groups: vec![8, 9],
         }),
         sandbox: "/sandbox".into(),
+        logs: None,
         status: "/run/status".into(),
         network: Some("/run/net".into()),
         own_mounts: true,
@@ -394,4 +395,35 @@ fn without_isolation_the_init_adopts_orphans_and_kills_them_at_the_end() {
             "signal descendants SIGKILL",
         ]
     );
+}
+
+#[test]
+fn output_that_takes_turns_goes_through_pipes_that_are_the_users() {
+    let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
+    let room = LogPlan {
+        bytes: 4096,
+        kept: 1,
+    };
+    let plan = Plan {
+        logs: Some([room, room]),
+        ..plan()
+    };
+    let _ = run_over(&kernel, &request(), Some(plan));
+    let calls = kernel.calls();
+    let begin = calls.iter().position(|call| call == "open output stdout");
+    let expected = [
+        "open output stdout",
+        "open output stderr",
+        "give to 7:8",
+        "give to 7:8",
+        "give to 7:8",
+        "pipe",
+        "pipe",
+        "give to 7:8",
+        "give to 7:8",
+        "set output",
+        "fork",
+        "let go of output",
+    ];
+    assert_eq!(calls[begin.unwrap()..][..expected.len()], expected);
 }
