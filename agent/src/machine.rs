@@ -171,6 +171,13 @@ impl Containers for Runtime {
     }
 }
 
+/// A plan, and what it needs.
+struct Ready {
+    plan: ContainerPlan,
+    root: Option<OwnRoot>,
+    volumes: Vec<containers::ImageVolume>,
+}
+
 /// Carries out what the core wants done to containers, and tells it what becomes of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine<C> {
@@ -264,9 +271,9 @@ impl<C: Containers> Machine<C> {
             () = self.tell_progress(&container, heard) => Err("it broke off".to_owned()),
         };
         self.fetches.over(&container);
-        let (plan, root) = prepared?;
+        let ready = prepared?;
         match self.launches.clone().acquire_owned().await {
-            Ok(_permit) => self.start(plan, root).await,
+            Ok(_permit) => self.start(ready).await,
             Err(_) => Err("the agent is stopping".to_owned()),
         }
     }
@@ -277,7 +284,7 @@ impl<C: Containers> Machine<C> {
         mut plan: ContainerPlan,
         abandoned: &mut Option<Abandoned>,
         meter: &Meter,
-    ) -> Result<(ContainerPlan, Option<OwnRoot>), String> {
+    ) -> Result<Ready, String> {
         plan = self.secrets.resolve(plan).await?;
         if let (Some(tokens), Some(executor)) = (&self.tokens, &plan.executor) {
             let token = tokens.of(executor, &plan.container);
@@ -292,6 +299,7 @@ impl<C: Containers> Machine<C> {
             let (completed, own) = provided.await?;
             (plan, root) = (completed, Some(own));
         }
+        let volumes = self.provider.volumes(&plan, abandoned, meter).await?;
         if !plan.uris.is_empty() {
             make_sandbox(&plan).await?;
             let ids = root.as_ref().and_then(|own| own.ids.as_ref());
@@ -304,7 +312,11 @@ impl<C: Containers> Machine<C> {
             };
             Abandoned::unless(abandoned, fetch).await?;
         }
-        Ok((plan, root))
+        Ok(Ready {
+            plan,
+            root,
+            volumes,
+        })
     }
 
     /// Tells how far a fetch is, now and then, for ever.
@@ -317,9 +329,15 @@ impl<C: Containers> Machine<C> {
         }
     }
 
-    async fn start(&self, plan: ContainerPlan, root: Option<OwnRoot>) -> Result<u32, String> {
+    async fn start(&self, ready: Ready) -> Result<u32, String> {
+        let Ready {
+            plan,
+            root,
+            volumes,
+        } = ready;
         make_sandbox(&plan).await?;
         let mut spec = spec::spec(plan, root, &self.users)?;
+        spec.image_volumes = volumes;
         spec.logs = logs::rooms(self.logs, &spec.environment);
         self.containers.launch(spec).await
     }

@@ -132,6 +132,11 @@ impl Folder {
         self.0.join("root")
     }
 
+    /// Where a volume is put together. Only the container sees it there.
+    pub(crate) fn volume_path(&self, number: usize) -> PathBuf {
+        self.0.join(format!("volume-{number}"))
+    }
+
     /// Makes the folder with an empty status. False if it exists.
     pub(crate) fn create(&self) -> io::Result<bool> {
         match fs::DirBuilder::new().mode(0o700).create(&self.0) {

@@ -31,6 +31,8 @@ pub struct Spec {
     pub limits: Limits,
     /// What it sees of the machine's folders besides its sandbox.
     pub volumes: Vec<VolumeSpec>,
+    /// Volumes that begin as images.
+    pub image_volumes: Vec<ImageVolume>,
     /// Secrets that it finds as files.
     pub secrets: Vec<SecretFile>,
     /// How it is walled in.
@@ -69,6 +71,21 @@ pub enum Communication {
     Own,
     /// Those of the container that it is inside of.
     Parents,
+}
+
+/// A volume that begins as layers that are seen as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageVolume {
+    /// Those that many containers share and none writes to, the topmost first.
+    pub lower: Vec<PathBuf>,
+    /// The folder of this container alone, where all changes go.
+    pub upper: PathBuf,
+    /// An empty folder on the same file system as `upper`.
+    pub work: PathBuf,
+    /// Where it is in the container: absolute, or from the sandbox.
+    pub target: PathBuf,
+    /// Whether it can only be read.
+    pub read_only: bool,
 }
 
 /// How much is kept of one stream of output: files of a size that take turns, so that there are
@@ -150,6 +167,7 @@ impl Spec {
             hostname: None,
             limits,
             volumes: Vec::new(),
+            image_volumes: Vec::new(),
             secrets: Vec::new(),
             security: Security::default(),
             network: NetworkSpec::default(),

@@ -80,6 +80,9 @@ pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(50);
 /// The longest time that a check may name. What is longer never comes.
 pub const MAX_CHECK_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 
+/// The volumes of one container that are images.
+pub const MAX_IMAGE_VOLUMES: usize = 16;
+
 /// What one command may want to be fetched.
 pub const MAX_URIS: usize = 256;
 

@@ -23,6 +23,7 @@ pub use self::{
     rights::{Calls, Communication, ResourceLimit, Rights},
     secrets::{Secret, SecretFile, SecretReference, SecretSource},
     uris::{UriPlan, UriSource},
+    volumes::ImageVolume,
 };
 use crate::{Config, ExecutorKey, TaskKey, VolumeMount, checks, volumes as persistent};
 
@@ -61,6 +62,8 @@ pub struct ContainerPlan {
     pub volumes: Vec<VolumeMount>,
     /// What its processes may do.
     pub rights: Rights,
+    /// The volumes it sees that begin as images.
+    pub image_volumes: Vec<ImageVolume>,
     /// What is fetched into the sandbox before it starts.
     pub uris: Vec<UriPlan>,
     /// The image that its root is made of. Without one, it is the host's.
@@ -190,6 +193,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         network: networks::network(task)?,
         limits: limits(place.config, task)?,
         volumes: volumes(place.config, task)?,
+        image_volumes: volumes::images(task.wire.container.as_ref())?,
         uris: uris::uris(command)?,
         image,
         image_user: None,

@@ -264,6 +264,25 @@ impl Images {
         blocking(move || store.provide(&container, &image.pins)).await
     }
 
+    /// Makes the folders for volumes of a container that begin as these images. It uses them from
+    /// now on, besides its root if it has one from here.
+    ///
+    /// # Errors
+    /// The store cannot be worked on.
+    pub async fn provide_volumes(
+        &self,
+        container: &ContainerId,
+        has_root: bool,
+        images: Vec<Image>,
+    ) -> Result<Vec<Root>, Error> {
+        let (store, container) = (self.0.store.clone(), container.clone());
+        blocking(move || {
+            let pins: Vec<_> = images.iter().map(|image| &image.pins).collect();
+            store.provide_volumes(&container, has_root, &pins)
+        })
+        .await
+    }
+
     /// Removes what an ended container has, if it has anything.
     ///
     /// # Errors

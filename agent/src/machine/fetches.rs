@@ -30,7 +30,8 @@ impl Fetches {
 
     /// Lets what is about to be fetched be given up from now on.
     pub(crate) fn expect(&self, plan: &ContainerPlan) -> Option<Abandoned> {
-        if plan.image.is_none() && plan.uris.is_empty() {
+        let images = plan.image.iter().count() + plan.image_volumes.len();
+        if images == 0 && plan.uris.is_empty() {
             return None;
         }
         let (sender, abandoned) = oneshot::channel();

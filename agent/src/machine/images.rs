@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use tepui_agent_core::{ContainerPlan, ImageConfig, ImagePlan};
-use tepui_containers::{Ids, RootSpec};
-use tepui_images::{Credentials, Image, Images, RunConfig, Wanted};
+use tepui_containers::{Ids, ImageVolume, RootSpec};
+use tepui_images::{Credentials, Image, Images, Root, RunConfig, Wanted};
 use tepui_model::ContainerId;
 
 use super::fetches::{Abandoned, Meter};
@@ -74,6 +74,38 @@ impl Provider {
             groups: user.groups,
         });
         Ok((plan, OwnRoot { root, ids }))
+    }
+
+    /// Gets the volumes of a task that begin as images.
+    pub(crate) async fn volumes(
+        &self,
+        plan: &ContainerPlan,
+        abandoned: &mut Option<Abandoned>,
+        meter: &Meter,
+    ) -> Result<Vec<ImageVolume>, String> {
+        let mut images = Vec::new();
+        for volume in &plan.image_volumes {
+            let asked = &volume.image;
+            meter.note(&shown(&asked.name), 0, None);
+            let pull = self.pull(asked, async {}, meter);
+            let image = Abandoned::unless(abandoned, pull).await;
+            images.push(image.map_err(|error| format!("image '{}': {error}", asked.name))?);
+        }
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let has_root = plan.image.is_some();
+        let folders = self.images.provide_volumes(&plan.container, has_root, images);
+        let folders = folders.await.map_err(|error| error.to_string())?;
+        let volumes = plan.image_volumes.iter().zip(folders);
+        let volume = |(plan, root): (&tepui_agent_core::ImageVolume, Root)| ImageVolume {
+            lower: root.lower,
+            upper: root.upper,
+            work: root.work,
+            target: plan.container_path.clone(),
+            read_only: plan.read_only,
+        };
+        Ok(volumes.map(volume).collect())
     }
 
     async fn pull(

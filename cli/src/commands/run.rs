@@ -62,6 +62,10 @@ pub(crate) struct Options {
         requires = "image"
     )]
     pull: Pull,
+    /// A volume of the task at a path, absolute or from the sandbox, that begins as an image; with
+    /// `,ro` it can only be read; may be given several times
+    #[arg(long, value_name = "PATH=IMAGE[,ro]", value_parser = variable)]
+    image_volume: Vec<(String, String)>,
     /// Something that the agent fetches into the task's sandbox first: an address of http or https,
     /// or a path that the agent allows. Archives are unpacked there. Options follow after commas:
     /// executable, extract=false, cache, output=PATH, checksum=sha256:...; may be given several
@@ -203,6 +207,13 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     }
     for (key, value) in &options.env {
         task = task.env(key, value);
+    }
+    for (path, image) in &options.image_volume {
+        let (image, read_only) = match image.strip_suffix(",ro") {
+            Some(image) => (image, true),
+            None => (image.as_str(), false),
+        };
+        task = task.image_volume(path, image, read_only);
     }
     for uri in &options.uri {
         task = task.uri(uri.clone());

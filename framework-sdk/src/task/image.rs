@@ -25,6 +25,39 @@ impl TaskBuilder {
         self
     }
 
+    /// A volume at this path, absolute or from the sandbox, that begins as an image. What the task
+    /// changes there goes with it.
+    pub fn image_volume(
+        mut self,
+        path: impl Into<String>,
+        image: impl Into<String>,
+        read_only: bool,
+    ) -> Self {
+        let container = self.info.container.get_or_insert_with(|| v1::ContainerInfo {
+            r#type: v1::container_info::Type::Mesos.into(),
+            ..Default::default()
+        });
+        let mode = if read_only {
+            v1::volume::Mode::Ro
+        } else {
+            v1::volume::Mode::Rw
+        };
+        container.volumes.push(v1::Volume {
+            mode: mode.into(),
+            container_path: path.into(),
+            image: Some(v1::Image {
+                r#type: v1::image::Type::Docker.into(),
+                docker: Some(v1::image::Docker {
+                    name: image.into(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        self
+    }
+
     /// Asks the registry whether the image has changed, even if the agent has one of that name.
     pub fn pull_always(mut self) -> Self {
         let container = self.info.container.get_or_insert_default();

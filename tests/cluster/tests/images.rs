@@ -266,3 +266,42 @@ fn l20_an_agent_killed_in_the_middle_of_a_layer_leaves_nothing_half() {
         "well\n"
     );
 }
+
+#[test]
+fn a_volume_begins_as_an_image_and_what_is_changed_there_goes() {
+    let Some(tools) = Tools::get() else { return };
+    let registry = Registry::start(&tools);
+    let data = Layer::default()
+        .file("in/a", 0o644, b"from the image\n")
+        .bytes();
+    let name = registry.push("data", "1", &Image::new(&json!({}), &[data]));
+    let base = registry.push("busybox", "1", &Image::new(&json!({}), &[tools.busybox()]));
+    let cluster = Cluster::start(1);
+    let (relative, absolute) = (format!("data={name}"), format!("/mnt/ro={name},ro"));
+    let line = "cat data/in/a; echo x > data/in/a && cat data/in/a";
+    let volumes = ["--image-volume", &relative];
+    for _ in 0..2 {
+        let ran = run(&cluster, &volumes, &["sh", "-c", line]);
+        assert_eq!(ran.ok(), "from the image\nx\n");
+    }
+    // In an image of its own, and only to be read.
+    let volumes = [
+        "--image",
+        &base,
+        "--image-volume",
+        &relative,
+        "--image-volume",
+        &absolute,
+    ];
+    let line = "cd /mnt/mesos/sandbox && echo y > data/in/a && cat data/in/a /mnt/ro/in/a; \
+                echo z > /mnt/ro/in/a || echo refused";
+    let ran = run(&cluster, &volumes, &["sh", "-c", line]);
+    assert_eq!(ran.ok(), "y\nfrom the image\nrefused\n");
+    let containers = store(&cluster, 0).join("containers");
+    eventually("every container's folder to go", || {
+        entries(&containers).is_empty().then_some(())
+    });
+    let missing = format!("data={}/none:1", registry.address());
+    let ran = run(&cluster, &["--image-volume", &missing], &["true"]);
+    assert!(ran.error.contains("none:1"), "{ran:?}");
+}

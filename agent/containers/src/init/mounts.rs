@@ -130,15 +130,26 @@ fn of_ours(source: &Path, target: &Path, read_only: bool) -> VolumePlan {
         read_only,
         links: false,
         make: true,
+        layers: None,
     }
 }
 
 fn copy(kernel: &impl Kernel, plan: VolumePlan) -> Result<Copied, Failure> {
     let source = plan.base.as_ref().map(|base| base.join(&plan.source));
     let shown = source.as_ref().unwrap_or(&plan.source).display();
+    if let Some(layers) = &plan.layers {
+        let step = Failure::step(format!("lay the layers of {}", plan.target.display()));
+        let laid = kernel.mount_layers(&layers.into(), &plan.source);
+        laid.map_err(step)?;
+    }
     let mounts = kernel
         .copy_mounts(plan.base.as_deref(), &plan.source)
         .map_err(Failure::step(format!("use {shown}")))?;
+    if plan.layers.is_some() {
+        // It is seen where it is wanted, and nowhere else.
+        let step = Failure::step(format!("take {shown} off"));
+        kernel.take_off(&plan.source).map_err(step)?;
+    }
     Ok(Copied { mounts, plan })
 }
 

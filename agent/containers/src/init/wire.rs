@@ -276,6 +276,25 @@ pub(crate) struct VolumePlan {
     pub(crate) links: bool,
     /// Whether the target is made if it is not there.
     pub(crate) make: bool,
+    /// What is laid over each other at the source first.
+    #[serde(default)]
+    pub(crate) layers: Option<LayersPlan>,
+}
+
+/// Layers of folders that are seen as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LayersPlan {
+    /// The topmost first.
+    pub(crate) lower: Vec<PathBuf>,
+    pub(crate) upper: PathBuf,
+    pub(crate) work: PathBuf,
+}
+
+impl From<&LayersPlan> for Layers {
+    fn from(plan: &LayersPlan) -> Self {
+        let LayersPlan { lower, upper, work } = plan.clone();
+        Self { lower, upper, work }
+    }
 }
 
 /// A secret to show as a file.

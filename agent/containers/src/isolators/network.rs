@@ -103,5 +103,6 @@ fn file(folder: &Folder, name: &str, target: &Path) -> VolumePlan {
         // The host's may be a link to where its resolver keeps it.
         links: true,
         make: false,
+        layers: None,
     }
 }

@@ -68,6 +68,8 @@ fn prepare(
     make_folder(spec, folder)?;
     plan.volumes = volumes::prepare(spec, &inner.options, plan.user.as_ref())?;
     secrets::prepare(spec, &inner.options, folder, &mut plan)?;
+    plan.volumes
+        .extend(volumes::of_images(spec, &inner.options, folder)?);
     let group = make_group(inner, spec, seat.as_ref())?;
     let mut container = Preparation {
         spec,

@@ -12,8 +12,10 @@ use std::{
 use super::step;
 use crate::{
     Isolator, LaunchError, Options, Policy, Spec, VolumeKind, VolumeSpec,
-    init::wire::{UserPlan, VolumePlan},
+    init::wire::{LayersPlan, UserPlan, VolumePlan},
     isolators::SANDBOX_IN_ROOT,
+    limits::MAX_LAYERS,
+    records::Folder,
 };
 
 /// Gets the volumes ready; gives what the container's init is to bind.
@@ -71,7 +73,51 @@ fn plan(spec: &Spec, policy: &Policy, volume: &VolumeSpec) -> Result<VolumePlan,
         links: true,
         // On the host's root nothing may be made but in the sandbox.
         make: spec.root.is_some() || volume.target.is_relative(),
+        layers: None,
     })
+}
+
+/// Gets the volumes ready that begin as images: each is put together in the record's folder, where
+/// nobody but the container's init sees it.
+pub(super) fn of_images(
+    spec: &Spec,
+    options: &Options,
+    folder: &Folder,
+) -> Result<Vec<VolumePlan>, LaunchError> {
+    let invalid = |message: String| Err(LaunchError::Invalid(message));
+    if !spec.image_volumes.is_empty() && !options.isolation.has(Isolator::MountNamespace) {
+        return invalid("a volume that is an image needs namespaces/mnt in --isolation".to_owned());
+    }
+    let sandbox = match spec.root {
+        Some(_) => Path::new(SANDBOX_IN_ROOT),
+        None => &spec.sandbox,
+    };
+    let mut plans = Vec::new();
+    for (number, volume) in spec.image_volumes.iter().enumerate() {
+        let count = volume.lower.len();
+        if count == 0 || count > MAX_LAYERS {
+            return invalid(format!(
+                "a volume has 1 to {MAX_LAYERS} layers, and not {count}"
+            ));
+        }
+        let source = folder.volume_path(number);
+        let made = fs::create_dir(&source);
+        made.map_err(|error| step(&format!("make {}", source.display()), error))?;
+        plans.push(VolumePlan {
+            base: None,
+            source,
+            target: sandbox.join(&volume.target),
+            read_only: volume.read_only,
+            links: true,
+            make: spec.root.is_some() || volume.target.is_relative(),
+            layers: Some(LayersPlan {
+                lower: volume.lower.clone(),
+                upper: volume.upper.clone(),
+                work: volume.work.clone(),
+            }),
+        });
+    }
+    Ok(plans)
 }
 
 /// The folder that the operator allows, and the path from there (Nomad's CVE-2026-14896: a path is

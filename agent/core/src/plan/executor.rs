@@ -50,6 +50,7 @@ pub(crate) fn executor(
         rights: rights::rights(container, false)?,
         limits: shared_limits(config, total),
         volumes: mounts,
+        image_volumes: volumes::images(info.container.as_ref())?,
         uris: uris::uris(command)?,
         image,
         executor: Some(ExecutorKey::new(

@@ -65,6 +65,17 @@ pub(super) fn image(
     }))
 }
 
+/// The image that a volume begins as.
+pub(super) fn of_volume(image: &v1::Image) -> Result<ImagePlan, Unplannable> {
+    let (name, cached, credentials) = mesos(image)?;
+    Ok(ImagePlan {
+        name,
+        cached,
+        credentials,
+        user_given: true,
+    })
+}
+
 type Named = (String, bool, Option<Secret>);
 
 fn mesos(image: &v1::Image) -> Result<Named, Unplannable> {

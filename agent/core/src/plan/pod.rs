@@ -47,6 +47,7 @@ pub(crate) fn pod(
         network: networks::of(container, total)?,
         limits: shared_limits(config, total),
         volumes: Vec::new(),
+        image_volumes: Vec::new(),
         uris: Vec::new(),
         sandbox: sandbox(&config.work_dir, place.agent, place.key, place.container),
         image: None,

@@ -7,19 +7,59 @@ use tepui_proto::v1::{
     volume::{Mode, Source, source},
 };
 
-use super::{Unplannable, secrets};
-use crate::{VolumeMount, VolumeOrigin, volumes::is_safe};
+use super::{ImagePlan, Unplannable, image, secrets};
+use crate::{VolumeMount, VolumeOrigin, limits::MAX_IMAGE_VOLUMES, volumes::is_safe};
+
+/// A volume that begins as an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageVolume {
+    /// The image.
+    pub image: ImagePlan,
+    /// The path in the container: absolute, or from the sandbox.
+    pub container_path: PathBuf,
+    /// Whether the task may only read it. What it writes otherwise goes with the container.
+    pub read_only: bool,
+}
+
+/// The volumes of `ContainerInfo.volumes` that are images.
+pub(super) fn images(
+    container: Option<&v1::ContainerInfo>,
+) -> Result<Vec<ImageVolume>, Unplannable> {
+    let volumes = container.iter().flat_map(|container| &container.volumes);
+    let images: Vec<_> = volumes
+        .filter_map(|volume| Some((volume, image_of(volume)?)))
+        .map(|(volume, image)| {
+            Ok(ImageVolume {
+                image: image::of_volume(image)?,
+                container_path: container_path(volume)?,
+                read_only: volume.mode() == Mode::Ro,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    if images.len() > MAX_IMAGE_VOLUMES {
+        let text = format!("The task has more than {MAX_IMAGE_VOLUMES} volumes that are images");
+        return Err(Unplannable::Invalid(text));
+    }
+    Ok(images)
+}
+
+/// The image that a volume is, if it is nothing else.
+fn image_of(volume: &Volume) -> Option<&v1::Image> {
+    let other = volume.host_path.is_some() || volume.source.is_some();
+    volume.image.as_ref().filter(|_| !other)
+}
 
 /// The volumes of `ContainerInfo.volumes`.
 pub(super) fn named(
     container: Option<&v1::ContainerInfo>,
 ) -> Result<Vec<VolumeMount>, Unplannable> {
     let volumes = container.iter().flat_map(|container| &container.volumes);
-    let volumes = volumes.filter(|volume| !secrets::is_secret(volume));
+    let volumes =
+        volumes.filter(|volume| !secrets::is_secret(volume) && image_of(volume).is_none());
     volumes.map(mount).collect()
 }
 
-fn mount(volume: &Volume) -> Result<VolumeMount, Unplannable> {
+fn container_path(volume: &Volume) -> Result<PathBuf, Unplannable> {
     let container_path = PathBuf::from(&volume.container_path);
     if !is_safe(&container_path) {
         let path = volume.container_path.escape_debug();
@@ -27,6 +67,11 @@ fn mount(volume: &Volume) -> Result<VolumeMount, Unplannable> {
             "The container path '{path}' of a volume must not be empty or contain '..'"
         )));
     }
+    Ok(container_path)
+}
+
+fn mount(volume: &Volume) -> Result<VolumeMount, Unplannable> {
+    let container_path = container_path(volume)?;
     let (origin, source) = origin(volume)?;
     Ok(VolumeMount {
         origin,
@@ -40,7 +85,6 @@ fn mount(volume: &Volume) -> Result<VolumeMount, Unplannable> {
 fn origin(volume: &Volume) -> Result<(VolumeOrigin, PathBuf), Unplannable> {
     match (&volume.host_path, &volume.image, &volume.source) {
         (Some(path), None, None) => host(path),
-        (None, Some(_), None) => Err(Unplannable::Unsupported("volumes that are images")),
         (None, None, Some(source)) => of_source(source),
         _ => Err(Unplannable::Invalid(
             "A volume has exactly one of 'host_path', 'image' and 'source'".to_owned(),
@@ -142,6 +186,41 @@ mod tests {
             volume.container_path = "../up".to_owned();
         });
         assert!(up.is_err());
+    }
+
+    #[test]
+    fn a_volume_may_be_an_image() {
+        let volume = |name: &str, mode: Mode| Volume {
+            mode: mode.into(),
+            container_path: "data".to_owned(),
+            image: Some(v1::Image {
+                r#type: v1::image::Type::Docker.into(),
+                docker: Some(v1::image::Docker {
+                    name: name.to_owned(),
+                    ..v1::image::Docker::default()
+                }),
+                ..v1::Image::default()
+            }),
+            ..Volume::default()
+        };
+        let container = |volumes| v1::ContainerInfo {
+            volumes,
+            ..v1::ContainerInfo::default()
+        };
+        let two = container(vec![volume("a", Mode::Ro), volume("b:1", Mode::Rw)]);
+        let found = images(Some(&two)).unwrap();
+        let short = found
+            .iter()
+            .map(|it| (it.image.name.as_str(), it.read_only));
+        assert!(short.eq([("a", true), ("b:1", false)]));
+        assert_eq!(named(Some(&two)).unwrap(), []);
+        let both = container(vec![Volume {
+            host_path: Some("/srv".to_owned()),
+            ..volume("a", Mode::Ro)
+        }]);
+        assert!(named(Some(&both)).is_err());
+        let many = vec![volume("a", Mode::Ro); MAX_IMAGE_VOLUMES + 1];
+        assert!(images(Some(&container(many))).is_err());
     }
 
     #[test]

@@ -61,6 +61,53 @@ impl Store {
         })
     }
 
+    /// Makes folders for volumes of a container, which uses these layers besides until it is
+    /// released. Without a root of its own it has nothing here yet.
+    pub(crate) fn provide_volumes(
+        &self,
+        container: &ContainerId,
+        has_root: bool,
+        volumes: &[&Pins],
+    ) -> Result<Vec<Root>, Error> {
+        let path = self.path("containers", container.as_str());
+        let uses = path.join("uses.json");
+        let mut layers = match files::read::<Uses>(&uses) {
+            Some(known) if has_root => known.layers,
+            _ => Vec::new(),
+        };
+        layers.extend(volumes.iter().flat_map(|pins| pins.layers.iter().cloned()));
+        let all = Uses { layers };
+        if has_root {
+            files::replace(&uses, &all)?;
+        } else {
+            // What an earlier attempt to start it left.
+            self.discard(&path)?;
+            let unfinished = self.unfinished()?;
+            files::write(&unfinished.path().join("uses.json"), &all)?;
+            unfinished.finish(&path)?;
+        }
+        let used = all.layers.into_iter().collect();
+        self.state().containers.insert(container.clone(), used);
+        let volumes = volumes.iter().enumerate();
+        volumes
+            .map(|(number, pins)| {
+                let own = path.join(format!("volume-{number}"));
+                let root = Root {
+                    lower: self.trees(pins),
+                    upper: own.join("upper"),
+                    work: own.join("work"),
+                };
+                for folder in [&own, &root.upper, &root.work] {
+                    fs::create_dir(folder).map_err(Error::store("make", folder))?;
+                }
+                if let Some(top) = root.lower.first() {
+                    resemble(&root.upper, top)?;
+                }
+                Ok(root)
+            })
+            .collect()
+    }
+
     /// Where the layers are, the topmost first.
     pub(crate) fn trees(&self, pins: &Pins) -> Vec<PathBuf> {
         pins.layers

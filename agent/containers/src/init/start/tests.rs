@@ -115,6 +115,7 @@ fn plan() -> Plan {
             read_only: true,
             links: true,
             make: true,
+            layers: None,
         }],
         secrets: vec![SecretPlan {
             target: "/sandbox/token".into(),
