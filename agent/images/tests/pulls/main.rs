@@ -6,6 +6,7 @@
     reason = "a test may panic anywhere"
 )]
 
+mod encrypted;
 mod folders;
 mod hostile;
 mod registry;
