@@ -55,8 +55,8 @@ pub use session::{
     Session, SessionControl, SessionInput, SessionOutput, SessionSpec, SessionStream,
 };
 pub use spec::{
-    Bytes, Communication, Ids, ImageVolume, Limits, LogRoom, Parent, Program, RootSpec, SecretFile, Spec,
-    VolumeKind, VolumeSpec,
+    Bytes, Communication, Ids, ImageVolume, Limits, LogRoom, Parent, Program, RootSpec, SecretFile,
+    Spec, VolumeKind, VolumeSpec,
 };
 pub use usage::{DeviceUsage, MemoryUsage, Pressure, Stall, Throttling, Usage};
 

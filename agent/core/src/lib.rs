@@ -54,9 +54,9 @@ pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
 pub use figures::Figures;
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
-    Calls, Communication, ContainerPlan, ImageConfig, ImagePlan, ImageVolume, Limits, NetworkAttachment,
-    NetworkPlan, Parent, PortMapping, Program, Protocol, ResourceLimit, Rights, Secret, SecretFile,
-    SecretReference, SecretSource, UriPlan, UriSource,
+    Calls, Communication, ContainerPlan, ImageConfig, ImagePlan, ImageVolume, Limits,
+    NetworkAttachment, NetworkPlan, Parent, PortMapping, Program, Protocol, ResourceLimit, Rights,
+    Secret, SecretFile, SecretReference, SecretSource, UriPlan, UriSource,
 };
 pub use reconfiguration::{Reconfiguration, UnknownReconfiguration};
 pub use record::{Change, FoundContainer, Kind, Recovered};

@@ -95,7 +95,9 @@ impl Provider {
             return Ok(Vec::new());
         }
         let has_root = plan.image.is_some();
-        let folders = self.images.provide_volumes(&plan.container, has_root, images);
+        let folders = self
+            .images
+            .provide_volumes(&plan.container, has_root, images);
         let folders = folders.await.map_err(|error| error.to_string())?;
         let volumes = plan.image_volumes.iter().zip(folders);
         let volume = |(plan, root): (&tepui_agent_core::ImageVolume, Root)| ImageVolume {

@@ -67,7 +67,7 @@ pub struct Logger {
 ///
 /// # Errors
 /// There are too many files open.
-pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe2(OFlag::O_CLOEXEC)?)
 }
 

@@ -33,10 +33,13 @@ impl TaskBuilder {
         image: impl Into<String>,
         read_only: bool,
     ) -> Self {
-        let container = self.info.container.get_or_insert_with(|| v1::ContainerInfo {
-            r#type: v1::container_info::Type::Mesos.into(),
-            ..Default::default()
-        });
+        let container = self
+            .info
+            .container
+            .get_or_insert_with(|| v1::ContainerInfo {
+                r#type: v1::container_info::Type::Mesos.into(),
+                ..Default::default()
+            });
         let mode = if read_only {
             v1::volume::Mode::Ro
         } else {

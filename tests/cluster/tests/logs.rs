@@ -54,6 +54,11 @@ fn end(cluster: &Cluster, mut child: Child) {
         .unwrap()
         .to_owned();
     cluster.tepui(&["kill", &task]).ok();
+    eventually("the end of the task", || {
+        cluster.tasks().is_empty().then_some(())
+    });
+    // Nobody reads what it prints.
+    child.kill().unwrap();
     child.wait().unwrap();
 }
 
