@@ -1,5 +1,5 @@
-//! A task's output: taken from pipes by the container's init, and written into files that take turns,
-//! so that it never takes more than its room.
+//! A task's output: taken from pipes by the container's init, and written into files that take
+//! turns, so that it never takes more than its room.
 //!
 //! The init outlives the agent, so the output goes on while no agent is there; it needs no thread
 //! for it, since it waits for output and signals at once. It writes into a folder that the task may

@@ -1,5 +1,5 @@
-//! Where a task's output goes: into files of the sandbox, or through pipes to the init, which writes
-//! it into files that take turns.
+//! Where a task's output goes: into files of the sandbox, or through pipes to the init, which
+//! writes it into files that take turns.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 

@@ -8,8 +8,9 @@ use tepui_sys::{Kernel, Logger, Reaped, Signal};
 /// agent kills the init itself, and the kernel does the rest.
 pub(crate) const KILL_SIGNAL: Signal = Signal::SIGUSR1;
 
-/// Waits until the task's own process has ended, and writes its output meanwhile. Orphans are reaped
-/// on the way; SIGTERM goes to all, as the signal by which the task wants to be asked to end.
+/// Waits until the task's own process has ended, and writes its output meanwhile. Orphans are
+/// reaped on the way; SIGTERM goes to all, as the signal by which the task wants to be asked to
+/// end.
 pub(super) fn wait_for(
     kernel: &impl Kernel,
     (task, mut logger): (i32, Option<&mut Logger>),
