@@ -92,7 +92,7 @@ fn r07_who_writes_as_fast_as_he_can_is_bounded_while_the_agent_is_away_too() {
     full();
     end(&cluster, child);
     let total: u64 = sizes(&sandbox).iter().sum();
-    assert!(total <= 3 * MEGABYTE && total >= 2 * MEGABYTE, "{total}");
+    assert!((2 * MEGABYTE..=3 * MEGABYTE).contains(&total), "{total}");
 }
 
 #[test]
