@@ -7,6 +7,8 @@
     reason = "a test may panic anywhere"
 )]
 
+mod living;
+
 use std::collections::BTreeMap;
 
 use tepui_cluster_tests::{Cluster, PATIENCE, can_isolate, eventually};
@@ -21,6 +23,7 @@ struct Framework {
     driver: Driver,
     events: Events,
     offers: Vec<Offer>,
+    newest: BTreeMap<String, TaskStatus>,
 }
 
 impl Framework {
@@ -32,6 +35,7 @@ impl Framework {
             driver,
             events,
             offers: Vec::new(),
+            newest: BTreeMap::new(),
         }
     }
 
@@ -39,7 +43,11 @@ impl Framework {
     async fn update(&mut self) -> Option<TaskStatus> {
         let event = tokio::time::timeout(PATIENCE, self.events.next()).await;
         match event.expect("it hears nothing").unwrap().unwrap() {
-            Event::Update(status) => return Some(status),
+            Event::Update(status) => {
+                self.newest
+                    .insert(status.task_id.to_string(), status.clone());
+                return Some(status);
+            }
             Event::Offers(offers) => self.offers.extend(offers),
             Event::Rescinded(id) => self.offers.retain(|offer| offer.id != id),
             _ => {}
@@ -49,6 +57,19 @@ impl Framework {
 
     /// Launches a group of tasks, by their ids and lines of shell.
     async fn launch(&mut self, executor: &str, lines: &[(&str, String)]) {
+        let tasks = |offer: &Offer| {
+            let tasks = lines.iter().map(|(id, line)| task(id, offer, line));
+            tasks.collect()
+        };
+        self.launch_all(executor, tasks).await;
+    }
+
+    /// Launches a group of tasks that are made for an offer.
+    async fn launch_all(
+        &mut self,
+        executor: &str,
+        tasks: impl FnOnce(&Offer) -> Vec<v1::TaskInfo>,
+    ) {
         let least: Resources = "cpus:0.5;mem:160;disk:32".parse().unwrap();
         let offer = loop {
             let fits = |offer: &Offer| offer.resources.contains(&least);
@@ -68,11 +89,20 @@ impl Framework {
             }],
             ..v1::ContainerInfo::default()
         });
-        let tasks = lines.iter().map(|(id, line)| task(id, &offer, line));
-        let operations = Operations::new().launch_group(info, tasks.collect());
+        let operations = Operations::new().launch_group(info, tasks(&offer));
         self.driver
             .accept_operations(vec![offer.id], operations, Filters::NONE)
             .await;
+    }
+
+    /// Waits until a task's newest status is one like this, and gives it.
+    async fn reach(&mut self, id: &str, like: impl Fn(&TaskStatus) -> bool) -> TaskStatus {
+        loop {
+            if let Some(status) = self.newest.get(id).filter(|it| like(it)) {
+                return status.clone();
+            }
+            self.update().await;
+        }
     }
 
     /// Waits until these tasks are in these states, passing over the states before.
