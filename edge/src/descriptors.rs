@@ -1,9 +1,24 @@
 //! How many connections the descriptors of this process allow. Whoever takes the last one takes it
 //! from the disk: a store that cannot open a file stops its server.
 
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::limits;
+
+/// Lets this process have descriptors for so many connections, as far as it may. Not for one that
+/// starts others: they would have them too, and old programs cannot stand high numbers.
+pub fn allow(connections: usize) {
+    let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    let wanted = (connections + limits::DESCRIPTORS_KEPT) as u64;
+    let wanted = wanted.min(most);
+    if wanted > now
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, wanted, most)
+    {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
 
 /// As many connections as asked for, or fewer: some descriptors stay for everything else.
 pub(crate) fn connections(wanted: usize) -> usize {

@@ -3,8 +3,9 @@
 
 mod clock;
 mod connection;
-mod descriptors;
+pub mod descriptors;
 mod domain;
+mod history;
 pub mod http;
 mod joined;
 pub mod limits;
@@ -18,6 +19,7 @@ pub mod verbosity;
 
 pub use clock::Clock;
 pub use domain::DomainSocket;
+pub use history::History;
 pub use joined::Joined;
 pub use listener::{ListenError, Listener};
 pub use outbox::{Outbox, Outgoing, outbox};

@@ -55,3 +55,6 @@ pub const LARGE_BODIES: usize = 16;
 
 /// Bytes of the text with which a request is refused.
 pub const REFUSAL_BYTES: usize = 4000;
+
+/// Values that are kept of what is measured again and again, for percentiles.
+pub const HISTORY: usize = 1000;

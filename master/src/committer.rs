@@ -3,8 +3,9 @@
 //! A flush takes milliseconds. While one is under way the core goes on, and all that it did
 //! meanwhile shares the next flush.
 
-use std::{io, sync::Arc, thread};
+use std::{io, sync::Arc, thread, time::Instant};
 
+use tepui_edge::History;
 use tepui_store::{Batch, Error as StoreError, Store};
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
@@ -34,8 +35,9 @@ pub(crate) fn spawn(
     let thread = thread::Builder::new()
         .name("tepui-commit".to_owned())
         .spawn(move || {
+            let stored = tally.stored.clone();
             let mut dispatcher = Dispatcher::new(sessions, tally);
-            let result = run(&*store, works, &mut dispatcher);
+            let result = run(&*store, works, &mut dispatcher, &stored);
             let why = if result.is_ok() {
                 "is stopping"
             } else {
@@ -57,6 +59,7 @@ fn run(
     store: &dyn Store,
     mut works: mpsc::Receiver<Work>,
     dispatcher: &mut Dispatcher,
+    stored: &History,
 ) -> Result<(), StoreError> {
     while let Some(work) = works.blocking_recv() {
         let mut group = Group::default();
@@ -65,7 +68,9 @@ fn run(
             group.add(work, dispatcher);
         }
         if !group.writes.is_empty() {
+            let began = Instant::now();
             store.commit(group.writes)?;
+            stored.add(began.elapsed().as_secs_f64() * 1000.0);
         }
         dispatcher.run(group.steps);
     }

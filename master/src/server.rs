@@ -2,7 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc};
 
-use tepui_edge::{Clock, HealthReporter, Listener, Serving, ServingStatus};
+use tepui_edge::{Clock, HealthReporter, Listener, Serving, ServingStatus, descriptors};
 use tepui_master_core::{Config, Master};
 use tepui_proto::v1;
 use tepui_store::{Error as StoreError, Store};
@@ -39,6 +39,7 @@ pub struct Server {
 /// # Errors
 /// Why it does not start, or why it stopped before.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    descriptors::allow(limits::CONNECTIONS);
     let mut server = Server::start(options).await?;
     let failure = tokio::select! {
         failure = server.failure() => Some(failure),

@@ -14,9 +14,10 @@ use serde_json::{Map, Value, json};
 use tepui_agent_core::Agent;
 use tepui_edge::{
     http::{Page, Refusal},
-    metrics::prometheus,
+    metrics::{machine, prometheus},
 };
 use tepui_proto::v1::{self, agent::call::ReadFile};
+use tokio::time::timeout;
 
 use super::{Node, files, operator::refusal, state, statistics as figures, stopping};
 use crate::{limits, machine::Containers};
@@ -65,12 +66,18 @@ async fn version(page: Page) -> Response {
         .await
 }
 
-/// Mesos' metrics, flat.
+/// Mesos' metrics, flat. What does not come within `timeout` is left out.
 async fn snapshot<C: Containers>(
     page: Page,
     State(node): State<Node<C>>,
 ) -> Result<Response, Refusal> {
-    let metrics = node.metrics().await.map_err(|status| refusal(&status))?;
+    let metrics = match page.duration("timeout")? {
+        Some(within) => timeout(within, node.metrics())
+            .await
+            .unwrap_or_else(|_| Ok(machine())),
+        None => node.metrics().await,
+    };
+    let metrics = metrics.map_err(|status| refusal(&status))?;
     let flat: Map<String, Value> = metrics
         .into_iter()
         .map(|(name, value)| (name, Value::from(value)))

@@ -1,6 +1,6 @@
 //! An answer in JSON to a GET: wrapped for a script when asked (`jsonp`), packed when taken.
 
-use std::{collections::HashMap, convert::Infallible};
+use std::{collections::HashMap, convert::Infallible, time::Duration};
 
 use axum::{
     extract::{FromRequestParts, Query},
@@ -9,7 +9,8 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::gzip;
+use super::{gzip, refusal::Refusal};
+use crate::span;
 
 /// How an answer is wanted.
 #[derive(Debug)]
@@ -35,6 +36,18 @@ impl Page {
     /// A parameter of the query.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
+    }
+
+    /// A parameter that is a duration, as in `2secs`.
+    ///
+    /// # Errors
+    /// With Mesos' text when it is none.
+    pub fn duration(&self, name: &str) -> Result<Option<Duration>, Refusal> {
+        let Some(text) = self.parameter(name) else {
+            return Ok(None);
+        };
+        let wrong = |error| Refusal::bad_request(format!("Invalid {name} '{text}': {error}.\n"));
+        span::parse(text).map(Some).map_err(wrong)
     }
 
     /// The answer. Large ones take a while to write, which other tasks need not feel.

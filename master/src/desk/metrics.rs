@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use tepui_edge::metrics::machine;
+use tepui_edge::{History, metrics::machine};
 use tepui_master_core::{Amounts, Figures};
 use tepui_model::{FrameworkId, Quantity, TaskState};
 
@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     ends: Arc<[AtomicU64; ENDS.len()]>,
     /// What each framework called and heard.
     pub(crate) traffic: Traffic,
+    /// How long flushes of the registry took, in milliseconds.
+    pub(crate) stored: History,
 }
 
 /// The ends that Mesos counts.
@@ -96,6 +98,7 @@ pub(crate) fn all(figures: &Figures, tally: &Tally) -> Vec<(String, f64)> {
     }
     metrics.extend(resources(&figures.total, &figures.used));
     metrics.extend(machine());
+    metrics.extend(tally.stored.metrics("registrar/state_store_ms"));
     metrics.extend(quotas::named(&figures.quotas));
     metrics.sort_by(|a, b| a.0.cmp(&b.0));
     metrics

@@ -15,8 +15,12 @@ use axum::{
     routing::{MethodRouter, any, get},
 };
 use serde_json::{Map, Value, json};
-use tepui_edge::http::{Page, Refusal};
+use tepui_edge::{
+    http::{Page, Refusal},
+    metrics::machine,
+};
 use tepui_proto::v1::master::call;
+use tokio::time::timeout;
 
 use super::Site;
 use crate::desk::metrics;
@@ -101,9 +105,14 @@ async fn version(page: Page, State(site): State<Site>) -> Result<Response, Refus
     Ok(page.show(json!({"version": version})).await)
 }
 
-/// Mesos' metrics, flat.
+/// Mesos' metrics, flat. What does not come within `timeout` is left out.
 async fn snapshot(page: Page, State(site): State<Site>) -> Result<Response, Refusal> {
-    let metrics = site.desk.metrics().await?;
+    let metrics = match page.duration("timeout")? {
+        Some(within) => timeout(within, site.desk.metrics())
+            .await
+            .unwrap_or_else(|_| Ok(machine()))?,
+        None => site.desk.metrics().await?,
+    };
     let map: Map<String, Value> = metrics
         .into_iter()
         .map(|(name, value)| (name, Value::from(value)))

@@ -9,6 +9,8 @@ use crate::http1::{self, Answer};
 
 /// How much a process may have grown when it is over.
 const GROWTH: u64 = 64 << 20;
+/// Connections of all tests together.
+const CONNECTIONS: usize = 12_000;
 /// How much log one case may cause: enough to say what happened, not once for each request.
 const LOG: usize = 256 << 10;
 
@@ -46,6 +48,8 @@ pub struct Victim {
 
 impl Victim {
     pub fn start() -> Self {
+        // Tests run side by side, and some of them open thousands of connections.
+        tepui_edge::descriptors::allow(CONNECTIONS);
         let cluster = Cluster::start(1);
         let mut victim = Self {
             cluster,

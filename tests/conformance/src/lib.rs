@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 #![allow(missing_docs, missing_debug_implementations, reason = "a test")]
 
+pub mod agents;
 pub mod cases;
 pub mod http;
 pub mod outcome;

@@ -39,7 +39,7 @@ impl Road {
         }
     }
 
-    const fn media(self) -> &'static str {
+    pub(crate) const fn media(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             _ => "application/x-protobuf",

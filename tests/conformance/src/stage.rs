@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use tempfile::TempDir;
+use tepui_containers::InitProgram;
 use tepui_master::{Options, Server};
 use tepui_proto::{
     services::{
@@ -128,5 +129,64 @@ async fn answer_pings(
         if let Some(master_message::Message::Ping(_)) = command.message {
             say(&messages, agent_message::Message::Pong(Default::default())).await;
         }
+    }
+}
+
+/// A real agent of a stage's master.
+pub struct AgentStage {
+    pub address: SocketAddr,
+    master: Stage,
+    server: tepui_agent::Server,
+    _dir: TempDir,
+}
+
+impl AgentStage {
+    pub async fn new() -> Self {
+        let master = Stage::new().await;
+        let dir = tempfile::tempdir().unwrap();
+        let options = tepui_agent::Options {
+            master: master.address.to_string().parse().unwrap(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            work_dir: dir.path().join("work"),
+            runtime_dir: Some(dir.path().join("run")),
+            resources: "cpus:1;mem:64;disk:64;ports:[]".to_owned(),
+            isolation: "none".parse().unwrap(),
+            // This program is no init.
+            init: InitProgram::Path(tepui_cluster_tests::program()),
+            ..tepui_agent::Options::default()
+        };
+        let server = tepui_agent::Server::start(options).await.unwrap();
+        let stage = Self {
+            address: server.address(),
+            master,
+            server,
+            _dir: dir,
+        };
+        stage.await_registration().await;
+        stage
+    }
+
+    /// The id of its master, which is in its own.
+    pub fn id(&self) -> &str {
+        &self.master.id
+    }
+
+    /// What it says of itself says which agent it is, once it knows.
+    async fn await_registration(&self) {
+        let call = br#"{"type": "GET_AGENT"}"#;
+        let headers = [("Content-Type", "application/json")];
+        loop {
+            let answer = crate::http::post(self.address, "/api/v1", &headers, call).await;
+            let body = answer.body().await;
+            if String::from_utf8_lossy(&body).contains(&self.master.id) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn end(self) {
+        self.server.stop().await.unwrap();
+        self.master.end().await;
     }
 }

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tepui_conformance::{
-    cases,
+    agents, cases,
     outcome::Outcome,
     roads::{Framework, Road, operate},
-    stage::Stage,
+    stage::{AgentStage, Stage},
 };
-use tepui_proto::v1::{master, scheduler};
+use tepui_proto::v1::{agent, master, scheduler};
 
 /// What each road made of each call, one road after the other.
 struct Table {
@@ -95,6 +95,32 @@ async fn every_scheduler_call_is_the_same_over_every_road() {
         }
         columns.push(column);
         drop(framework);
+        stage.end().await;
+    }
+    Table { calls, columns }.judge();
+}
+
+#[tokio::test]
+async fn every_call_of_an_agents_operators_is_the_same_over_every_road() {
+    let calls = agents::cases();
+    let all = (0..64).filter_map(|it| agent::call::Type::try_from(it).ok());
+    // Streams are a matter of HTTP; `tepui-agent` and `tepui-cluster-tests` try them.
+    let streams = [
+        "ATTACH_CONTAINER_INPUT",
+        "ATTACH_CONTAINER_OUTPUT",
+        "LAUNCH_NESTED_CONTAINER_SESSION",
+    ];
+    let names = all.map(|it| it.as_str_name());
+    let missing = without_case(names.filter(|name| !streams.contains(name)), &calls);
+    assert!(missing.is_empty(), "no case for {missing:?}");
+    let mut columns = Vec::new();
+    for road in Road::ALL {
+        let stage = AgentStage::new().await;
+        let mut column = Vec::new();
+        for call in &calls {
+            column.push(agents::operate(&stage, road, call).await);
+        }
+        columns.push(column);
         stage.end().await;
     }
     Table { calls, columns }.judge();

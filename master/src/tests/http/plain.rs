@@ -146,7 +146,16 @@ async fn metrics_have_mesos_names_and_true_values() {
     let _agent = AgentClient::registered(server.address(), clients::agent("host")).await;
     let _f = FrameworkClient::subscribed(server.address(), clients::framework("f")).await;
     let mut client = Client::connect(server.address()).await;
-    let metrics = client.get("/metrics/snapshot").await.json();
+    let metrics = client.get("/metrics/snapshot?timeout=2secs").await.json();
+    let odd = client.get("/metrics/snapshot?timeout=soon").await;
+    assert_eq!(odd.status, 400);
+    assert!(
+        odd.text().starts_with("Invalid timeout 'soon': "),
+        "{}",
+        odd.text()
+    );
+    let stored = |part: &str| metrics[format!("registrar/state_store_ms{part}")].as_f64();
+    assert!(stored("/p50").unwrap() <= stored("/max").unwrap());
     for (name, value) in [
         ("master/slaves_active", 1.0),
         ("master/frameworks_connected", 1.0),
