@@ -117,12 +117,13 @@ public class Calls implements Scheduler {
         Filters filters = Filters.newBuilder().setRefuseSeconds(0.1).build();
         switch (words[0]) {
             case "launch": // TASK SECONDS
-                // Without a master there is no offer, and the task is lost.
-                List<OfferID> taken = take();
-                OfferID offer = taken.isEmpty()
-                        ? OfferID.newBuilder().setValue("none").build() : taken.get(0);
                 return driver.launchTasks(
-                        offer, Arrays.asList(task(words[1], "sleep " + words[2])), filters);
+                        take(32).get(0),
+                        Arrays.asList(task(words[1], "sleep " + words[2])), filters);
+            case "launch-on-nothing": // TASK SECONDS
+                return driver.launchTasks(
+                        OfferID.newBuilder().setValue("none").build(),
+                        Arrays.asList(task(words[1], "sleep " + words[2])), filters);
             case "launch-many": // TASK SECONDS
                 return driver.launchTasks(
                         take(32), Arrays.asList(task(words[1], "sleep " + words[2])));

@@ -148,7 +148,7 @@ fn offers_are_refused_and_asked_for(scheduler: &mut Told) {
 fn a_master_goes_and_comes(cluster: &mut Cluster, scheduler: &mut Told) {
     cluster.master.kill_hard();
     scheduler.hear("disconnected");
-    does(scheduler, "launch t2 1");
+    does(scheduler, "launch-on-nothing t2 1");
     let update = scheduler.hear("update t2 TASK_LOST");
     assert_eq!(update[3..5], ["SOURCE_MASTER", "no-uuid"]);
     cluster.master.start_again();
