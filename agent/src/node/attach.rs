@@ -262,6 +262,8 @@ async fn tell(
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let next = tokio::select! {
+            // The first comes before anything else.
+            biased;
             _ = beats.tick() => heartbeat(),
             piece = pieces.recv() => match piece {
                 Some(piece) => data(piece),
