@@ -12,5 +12,5 @@ pub(crate) use self::{
     console::{Console, Piece, relay},
     folder::{Log, make},
     name::{Name, check},
-    table::{Inside, Known, State, Taken},
+    table::{Inside, Known, State, Taken, Typing},
 };

@@ -12,7 +12,9 @@ use tepui_agent_core::{
     Limitation, Limited, Limits, ProbeOrder, VolumePlace,
 };
 use tepui_containers as containers;
-use tepui_containers::{LaunchError, LogRoom, Runtime, Session, SessionSpec, Spec, Usage};
+use tepui_containers::{
+    LaunchError, LogRoom, Runtime, Session, SessionSpec, Spec, TerminalInput, TerminalOutput, Usage,
+};
 use tepui_fetcher::Fetcher;
 use tepui_images::Images;
 use tepui_model::ContainerId;
@@ -71,6 +73,8 @@ pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
         &self,
         spec: SessionSpec,
     ) -> impl Future<Output = Result<Session, LaunchError>> + Send;
+    /// Goes to the terminal of a container's own program.
+    fn attach(&self, id: &ContainerId) -> Result<(TerminalOutput, TerminalInput), LaunchError>;
 }
 
 impl Containers for Runtime {
@@ -168,6 +172,10 @@ impl Containers for Runtime {
 
     async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
         Self::open_session(self, spec).await
+    }
+
+    fn attach(&self, id: &ContainerId) -> Result<(TerminalOutput, TerminalInput), LaunchError> {
+        Self::attach(self, id)
     }
 }
 
@@ -435,6 +443,14 @@ impl<C: Containers> Machine<C> {
     /// Starts a further program in a container that runs.
     pub(crate) async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
         self.containers.open_session(spec).await
+    }
+
+    /// Goes to the terminal of a container's own program.
+    pub(crate) fn attach(
+        &self,
+        id: &ContainerId,
+    ) -> Result<(TerminalOutput, TerminalInput), LaunchError> {
+        self.containers.attach(id)
     }
 
     /// Makes the folder of a volume. A task that wants it hears if that failed.

@@ -16,6 +16,7 @@ mod rotated;
 mod sessions;
 mod state;
 mod statistics;
+mod terminals;
 
 use std::{
     path::PathBuf,
@@ -141,6 +142,16 @@ impl<C: Containers> NodeService for Node<C> {
         request: Request<Streaming<SessionInput>>,
     ) -> Result<Response<Self::ExecStream>, Status> {
         let stream = self.exec_session(request.into_inner()).await?;
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    type AttachStream = ReceiverStream<Result<SessionOutput, Status>>;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<SessionInput>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let stream = self.attach_terminal(request.into_inner()).await?;
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }

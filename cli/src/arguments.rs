@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Events(Read),
     /// Print what a task wrote
     Logs(commands::logs::Options),
+    /// Go to a running task's terminal, or look at what it writes
+    Attach(commands::attach::Options),
     /// Run a program in the container of a running task, with its rights: `-it` for a shell
     Exec(commands::exec::Options),
     /// End a task

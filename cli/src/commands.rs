@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod agents;
+pub(crate) mod attach;
 pub(crate) mod batch;
 pub(crate) mod components;
 pub(crate) mod dev;
@@ -54,6 +55,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Offers(options) => components::block_on(offers::run(options)),
         Command::Explain(options) => components::block_on(explain::run(options)),
         Command::Events(read) => components::block_on(events::run(read)),
+        Command::Attach(options) => components::block_on(attach::run(options)),
         Command::Exec(options) => components::block_on(exec::run(options)),
         Command::Logs(options) => components::block_on(logs::run(options)),
         Command::Kill(options) => components::block_on(kill::run(options)),

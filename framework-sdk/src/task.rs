@@ -199,6 +199,25 @@ impl TaskBuilder {
         self
     }
 
+    /// The task's program has a terminal, of so many rows and columns; what it writes there is in
+    /// its `stdout` all the same.
+    pub fn terminal(mut self, rows: u16, columns: u16) -> Self {
+        let container = self
+            .info
+            .container
+            .get_or_insert_with(|| v1::ContainerInfo {
+                r#type: v1::container_info::Type::Mesos.into(),
+                ..v1::ContainerInfo::default()
+            });
+        container.tty_info = Some(v1::TtyInfo {
+            window_size: Some(v1::tty_info::WindowSize {
+                rows: rows.into(),
+                columns: columns.into(),
+            }),
+        });
+        self
+    }
+
     /// A label that tools can read.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let label = v1::Label {

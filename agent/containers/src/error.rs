@@ -65,6 +65,9 @@ pub enum LaunchError {
     /// A session was asked for in a container that does not run.
     #[error("there is no container {0} that runs")]
     NotRunning(ContainerId),
+    /// Somebody wants to be at the terminal of a container that has none.
+    #[error("container {0} has no terminal")]
+    NoTerminal(ContainerId),
     /// There are too many sessions.
     #[error("{most} sessions are open {of}, and there cannot be more: end one first")]
     TooManySessions {

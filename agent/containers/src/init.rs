@@ -10,6 +10,7 @@
 //! reaps what ends, passes SIGTERM on, and writes the task's exit status to a file, where it
 //! outlives the agent.
 
+mod console;
 mod exec;
 mod launcher;
 mod mounts;

@@ -8,6 +8,7 @@
 
 mod capabilities;
 mod cgroups;
+mod console;
 mod container;
 mod disk;
 mod error;
@@ -36,6 +37,7 @@ mod usage;
 
 pub use capabilities::{Capabilities, UnknownCapability};
 pub use cgroups::Error as CgroupError;
+pub use console::{TerminalInput, TerminalOutput};
 pub use error::{Error, LaunchError};
 pub use exit::{DiskReport, Exit, ExitStatus, OomReport};
 pub use init::init_main;

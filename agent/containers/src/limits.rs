@@ -158,6 +158,21 @@ pub const SESSION_CHUNK_BYTES: usize = 32 * 1024;
 /// The most bytes of a list of a session's processes.
 pub const MAX_LISTED_BYTES: u64 = 64 * 1024;
 
+/// Who may be at one container's terminal at the same time.
+pub const CONSOLE_CLIENTS: usize = 64;
+
+/// What waits for who is at a terminal, or for the program; then nothing more is read.
+pub const CONSOLE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// The longest message to a terminal.
+pub const CONSOLE_MESSAGE_BYTES: usize = 32 * 1024;
+
+/// How long a program waits for who is at its terminal and does not read.
+pub const CONSOLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long it is waited for what a program wrote to its terminal before it ended.
+pub const CONSOLE_FINISH: Duration = Duration::from_secs(1);
+
 /// How often a session's helper kills what its program has left; then it is the agent's to end.
 pub const SWEEPS: u32 = 1000;
 

@@ -127,6 +127,11 @@ impl Folder {
         self.0.join("status")
     }
 
+    /// The socket of the container's terminal.
+    pub(crate) fn console_path(&self) -> PathBuf {
+        self.0.join("console")
+    }
+
     /// Where the container's own root is put together. Only the container sees it there.
     pub(crate) fn root_path(&self) -> PathBuf {
         self.0.join("root")

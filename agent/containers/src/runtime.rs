@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
 };
@@ -16,8 +17,9 @@ use tokio::{
 
 use crate::{
     Attached, Error, Exit, LaunchError, Limits, NetworkError, Options, Refusal, Session,
-    SessionSpec, Spec, Usage,
+    SessionSpec, Spec, TerminalInput, TerminalOutput, Usage,
     cgroups::Hierarchies,
+    console,
     container::Container,
     isolators::{self, Machine},
     launch,
@@ -176,6 +178,16 @@ impl Runtime {
             Ok(opened) => opened,
             Err(ended) => Err(LaunchError::InitDied(format!(": {ended}"))),
         }
+    }
+
+    /// Goes to the terminal of a container's own program.
+    pub fn attach(&self, id: &ContainerId) -> Result<(TerminalOutput, TerminalInput), LaunchError> {
+        let known = self.inner.known(id).filter(|it| !it.has_ended());
+        let known = known.ok_or_else(|| LaunchError::NotRunning(id.clone()))?;
+        console::attach(&known.folder.console_path()).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LaunchError::NoTerminal(id.clone()),
+            _ => launch::step("reach the terminal of a container", source),
+        })
     }
 
     /// Waits until a container has ended, however often it is asked. An unknown one ended unseen.

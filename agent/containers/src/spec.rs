@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use tepui_model::{ContainerId, Quantity};
-use tepui_sys::Signal;
+use tepui_sys::{Signal, WindowSize};
 
 use crate::{NetworkSpec, Security};
 
@@ -58,6 +58,8 @@ pub struct Spec {
     pub folders: Vec<PathBuf>,
     /// The signal by which its processes are asked to end, if that is not SIGTERM.
     pub stop_signal: Option<Signal>,
+    /// The terminal of its program, if it has one: output is written to the sandbox all the same.
+    pub terminal: Option<WindowSize>,
 }
 
 /// Whose means of communication between processes a container has: queues, semaphores, and memory
@@ -180,6 +182,7 @@ impl Spec {
             parent: None,
             folders: Vec::new(),
             stop_signal: None,
+            terminal: None,
         }
     }
 }

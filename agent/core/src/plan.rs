@@ -33,6 +33,9 @@ pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// What is said to who asks for them.
 pub(crate) const GPUS: &str = "GPUs: it can give no task a device of them";
 
+/// The rows and columns of a terminal of which nobody says how large it is.
+const USUAL_SIZE: (u16, u16) = (24, 80);
+
 /// What a task's container is to be.
 #[derive(Clone, Debug)]
 pub struct ContainerPlan {
@@ -76,6 +79,8 @@ pub struct ContainerPlan {
     pub folders: Vec<PathBuf>,
     /// The signal that asks it to end, if that is not SIGTERM.
     pub stop_signal: Option<String>,
+    /// The rows and columns of the program's terminal, if it has one.
+    pub terminal: Option<(u16, u16)>,
     /// The container that it is inside of, if it is.
     pub parent: Option<Parent>,
     /// The executor whose program it is for, if that calls the agent.
@@ -197,6 +202,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         uris: uris::uris(command)?,
         image,
         image_user: None,
+        terminal: terminal(task.wire.container.as_ref()),
         executor: None,
         working_dir: None,
         folders: Vec::new(),
@@ -247,9 +253,6 @@ pub(crate) fn sandbox(
 
 /// The task's command, if everything it asks for can be had.
 fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
-    if let Some(container) = &task.container {
-        containable(container)?;
-    }
     task.command
         .as_ref()
         .ok_or_else(|| Unplannable::Invalid("The task has no command".to_owned()))
@@ -257,9 +260,17 @@ fn supported(task: &v1::TaskInfo) -> Result<&v1::CommandInfo, Unplannable> {
 
 fn containable(container: &v1::ContainerInfo) -> Result<(), Unplannable> {
     match container.tty_info {
-        Some(_) => Err(Unplannable::Unsupported("terminals")),
+        Some(_) => Err(Unplannable::Unsupported("terminals of executors")),
         None => Ok(()),
     }
+}
+
+/// The size of a task's terminal, if it is to have one.
+fn terminal(container: Option<&v1::ContainerInfo>) -> Option<(u16, u16)> {
+    let asked = container?.tty_info.as_ref()?;
+    let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    let size = asked.window_size.as_ref();
+    Some(size.map_or(USUAL_SIZE, |size| (number(size.rows), number(size.columns))))
 }
 
 /// Requests are the task's resources; limits are the same unless it sets others (Mesos: SPC-03).
@@ -409,14 +420,28 @@ mod tests {
             text.starts_with("This agent does not support GPUs"),
             "{text}"
         );
-        let text = refusal(|task| {
-            let tty_info = Some(v1::TtyInfo::default());
-            task.container = Some(v1::ContainerInfo {
+    }
+
+    #[test]
+    fn a_terminal_has_the_size_that_is_asked_for_or_the_usual_one() {
+        let size_of = |window_size| {
+            let mut wire = wire_task("t");
+            wire.container = Some(v1::ContainerInfo {
                 r#type: v1::container_info::Type::Mesos.into(),
-                tty_info,
+                tty_info: Some(v1::TtyInfo { window_size }),
                 ..v1::ContainerInfo::default()
             });
-        });
-        assert_eq!(text, "This agent does not support terminals");
+            let plan = plan_of(wire).unwrap();
+            let term = plan.environment.iter().find(|(name, _)| name == "TERM");
+            assert_eq!(term.map(|(_, value)| value.as_str()), Some("xterm"));
+            plan.terminal
+        };
+        assert_eq!(size_of(None), Some((24, 80)));
+        let window = v1::tty_info::WindowSize {
+            rows: 5,
+            columns: 1 << 20,
+        };
+        assert_eq!(size_of(Some(window)), Some((5, u16::MAX)));
+        assert_eq!(plan_of(wire_task("t")).unwrap().terminal, None);
     }
 }

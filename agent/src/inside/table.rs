@@ -1,11 +1,12 @@
 //! The containers inside of others that are known, by name.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tepui_containers::{ExitStatus, SessionControl, Signal};
+use tepui_model::ContainerId;
 use tokio::sync::watch;
 
 use super::{Console, Name};
@@ -19,6 +20,8 @@ pub(crate) struct Inside(Arc<Mutex<Table>>);
 struct Table {
     entries: BTreeMap<Name, Entry>,
     last: u64,
+    /// The tasks at whose terminals somebody types.
+    typed_at: BTreeSet<ContainerId>,
 }
 
 #[derive(Debug)]
@@ -96,6 +99,15 @@ impl Inside {
         ended
     }
 
+    /// The right to type at a task's terminal, which one has at a time.
+    pub(crate) fn type_at(&self, container: &ContainerId) -> Option<Typing> {
+        let free = self.lock().typed_at.insert(container.clone());
+        free.then(|| Typing {
+            inside: self.clone(),
+            container: container.clone(),
+        })
+    }
+
     /// One has ended, and those inside of it end too.
     fn ended(&self, name: &Name, status: ExitStatus) {
         let table = self.lock();
@@ -154,6 +166,19 @@ impl Known {
         {
             tracing::warn!(%error, "cannot kill a container inside of another");
         }
+    }
+}
+
+/// The right to type at a task's terminal, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Typing {
+    inside: Inside,
+    container: ContainerId,
+}
+
+impl Drop for Typing {
+    fn drop(&mut self) {
+        self.inside.lock().typed_at.remove(&self.container);
     }
 }
 

@@ -8,7 +8,7 @@ use tepui_agent_core::{
 use tepui_containers as containers;
 use tepui_containers::{
     Attachment, Bytes, Capabilities, NetworkSpec, Resource, Seccomp, Security, Signal, Spec,
-    VolumeKind, VolumeSpec,
+    VolumeKind, VolumeSpec, WindowSize,
 };
 use tepui_proto::v1::r_limit_info::r_limit::Type;
 
@@ -74,6 +74,9 @@ pub(super) fn spec(
     }
     spec.working_dir = plan.working_dir;
     spec.folders = plan.folders;
+    spec.terminal = plan
+        .terminal
+        .map(|(rows, columns)| WindowSize { rows, columns });
     spec.stop_signal = plan.stop_signal.as_deref().and_then(signal);
     spec.volumes = plan.volumes.into_iter().map(volume).collect();
     spec.secrets = plan

@@ -1,6 +1,6 @@
 //! Streams of what programs in containers read and write, over HTTP (Mesos: NST-03 to NST-05).
 
-use std::convert::Infallible;
+use std::{convert::Infallible, io};
 
 use axum::{
     body::{Body, BodyDataStream},
@@ -8,8 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
-use tepui_containers::{SessionControl, SessionInput, SessionStream, Signal};
+use tepui_containers::{
+    LaunchError, SessionControl, SessionInput, SessionStream, Signal, TerminalInput,
+    TerminalOutput, WindowSize,
+};
 use tepui_edge::http::{Media, Refusal};
+use tepui_model::ContainerId;
 use tepui_proto::{
     recordio,
     v1::{
@@ -32,12 +36,12 @@ use super::{
     Node,
     check::check,
     form::{Form, RECORDS, unsupported},
-    inside::{Class, Order, name, not_found},
+    inside::{Class, Order, Target, disabled, name, not_found},
     operator::{invalid, not_streamed, refusal, refused_launch},
     sessions::size,
 };
 use crate::{
-    inside::{Known, Piece, State},
+    inside::{Piece, State},
     limits,
     machine::Containers,
 };
@@ -70,13 +74,49 @@ pub(super) async fn output<C: Containers>(
 ) -> Result<Response, Refusal> {
     let attach = call.attach_container_output.as_ref();
     let id = attach.map(|it| it.container_id.clone()).unwrap_or_default();
-    let (known, name) = known(node, &id).await?;
-    let State::Running(console, _) = known.state() else {
-        return Err(refusal(&not_found(&name)));
+    let (target, name) = target(node, &id).await?;
+    let pieces = match target {
+        Target::Task(container) => terminal(node, &container)?,
+        Target::Inside(known) => {
+            let State::Running(console, _) = known.state() else {
+                return Err(refusal(&not_found(&name)));
+            };
+            let pieces = console.read(false);
+            pieces.map_err(|error| refusal(&Status::resource_exhausted(error.to_string())))?
+        }
     };
-    let pieces = console.read(false);
-    let pieces = pieces.map_err(|error| refusal(&Status::resource_exhausted(error.to_string())))?;
     Ok(stream(wanted, pieces, None))
+}
+
+/// What a task's program writes to its terminal from now on.
+fn terminal<C: Containers>(
+    node: &Node<C>,
+    container: &ContainerId,
+) -> Result<mpsc::Receiver<Piece>, Refusal> {
+    let (mut output, input) = node.machine.attach(container).map_err(no_terminal)?;
+    let (told, pieces) = mpsc::channel(limits::SESSION_PIECES_IN_LINE);
+    tokio::spawn(async move {
+        loop {
+            let next = tokio::select! {
+                next = output.next() => next,
+                () = told.closed() => None,
+            };
+            let Some(bytes) = next else { break };
+            if told.send((SessionStream::Output, bytes)).await.is_err() {
+                break;
+            }
+        }
+        // Until now: to leave would end both directions.
+        drop(input);
+    });
+    Ok(pieces)
+}
+
+fn no_terminal(error: LaunchError) -> Refusal {
+    match error {
+        LaunchError::NoTerminal(_) => refusal(&disabled()),
+        error => refusal(&Status::not_found(error.to_string())),
+    }
 }
 
 /// ATTACH_CONTAINER_INPUT: the request is what a program reads. It is answered when it ends, or
@@ -108,53 +148,85 @@ pub(super) async fn input<C: Containers>(
         let text = "Expecting 'attach_container_input.type' to be CONTAINER_ID";
         return Err(Refusal::bad_request(text));
     }
-    let (known, name) = known(node, &attach.container_id.unwrap_or_default()).await?;
-    let State::Running(console, control) = known.state() else {
-        return Err(refusal(&not_found(&name)));
-    };
+    let (target, name) = target(node, &attach.container_id.unwrap_or_default()).await?;
     let text = "Multiple input connections are not allowed";
     let conflict = || Refusal::new(StatusCode::CONFLICT, text);
-    let program = console.write().ok_or_else(conflict)?;
-    tokio::select! {
-        done = feed(records, program, &control) => done?,
-        _ = known.wait() => {}
+    match target {
+        Target::Inside(known) => {
+            let State::Running(console, control) = known.state() else {
+                return Err(refusal(&not_found(&name)));
+            };
+            let program = console.write().ok_or_else(conflict)?;
+            tokio::select! {
+                done = feed(records, Program::Session(program, control)) => done?,
+                _ = known.wait() => {}
+            }
+        }
+        Target::Task(container) => {
+            let _typing = node.inside.type_at(&container).ok_or_else(conflict)?;
+            let (output, program) = node.machine.attach(&container).map_err(no_terminal)?;
+            tokio::select! {
+                done = feed(records, Program::Terminal(program)) => done?,
+                () = over(output) => {}
+            }
+        }
     }
     Ok(StatusCode::OK.into_response())
 }
 
-async fn known<C: Containers>(
+/// Waits until nobody has a terminal any more.
+async fn over(mut output: TerminalOutput) {
+    while output.next().await.is_some() {}
+}
+
+/// What reads the input.
+enum Program {
+    Session(OwnedMutexGuard<SessionInput>, SessionControl),
+    Terminal(TerminalInput),
+}
+
+impl Program {
+    async fn read(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // Nothing is the end of it.
+        match (self, bytes.is_empty()) {
+            (Self::Session(program, _), true) => program.end().await,
+            (Self::Session(program, _), false) => program.write(bytes).await,
+            (Self::Terminal(program), true) => program.end().await,
+            (Self::Terminal(program), false) => program.write(bytes).await,
+        }
+    }
+
+    async fn resize(&mut self, size: WindowSize) -> io::Result<()> {
+        match self {
+            Self::Session(_, control) => control.resize(size),
+            Self::Terminal(program) => program.resize(size).await,
+        }
+    }
+}
+
+async fn target<C: Containers>(
     node: &Node<C>,
     id: &v1::ContainerId,
-) -> Result<(Known, crate::inside::Name), Refusal> {
+) -> Result<(Target, crate::inside::Name), Refusal> {
     let name = name(id).map_err(|status| refusal(&status))?;
-    let known = node.attachable(&name).await;
-    Ok((known.map_err(|status| refusal(&status))?, name))
+    let target = node.attachable(&name).await;
+    Ok((target.map_err(|status| refusal(&status))?, name))
 }
 
 /// Gives a program what a client sends, until that ends.
-async fn feed(
-    mut records: Records,
-    mut program: OwnedMutexGuard<SessionInput>,
-    control: &SessionControl,
-) -> Result<(), Refusal> {
+async fn feed(mut records: Records, mut program: Program) -> Result<(), Refusal> {
     while let Some(call) = records.next().await? {
         let attach = call.attach_container_input.unwrap_or_default();
         let io = process_io(attach)?;
         let window = io.control.and_then(|it| it.tty_info?.window_size);
         if let Some(window) = window
-            && let Err(error) = control.resize(size(window))
+            && let Err(error) = program.resize(size(window)).await
         {
             tracing::warn!(%error, "cannot resize the terminal of a container");
         }
         let Some(data) = io.data else { continue };
-        let bytes = data.data.unwrap_or_default();
-        let written = match bytes.is_empty() {
-            // Nothing is the end of it.
-            true => program.end().await,
-            false => program.write(&bytes).await,
-        };
         // A program that reads no more has its reasons. What comes is thrown away.
-        drop(written);
+        let _ = program.read(&data.data.unwrap_or_default()).await;
     }
     Ok(())
 }

@@ -177,18 +177,31 @@ impl<C: Containers> Node<C> {
     }
 
     /// A container that can be attached to.
-    pub(super) async fn attachable(&self, name: &Name) -> Result<Known, Status> {
-        let disabled = || {
-            let text = "I/O switchboard server was disabled for this container";
-            Status::internal(format!("{text}: it has no terminal and is no session"))
-        };
+    pub(super) async fn attachable(&self, name: &Name) -> Result<Target, Status> {
         match self.inside.get(name) {
-            Some(known) if known.attachable => Ok(known),
+            Some(known) if known.attachable => Ok(Target::Inside(known)),
             Some(_) => Err(disabled()),
-            None if self.root(name).await?.is_some() => Err(disabled()),
-            None => Err(not_found(name)),
+            None => {
+                let root = self.root(name).await?;
+                root.map(Target::Task).ok_or_else(|| not_found(name))
+            }
         }
     }
+}
+
+/// What is attached to.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A container inside of another.
+    Inside(Known),
+    /// The terminal of a task's own container.
+    Task(ContainerId),
+}
+
+/// There is no console to a container.
+pub(super) fn disabled() -> Status {
+    let text = "I/O switchboard server was disabled for this container";
+    Status::internal(format!("{text}: it has no terminal and is no session"))
 }
 
 pub(super) fn not_found(name: &Name) -> Status {

@@ -237,7 +237,7 @@ async fn listen(
 /// the program goes on.
 fn obey(message: SessionInput, control: &SessionControl) -> Option<Vec<u8>> {
     match message.what? {
-        session_input::What::Start(_) => None,
+        session_input::What::Start(_) | session_input::What::Attach(_) => None,
         session_input::What::Signal(number) => {
             let signal = Signal::try_from(number).ok()?;
             if let Err(error) = control.signal(signal) {
@@ -289,14 +289,14 @@ async fn show(mut output: Output, control: &SessionControl, told: &Told) {
     let _ = told.send(Ok(ended(how))).await;
 }
 
-fn ended(how: How) -> SessionOutput {
+pub(super) fn ended(how: How) -> SessionOutput {
     let ended = SessionEnded { how: Some(how) };
     SessionOutput {
         what: Some(session_output::What::Ended(ended)),
     }
 }
 
-fn piece(kind: process_io::data::Type, bytes: Vec<u8>) -> SessionOutput {
+pub(super) fn piece(kind: process_io::data::Type, bytes: Vec<u8>) -> SessionOutput {
     let data = process_io::Data {
         r#type: Some(kind.into()),
         data: Some(bytes),

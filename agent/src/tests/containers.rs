@@ -7,7 +7,9 @@ use std::{
 };
 
 use tepui_agent_core::{Exit, FoundContainer, JoinedNetwork};
-use tepui_containers::{LaunchError, Limits, Session, SessionSpec, Spec, Usage};
+use tepui_containers::{
+    LaunchError, Limits, Session, SessionSpec, Spec, TerminalInput, TerminalOutput, Usage,
+};
 use tepui_model::ContainerId;
 use tokio::sync::watch;
 
@@ -148,5 +150,9 @@ impl Containers for Fake {
     }
     async fn open_session(&self, spec: SessionSpec) -> Result<Session, LaunchError> {
         Err(LaunchError::NotRunning(spec.container))
+    }
+
+    fn attach(&self, id: &ContainerId) -> Result<(TerminalOutput, TerminalInput), LaunchError> {
+        Err(LaunchError::NoTerminal(id.clone()))
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Options {
 }
 
 /// What a program that was ended by a signal exits with, in shells: this and the signal's number.
-const SIGNALED: i32 = 128;
+pub(super) const SIGNALED: i32 = 128;
 
 /// What a terminal has whose size cannot be found out.
 const USUAL_SIZE: (u16, u16) = (24, 80);
@@ -107,7 +107,7 @@ fn request(options: &Options, task: &v1::Task) -> Result<ExecRequest, Failure> {
     })
 }
 
-fn our_size() -> (u16, u16) {
+pub(super) fn our_size() -> (u16, u16) {
     match window_size(stdin().as_fd()) {
         Ok(size) if size.rows > 0 && size.columns > 0 => (size.rows, size.columns),
         _ => USUAL_SIZE,
@@ -152,7 +152,7 @@ fn forward(
 }
 
 /// The next piece of our input; `None` at its end. Without input, it waits for ever.
-async fn next(pieces: &mut Option<mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
+pub(super) async fn next(pieces: &mut Option<mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
     match pieces {
         Some(pieces) => pieces.recv().await,
         None => std::future::pending().await,
@@ -160,7 +160,7 @@ async fn next(pieces: &mut Option<mpsc::Receiver<Vec<u8>>>) -> Option<Vec<u8>> {
 }
 
 /// Reads our standard input in a thread of its own, which nobody waits for.
-fn our_input() -> mpsc::Receiver<Vec<u8>> {
+pub(super) fn our_input() -> mpsc::Receiver<Vec<u8>> {
     let (sender, pieces) = mpsc::channel(1);
     std::thread::spawn(move || {
         let mut buffer = vec![0; PIECE_BYTES];
@@ -195,6 +195,6 @@ async fn show(mut output: ExecOutput) -> Result<ExitCode, Failure> {
     }
 }
 
-fn exit_code(code: i32) -> ExitCode {
+pub(super) fn exit_code(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }

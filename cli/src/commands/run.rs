@@ -15,7 +15,7 @@ use tepui_sdk::{
 };
 use tokio::task::JoinHandle;
 
-use super::logs;
+use super::{exec::our_size, logs};
 use crate::{arguments::Master, client, failure::Failure, signals};
 
 /// The flags of `tepui run`.
@@ -72,6 +72,10 @@ pub(crate) struct Options {
     /// times
     #[arg(long, value_name = "URI[,OPTION...]", value_parser = uri)]
     uri: Vec<Uri>,
+    /// Give the command a terminal, to go to with tepui attach; what it writes is printed all the
+    /// same
+    #[arg(short, long)]
+    tty: bool,
     /// The role whose share the task takes
     #[arg(long, value_name = "ROLE", default_value = "*")]
     role: String,
@@ -223,6 +227,10 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     }
     for port in &options.publish {
         task = task.publish(*port);
+    }
+    if options.tty {
+        let (rows, columns) = our_size();
+        task = task.terminal(rows, columns);
     }
     task.build()
         .map_err(|error| Failure::Usage(error.to_string()))

@@ -3,7 +3,7 @@
 use tepui_model::{FrameworkId, TaskId};
 use tepui_proto::{
     services::{
-        SessionInput, SessionOutput, SessionStart, session_ended::How, session_input,
+        AttachStart, SessionInput, SessionOutput, SessionStart, session_ended::How, session_input,
         session_output,
     },
     v1::{
@@ -82,21 +82,52 @@ impl Node {
             tty_info: request.terminal.map(size),
             working_directory: request.working_directory.unwrap_or_default(),
         };
-        let (sender, messages) = mpsc::channel(limits::EXEC_MESSAGES);
-        let input = ExecInput(sender);
-        input.send(session_input::What::Start(start)).await?;
-        let messages = ReceiverStream::new(messages);
-        match self.client.clone().exec(messages).await {
-            Ok(answer) => {
-                let output = ExecOutput {
-                    address: self.address.clone(),
-                    stream: answer.into_inner(),
-                };
-                Ok(Exec { input, output })
-            }
-            Err(status) => Err(self.refusal(status)),
-        }
+        let (input, messages) = talk(session_input::What::Start(start)).await?;
+        let answer = self.client.clone().exec(messages).await;
+        self.talking(input, answer)
     }
+
+    /// Goes to the terminal of a task's own program: to type there, or only to look. The task goes
+    /// on when the halves are dropped; signals are not passed on.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when no such task runs, it has no terminal, or somebody else types there.
+    pub async fn attach(
+        &self,
+        framework: &FrameworkId,
+        task: &TaskId,
+        read_only: bool,
+    ) -> Result<Exec, Error> {
+        let start = AttachStart {
+            framework_id: Some(framework.into()),
+            task_id: Some(task.into()),
+            read_only,
+        };
+        let (input, messages) = talk(session_input::What::Attach(start)).await?;
+        let answer = self.client.clone().attach(messages).await;
+        self.talking(input, answer)
+    }
+
+    fn talking(
+        &self,
+        input: ExecInput,
+        answer: Result<tonic::Response<Streaming<SessionOutput>>, tonic::Status>,
+    ) -> Result<Exec, Error> {
+        let stream = answer.map_err(|status| self.refusal(status))?.into_inner();
+        let address = self.address.clone();
+        let output = ExecOutput { address, stream };
+        Ok(Exec { input, output })
+    }
+}
+
+/// The way to a program, with the first message on it.
+async fn talk(
+    first: session_input::What,
+) -> Result<(ExecInput, ReceiverStream<SessionInput>), Error> {
+    let (sender, messages) = mpsc::channel(limits::EXEC_MESSAGES);
+    let input = ExecInput(sender);
+    input.send(first).await?;
+    Ok((input, ReceiverStream::new(messages)))
 }
 
 impl ExecInput {

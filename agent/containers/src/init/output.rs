@@ -32,7 +32,8 @@ pub(super) fn connect(
         let step = Failure::step("connect standard input, output and error");
         kernel.set_output(out.as_fd(), err.as_fd()).map_err(step)
     };
-    let Some(rooms) = plan.logs.filter(|_| !plan.hold) else {
+    // A terminal's output is written by its console.
+    let Some(rooms) = plan.logs.filter(|_| !plan.hold && plan.console.is_none()) else {
         connect(&out, &err)?;
         return Ok(None);
     };

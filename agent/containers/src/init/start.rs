@@ -9,6 +9,7 @@ use std::{
 use tepui_sys::{Forked, Kernel, Logger, Signal, User};
 
 use super::{
+    console::{self, Console},
     exec::exec,
     mounts, output,
     reaper::{hold, wait_for},
@@ -41,6 +42,7 @@ struct Running {
     status: OwnedFd,
     own_processes: bool,
     stop: Signal,
+    console: Option<Console>,
 }
 
 /// Runs one container from its first to its last moment. Returns the init's own exit code.
@@ -75,6 +77,10 @@ fn start(
     // Before the mounts, which may hide them.
     let status = kernel.open_for_writing(&plan.status);
     let status = status.map_err(Failure::step("open the file for the exit status"))?;
+    let listener = plan.console.as_ref().map(|it| console::listen(&it.socket));
+    let listener = listener
+        .transpose()
+        .map_err(Failure::step("make the console's socket"))?;
     // Mounts may hide the folders on the host's root; on its own they are there afterwards.
     let folders = match plan.root {
         None => Some(open_folders(kernel, &plan)?),
@@ -91,15 +97,27 @@ fn start(
         status,
         own_processes: plan.own_processes,
         stop: plan.stop_signal(),
+        console: None,
     };
     if plan.hold {
         lessen(kernel, &plan)?;
         return Ok(Some(running));
     }
+    let user = plan.user.as_ref().map(User::from);
+    let console = match (&plan.console, listener) {
+        (Some(wanted), Some(listener)) => Some(console::start(
+            kernel,
+            listener,
+            wanted.size,
+            user.as_ref(),
+        )?),
+        _ => None,
+    };
     match kernel.fork().map_err(Failure::step("fork"))? {
         Forked::Parent(task) => running.task = Some(task),
-        Forked::Child => return Err(run_task(kernel, &plan, &working)),
+        Forked::Child => return Err(run_task(kernel, &plan, &working, console.as_ref())),
     }
+    running.console = console;
     if running.logger.is_some() {
         let step = Failure::step("let go of the task's output");
         let user = plan.user.as_ref().map(User::from);
@@ -200,7 +218,12 @@ fn lessen(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Becomes the task. It returns only if that failed.
-fn run_task(kernel: &impl Kernel, plan: &Plan, working: &OwnedFd) -> Failure {
+fn run_task(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    working: &OwnedFd,
+    console: Option<&Console>,
+) -> Failure {
     let prepared = || -> Result<(), Failure> {
         kernel
             .new_session()
@@ -208,6 +231,11 @@ fn run_task(kernel: &impl Kernel, plan: &Plan, working: &OwnedFd) -> Failure {
         kernel
             .reset_signals()
             .map_err(Failure::step("reset signals"))?;
+        if let Some(console) = console {
+            console
+                .connect(kernel)
+                .map_err(Failure::step("connect the terminal"))?;
+        }
         kernel
             .enter(working.as_fd())
             .map_err(Failure::sandbox(&plan.sandbox))?;
@@ -229,6 +257,9 @@ fn finish(kernel: &impl Kernel, mut running: Running) -> io::Result<()> {
         }
         None => hold(kernel)?,
     };
+    if let Some(console) = running.console {
+        console.finish();
+    }
     // One write: it is there whole, or not at all.
     kernel.write_to(running.status.as_fd(), &status_line(ended))?;
     if !running.own_processes {

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tepui_sys::{Device, Layers, Mount, Reaped, Signal, User};
 
-use super::session::wire::{EnteredPlan, SessionRequest};
+use super::session::wire::{EnteredPlan, SessionRequest, TerminalPlan};
 use crate::{ExitStatus, Isolation};
 
 /// The launcher's first words.
@@ -117,6 +117,18 @@ pub(crate) struct Plan {
     pub(crate) rights: Rights,
     /// How gladly the kernel should take this container when memory runs out.
     pub(crate) oom_score_adj: Option<i32>,
+    /// The terminal of the program, if it has one.
+    #[serde(default)]
+    pub(crate) console: Option<ConsolePlan>,
+}
+
+/// A terminal for the program, and where it is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ConsolePlan {
+    /// The size at first.
+    pub(crate) size: TerminalPlan,
+    /// The socket to listen at.
+    pub(crate) socket: PathBuf,
 }
 
 impl Plan {

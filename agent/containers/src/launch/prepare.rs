@@ -10,7 +10,7 @@ use crate::{
     Spec,
     cgroups::{Entrance, Group},
     container::{Container, group_name},
-    init::wire::{Command, LogPlan, Plan, UserPlan},
+    init::wire::{Command, ConsolePlan, LogPlan, Plan, UserPlan},
     isolators::Preparation,
     limits::{MAX_LOG_FILES, MAX_PLAN_BYTES, MIN_LOG_BYTES},
     records::Folder,
@@ -133,6 +133,10 @@ fn first_plan(inner: &Inner, spec: &Spec, folder: &Folder) -> Result<Plan, Launc
         status: folder.status_path(),
         // A protected agent does not protect its tasks.
         oom_score_adj: (inner.machine.oom_score < 0).then_some(0),
+        console: spec.terminal.map(|size| ConsolePlan {
+            size: size.into(),
+            socket: folder.console_path(),
+        }),
         ..Plan::default()
     })
 }
@@ -233,6 +237,9 @@ fn check(inner: &Inner, spec: &Spec) -> Result<(), LaunchError> {
     }
     if spec.network != NetworkSpec::Host && !inner.options.isolation.has(Isolator::Network) {
         return invalid("a network of its own needs network/cni in --isolation");
+    }
+    if spec.terminal.is_some() && spec.program == Program::Hold {
+        return invalid("without a program there is nobody at a terminal");
     }
     if spec.root.is_none() && !spec.folders.is_empty() {
         return invalid("folders are made in a root of its own only");

@@ -177,10 +177,7 @@ fn plan(
     Ok(SessionPlan {
         plan,
         entered,
-        terminal: spec.terminal.map(|size| TerminalPlan {
-            rows: size.rows,
-            columns: size.columns,
-        }),
+        terminal: spec.terminal.map(TerminalPlan::from),
     })
 }
 

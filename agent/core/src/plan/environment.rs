@@ -15,6 +15,9 @@ use crate::limits;
 /// The agent's own program, for tasks that see it.
 const EXECUTABLE: &str = "TEPUI_EXECUTABLE";
 
+/// What a terminal is taken for by programs on it, when nobody says.
+const TERMINAL: &str = "xterm";
+
 /// Where a task in an image sees its sandbox (Mesos' default).
 const SANDBOX_IN_IMAGE: &str = "/mnt/mesos/sandbox";
 
@@ -77,6 +80,9 @@ pub(super) fn environment(
         sandbox.to_string_lossy()
     };
     set_mesos(&mut variables, place, task, &sandbox);
+    if super::terminal(task.wire.container.as_ref()).is_some() {
+        set_unless_there(&mut variables, "TERM", TERMINAL);
+    }
     if in_image {
         // The program is the host's.
         variables.values.retain(|(name, _)| name != EXECUTABLE);

@@ -58,6 +58,7 @@ pub(crate) fn executor(
             &ExecutorId::from(&place.key.task),
         )),
         image_user: None,
+        terminal: None,
         working_dir: None,
         folders: Vec::new(),
         stop_signal: None,

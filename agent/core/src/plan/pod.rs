@@ -53,6 +53,7 @@ pub(crate) fn pod(
         image: None,
         image_user: None,
         executor: None,
+        terminal: None,
         working_dir: None,
         folders: Vec::new(),
         stop_signal: None,

@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod terminal;
 
 use std::process::Child;
 

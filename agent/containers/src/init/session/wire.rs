@@ -83,6 +83,12 @@ pub(crate) struct TerminalPlan {
     pub(crate) columns: u16,
 }
 
+impl From<WindowSize> for TerminalPlan {
+    fn from(WindowSize { rows, columns }: WindowSize) -> Self {
+        Self { rows, columns }
+    }
+}
+
 impl From<TerminalPlan> for WindowSize {
     fn from(TerminalPlan { rows, columns }: TerminalPlan) -> Self {
         Self { rows, columns }

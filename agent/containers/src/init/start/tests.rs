@@ -143,6 +143,7 @@ fn plan() -> Plan {
         hostname: Some("inside".into()),
         rights: rights(),
         oom_score_adj: Some(500),
+        console: None,
     }
 }
 
