@@ -106,15 +106,17 @@ impl Collector {
     }
 }
 
-/// The part of the file system that is in use, between 0 and 1.
+/// The part of the file system that is in use, between 0 and 1, as `df` tells it: what is kept for
+/// root counts neither as used nor as free.
 fn used(path: &Path) -> io::Result<f64> {
     let status = statvfs(path)?;
-    let (free, all) = (status.blocks_available(), status.blocks());
-    Ok(if all == 0 {
-        0.0
-    } else {
-        1.0 - free as f64 / all as f64
-    })
+    let used = status.blocks().saturating_sub(status.blocks_free());
+    Ok(part(used, status.blocks_available()))
+}
+
+/// What part is used of what is used or free; nothing of nothing.
+fn part(used: u64, free: u64) -> f64 {
+    used as f64 / (used + free).max(1) as f64
 }
 
 /// Every sandbox: `<agent>/frameworks/<id>/executors/<id>/runs/<container>`.
@@ -181,6 +183,13 @@ mod tests {
             headroom: 0.0,
             every: Duration::from_secs(60),
         }
+    }
+
+    #[test]
+    fn what_is_kept_for_root_is_neither_used_nor_free() {
+        // 100 blocks, of which 30 are free and 10 of these for everybody.
+        assert_eq!(part(70, 10), 0.875);
+        assert_eq!(part(0, 0), 0.0);
     }
 
     #[test]
