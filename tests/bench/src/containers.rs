@@ -4,7 +4,7 @@
 //! Both have their own pid, mount, uts and ipc namespaces and limits for cpu, memory and
 //! processes. Needs root; says so where it is missing.
 
-mod runc;
+pub(crate) mod runc;
 
 use std::{
     path::Path,
@@ -91,7 +91,7 @@ async fn one(runtime: &Runtime, spec: Spec, samples: &mut Samples) -> Result<(),
     Ok(())
 }
 
-fn spec(id: ContainerId, sandbox: &Path) -> Spec {
+pub(crate) fn spec(id: ContainerId, sandbox: &Path) -> Spec {
     let program = Program::Exec {
         path: "/bin/true".to_owned(),
         arguments: Vec::new(),
@@ -110,7 +110,7 @@ fn spec(id: ContainerId, sandbox: &Path) -> Spec {
 }
 
 /// How many times longer the first take, by the median.
-fn ratio(mut longer: Vec<Duration>, mut shorter: Vec<Duration>) -> String {
+pub(crate) fn ratio(mut longer: Vec<Duration>, mut shorter: Vec<Duration>) -> String {
     longer.sort_unstable();
     shorter.sort_unstable();
     let median = |times: &[Duration]| times.get(times.len() / 2).map(Duration::as_secs_f64);
@@ -118,6 +118,6 @@ fn ratio(mut longer: Vec<Duration>, mut shorter: Vec<Duration>) -> String {
     format!("{:.1}", ratio.unwrap_or_default())
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+pub(crate) fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -5,6 +5,7 @@
 mod allocator;
 mod cluster;
 mod containers;
+mod exec;
 mod report;
 mod unpack;
 
@@ -46,6 +47,11 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "containers",
         about: "a container's create, start and reap, beside runc where it is installed",
         run: containers::run,
+    },
+    Benchmark {
+        name: "exec",
+        about: "a program in a container that runs, until it has written; beside runc exec",
+        run: exec::run,
     },
     Benchmark {
         name: "unpack",

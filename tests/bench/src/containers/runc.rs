@@ -17,14 +17,14 @@ const SYSTEM: [&str; 4] = ["usr", "bin", "lib", "lib64"];
 
 /// An OCI bundle that runs `true` on the host's own system.
 #[derive(Debug)]
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     folder: PathBuf,
     version: String,
 }
 
 impl Bundle {
     /// `None` when there is no runc on this machine.
-    pub(super) fn make(folder: &Path) -> Result<Option<Self>, String> {
+    pub(crate) fn make(folder: &Path) -> Result<Option<Self>, String> {
         let Some(version) = installed() else {
             return Ok(None);
         };
@@ -41,13 +41,41 @@ impl Bundle {
         Ok(Some(bundle))
     }
 
+    /// One that stays, to run further programs in.
+    pub(crate) fn staying(folder: &Path) -> Result<Option<Self>, String> {
+        let Some(bundle) = Self::make(folder)? else {
+            return Ok(None);
+        };
+        let path = bundle.folder.join("config.json");
+        let written = fs::read(&path).map_err(text)?;
+        let mut config: Value = serde_json::from_slice(&written).map_err(text)?;
+        config["process"]["args"] = json!(["/bin/sleep", "1000"]);
+        fs::write(&path, config.to_string()).map_err(text)?;
+        Ok(Some(bundle))
+    }
+
+    /// Creates the container and starts it; it is removed with the value.
+    pub(crate) fn start(&self, id: &str) -> Result<Running, String> {
+        let mut command = Command::new("runc");
+        command
+            .args(["run", "--detach", id])
+            .current_dir(&self.folder);
+        // What it inherits it keeps open, so it gets nothing that somebody waits for.
+        let [input, output, error] = [(); 3].map(|()| Stdio::null());
+        let status = command.stdin(input).stdout(output).stderr(error).status();
+        match status.map_err(text)?.success() {
+            true => Ok(Running(id.to_owned())),
+            false => Err(format!("runc run --detach {id} failed")),
+        }
+    }
+
     /// As runc tells it.
-    pub(super) fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
     /// Creates the container, starts it, waits for its end and removes it.
-    pub(super) fn run(&self, id: &str) -> Result<Duration, String> {
+    pub(crate) fn run(&self, id: &str) -> Result<Duration, String> {
         let began = Instant::now();
         self.runc(&["run", id])?;
         Ok(began.elapsed())
@@ -62,6 +90,21 @@ impl Bundle {
         }
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(format!("runc {arguments:?}: {said}"))
+    }
+}
+
+/// A container of runc's that runs.
+#[derive(Debug)]
+pub(crate) struct Running(String);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let deleted = Command::new("runc")
+            .args(["delete", "--force", &self.0])
+            .status();
+        if !deleted.is_ok_and(|status| status.success()) {
+            eprintln!("runc could not delete {}", self.0);
+        }
     }
 }
 
