@@ -27,7 +27,7 @@ use tepui_proto::{
 };
 use tokio::{
     sync::{OwnedMutexGuard, mpsc},
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -330,12 +330,13 @@ async fn tell(
     told: mpsc::Sender<ProcessIo>,
     leash: Option<Leash>,
 ) {
-    let mut beats = interval(limits::CONSOLE_HEARTBEAT);
+    // The first comes before anything else. There is room.
+    let _ = told.try_send(heartbeat());
+    let every = limits::CONSOLE_HEARTBEAT;
+    let mut beats = interval_at(Instant::now() + every, every);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let next = tokio::select! {
-            // The first comes before anything else.
-            biased;
             _ = beats.tick() => heartbeat(),
             piece = pieces.recv() => match piece {
                 Some(piece) => data(piece),
