@@ -107,7 +107,7 @@ impl FetcherOptions {
 
     /// Every flag and its value.
     pub(super) fn flags(&self) -> Vec<(&'static str, String)> {
-        let path = |path: &Option<PathBuf>| super::paths(path.as_slice());
+        let path = |path: &Option<PathBuf>| super::flags::paths(path.as_slice());
         vec![
             ("fetcher-cache-dir", path(&self.fetcher_cache_dir)),
             ("fetcher-cache-size", self.fetcher_cache_size.to_string()),

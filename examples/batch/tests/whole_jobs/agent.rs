@@ -122,12 +122,21 @@ impl Node for Files {
         let chunks: Chunks = rest.chunks(1000).map(chunk).collect();
         Ok(Response::new(tokio_stream::iter(chunks)))
     }
+
     type ExecStream = Iter<std::vec::IntoIter<Result<SessionOutput, Status>>>;
 
     async fn exec(
         &self,
         _request: Request<Streaming<SessionInput>>,
     ) -> Result<Response<Self::ExecStream>, Status> {
+        Err(Status::unimplemented("this agent is played"))
+    }
+    type AttachStream = Iter<std::vec::IntoIter<Result<SessionOutput, Status>>>;
+
+    async fn attach(
+        &self,
+        _request: Request<Streaming<SessionInput>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
         Err(Status::unimplemented("this agent is played"))
     }
 }
