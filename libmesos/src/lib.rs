@@ -2,7 +2,7 @@
 //!
 //! Frameworks on the JVM (Spark, Marathon, Chronos) are written against the classes of Mesos' jar,
 //! whose methods are native: `MesosSchedulerDriver`, `MesosExecutorDriver`, `MesosNativeLibrary`.
-//! [`natives`] has the names that the JVM looks up, and nothing else; `scheduler` and `executor`
+//! `natives` has the names that the JVM looks up, and nothing else; `scheduler` and `executor`
 //! are the two drivers. Each has a lifecycle, a session with the master or the agent on a runtime
 //! of the library's own, and one thread of the JVM that calls back, one call at a time.
 //!
