@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Component, Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    sync::{Arc, Mutex},
 };
 
 use nix::fcntl::{Flock, FlockArg};
@@ -69,7 +69,6 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         seats: Arc::default(),
         launches: Semaphore::new(MAX_LAUNCHES),
         sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
-        session_count: AtomicU64::new(0),
         containers: Mutex::default(),
         _locks: locks,
         options,

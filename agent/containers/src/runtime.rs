@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use nix::fcntl::Flock;
@@ -86,7 +86,6 @@ pub(crate) struct Inner {
     pub(crate) launches: Semaphore,
     /// One permit per session.
     pub(crate) sessions: Arc<Semaphore>,
-    pub(crate) session_count: AtomicU64,
     pub(crate) containers: Mutex<BTreeMap<ContainerId, Slot>>,
     /// Held for as long as the runtime lives: one agent per runtime folder and cgroup root.
     pub(crate) _locks: Vec<Flock<File>>,

@@ -33,6 +33,9 @@ use crate::{
 /// How the names of seats' groups begin.
 pub(crate) const PREFIX: &str = ".seat-";
 
+/// Numbers seats, of all runtimes in this process.
+static SEATS_MADE: AtomicU64 = AtomicU64::new(0);
+
 /// A process that waits in the cgroups of a container to come. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -45,7 +48,6 @@ pub(crate) struct Seat {
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     state: Mutex<State>,
-    count: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +110,7 @@ pub(crate) fn prepare_seats(inner: &Inner) {
     let hierarchies = Arc::clone(hierarchies);
     tokio::spawn(async move {
         for _ in 0..missing {
-            match make_seat(&seats, &launcher, Arc::clone(&hierarchies)).await {
+            match make_seat(&launcher, Arc::clone(&hierarchies)).await {
                 Ok(seat) => seats.add(seat),
                 Err(error) => {
                     tracing::warn!(%error, "cannot prepare for the next launches");
@@ -120,12 +122,8 @@ pub(crate) fn prepare_seats(inner: &Inner) {
     });
 }
 
-async fn make_seat(
-    seats: &Seats,
-    launcher: &Launcher,
-    hierarchies: Arc<dyn Hierarchies>,
-) -> io::Result<Seat> {
-    let number = seats.count.fetch_add(1, Ordering::Relaxed);
+async fn make_seat(launcher: &Launcher, hierarchies: Arc<dyn Hierarchies>) -> io::Result<Seat> {
+    let number = SEATS_MADE.fetch_add(1, Ordering::Relaxed);
     let name = format!("{PREFIX}{}-{number}", std::process::id());
     let group = hierarchies.group(&name);
     let make = move || group.create().map(|()| group).map_err(io::Error::other);

@@ -4,7 +4,10 @@ use std::{
     fs, io,
     os::fd::{AsFd, OwnedFd},
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tepui_sys::{PidFd, Watched, receive, send};
@@ -34,6 +37,10 @@ use crate::{
 
 /// How the names of sessions' groups begin.
 pub(crate) const PREFIX: &str = ".session-";
+
+/// Numbers sessions, of all runtimes in this process: one that follows another must not take a
+/// group for its own that the other is about to remove.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// The longest line about the end of a program.
 const STATUS_BYTES: u64 = 64;
@@ -89,7 +96,7 @@ fn make_group(inner: &Inner, container: &Container) -> Result<Option<Box<dyn Gro
     let Some(hierarchies) = &inner.hierarchies else {
         return Ok(None);
     };
-    let number = inner.session_count.fetch_add(1, Ordering::Relaxed);
+    let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id();
     let name = format!("{}/{PREFIX}{process}-{number}", container.group_name());
     let group = hierarchies.group(&name);
