@@ -16,6 +16,14 @@ fn wait_for_line(sandbox: &Path, line: &str) {
     });
 }
 
+/// Whether a process of this cgroup has been stopped by a signal.
+fn has_stopped(group: &Path) -> bool {
+    let processes = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    processes.lines().any(|process| {
+        fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| stat.contains(") T "))
+    })
+}
+
 #[tokio::test]
 async fn sigterm_reaches_every_process_of_the_container() {
     let Some(machine) = Machine::new() else {
@@ -78,6 +86,9 @@ async fn a_stopped_task_is_killed_too() {
     let spec = machine.shell("stopped", "trap '' TERM; kill -STOP $$; sleep 60");
     let id = spec.id.clone();
     machine.runtime.launch(spec).await.unwrap();
+    soon("a stopped task", || {
+        machine.groups().iter().any(|group| has_stopped(group))
+    });
     machine.runtime.terminate(&id).unwrap();
     machine.runtime.kill(&id).await.unwrap();
     assert_eq!(machine.runtime.wait(&id).await, signaled(9));

@@ -101,13 +101,19 @@ async fn a_recovered_container_is_terminated_killed_and_measured_like_any_other(
     let Some(machine) = Machine::new() else {
         return;
     };
-    let gentle = machine.shell("gentle", "trap 'exit 4' TERM; while :; do sleep 0.02; done");
-    let stubborn = machine.shell("stubborn", "trap '' TERM; while :; do sleep 0.02; done");
-    launch(&machine, &gentle).await;
-    launch(&machine, &stubborn).await;
+    let on_term = |name: &str, what: &str| {
+        let line = format!("trap '{what}' TERM; touch ready; while :; do sleep 0.02; done");
+        machine.shell(name, &line)
+    };
+    let (gentle, stubborn) = (on_term("gentle", "exit 4"), on_term("stubborn", ""));
+    for spec in [&gentle, &stubborn] {
+        launch(&machine, spec).await;
+        soon("it heeds the signal", || {
+            spec.sandbox.join("ready").exists()
+        });
+    }
     let machine = machine.restart();
     assert_eq!(machine.runtime.recover().await.len(), 2);
-    tokio::time::sleep(Duration::from_millis(50)).await;
     machine.runtime.terminate(&gentle.id).unwrap();
     assert_eq!(machine.runtime.wait(&gentle.id).await, exited(4));
     assert!(machine.runtime.usage(&stubborn.id).await.unwrap().pids >= 2);

@@ -204,7 +204,7 @@ fn without_a_terminal_output_and_error_are_apart_and_input_has_an_end() {
 fn a_container_inside_runs_by_itself_and_is_waited_for_killed_and_forgotten() {
     with(|world| {
         let id = world.inside("work");
-        let line = "echo $WORD; echo bad >&2; trap 'exit 5' TERM; while :; do sleep 0.05; done";
+        let line = "trap 'exit 5' TERM; echo $WORD; echo bad >&2; while :; do sleep 0.05; done";
         assert_eq!(world.launch(&id, line).0, 200);
         assert_eq!(world.launch(&id, line).0, 202, "it was launched before");
         let read = |file: &str| {
