@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tepui_sys::{DeviceRule, PidFd, Signal};
 
 use crate::{Bytes, Usage, init::wire::CgroupView};
@@ -131,6 +132,13 @@ pub(crate) struct CpuLimits {
     pub(crate) quota: Option<Duration>,
 }
 
+/// How a group's processor time is bounded: a file, and what is to be written to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Quota {
+    pub(crate) file: PathBuf,
+    pub(crate) value: String,
+}
+
 /// The group of one container: one folder (v2) or one per hierarchy (v1).
 pub(crate) trait Group: fmt::Debug + Send + Sync {
     /// Makes it. It is an error if it exists.
@@ -144,8 +152,10 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn entrance_beside_others(&self) -> Result<Entrance, Error>;
     /// How the container sees it.
     fn view(&self) -> CgroupView;
-    /// Sets share and quota.
+    /// Sets share and quota. Without a quota, the one that it has stays.
     fn set_cpu(&self, limits: CpuLimits) -> Result<(), Error>;
+    /// How somebody else sets the quota. `None` where there is nothing to set it by.
+    fn quota(&self, quota: Duration) -> Option<Quota>;
     /// Takes the quota away, so that what is killed can die at once: dying takes processor time
     /// too, and a thousand processes that share a tenth of a core would take minutes.
     fn unthrottle(&self) -> Result<(), Error>;

@@ -15,7 +15,7 @@ mod rights;
 
 use crate::{
     Bytes, Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
-    cgroups::{self, Group},
+    cgroups::{self, Group, Quota},
     init::wire::Plan,
     records::Folder,
     seccomp::Filters,
@@ -54,6 +54,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) parent: Option<(u32, u64)>,
     /// Where its records are.
     pub(crate) folder: &'a Folder,
+    /// What is to bound its processor time once its program runs.
+    pub(crate) quota: &'a mut Option<Quota>,
 }
 
 impl<'a> Preparation<'a> {
@@ -102,7 +104,11 @@ pub(crate) fn update(
     limits: &Limits,
 ) -> Result<(), cgroups::Error> {
     if isolation.has(Isolator::Cpu) {
-        group.set_cpu(cpu::of(limits))?;
+        let cpu = cpu::of(limits);
+        group.set_cpu(cpu)?;
+        if cpu.quota.is_none() {
+            group.unthrottle()?;
+        }
     }
     if isolation.has(Isolator::Memory) {
         group.raise_memory(memory::hard_limit(limits), memory::soft_limit(limits))?;

@@ -16,8 +16,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, forbid_pages,
-    is_clean_cache, kill_tree,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, failed, folder_names,
+    forbid_pages, is_clean_cache, kill_tree,
     mounts::Hierarchy,
     read, read_keyed, read_number, read_tree, remove_tree, report_statistics,
     statistics::{self, Keyed},
@@ -315,14 +315,19 @@ impl Group for V1Group {
         let shares = shares.clamp(MIN_CPU_SHARES, MAX_CPU_SHARES);
         cpu.set_shares(shares)
             .map_err(failed("set CPU shares of", cpu.path()))?;
-        let Some(quota) = limits.quota else {
-            return Ok(());
-        };
+        match limits.quota.and_then(|quota| self.quota(quota)) {
+            Some(quota) => write(&quota.file, quota.value),
+            None => Ok(()),
+        }
+    }
+
+    fn quota(&self, quota: Duration) -> Option<Quota> {
         // The period of a new group is the one we want.
         debug_assert_eq!(CFS_PERIOD, Duration::from_millis(100));
-        let quota = i64::try_from(quota.as_micros()).unwrap_or(i64::MAX);
-        cpu.set_cfs_quota(quota)
-            .map_err(failed("set the CPU quota of", cpu.path()))
+        Some(Quota {
+            file: self.cpu.as_ref()?.path().join("cpu.cfs_quota_us"),
+            value: quota.as_micros().to_string(),
+        })
     }
 
     fn unthrottle(&self) -> Result<(), Error> {

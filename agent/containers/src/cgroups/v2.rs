@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::fd::{AsFd as _, OwnedFd},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use cgroups_rs::fs::{
@@ -16,9 +17,9 @@ use cgroups_rs::fs::{
 use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, failed, folder_names, forbid_pages,
-    is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number, read_tree, remove_tree,
-    report_statistics,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, failed, folder_names,
+    forbid_pages, is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number, read_tree,
+    remove_tree, report_statistics,
     statistics::{self, Keyed},
     write,
 };
@@ -213,13 +214,17 @@ impl Group for V2Group {
         self.cpu
             .set_shares(weight)
             .map_err(failed("set the CPU weight of", &self.path))?;
-        let Some(quota) = limits.quota else {
-            return Ok(());
-        };
-        let quota = i64::try_from(quota.as_micros()).unwrap_or(i64::MAX);
-        let period = u64::try_from(CFS_PERIOD.as_micros()).unwrap_or(u64::MAX);
-        let set = self.cpu.set_cfs_quota_and_period(Some(quota), Some(period));
-        set.map_err(failed("set the CPU quota of", &self.path))
+        match limits.quota.and_then(|quota| self.quota(quota)) {
+            Some(quota) => write(&quota.file, quota.value),
+            None => Ok(()),
+        }
+    }
+
+    fn quota(&self, quota: Duration) -> Option<Quota> {
+        Some(Quota {
+            file: self.file("cpu.max"),
+            value: format!("{} {}", quota.as_micros(), CFS_PERIOD.as_micros()),
+        })
     }
 
     fn unthrottle(&self) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use super::{
     rights,
     wire::{Failure, InitRequest, Plan, status_line},
 };
+use crate::cgroups::Quota;
 
 /// The capability KILL.
 const SIGNAL_OTHERS: u64 = 1 << 5;
@@ -69,7 +70,7 @@ fn start(
     request: &InitRequest,
     agent: &impl Agent,
 ) -> Result<Option<Running>, Failure> {
-    become_init(kernel, request)?;
+    let quota = become_init(kernel, request)?;
     agent.announce().map_err(Failure::step("reach the agent"))?;
     let Some(plan) = agent.plan().map_err(Failure::step("read the plan"))? else {
         return Ok(None);
@@ -101,6 +102,7 @@ fn start(
     };
     if plan.hold {
         lessen(kernel, &plan)?;
+        limit(kernel, quota)?;
         return Ok(Some(running));
     }
     let user = plan.user.as_ref().map(User::from);
@@ -124,11 +126,16 @@ fn start(
         kernel.let_go_of_output(user.as_ref()).map_err(step)?;
     }
     lessen(kernel, &plan)?;
+    limit(kernel, quota)?;
     Ok(Some(running))
 }
 
-/// Leaves what it has from the launcher, and enters its cgroups.
-fn become_init(kernel: &impl Kernel, request: &InitRequest) -> Result<(), Failure> {
+/// Leaves what it has from the launcher, and enters its cgroups. Returns the file of its quota,
+/// with what is to be written there: nobody in a cgroup namespace may open it any more.
+fn become_init<'a>(
+    kernel: &impl Kernel,
+    request: &'a InitRequest,
+) -> Result<Option<(OwnedFd, &'a str)>, Failure> {
     kernel
         .reset_signals()
         .map_err(Failure::step("reset signals"))?;
@@ -142,6 +149,12 @@ fn become_init(kernel: &impl Kernel, request: &InitRequest) -> Result<(), Failur
         .new_session()
         .map_err(Failure::step("start a session"))?;
     join(kernel, &request.join)?;
+    let open = |quota: &'a Quota| {
+        let file = kernel.open_for_writing(&quota.file);
+        let file = file.map_err(Failure::step("open the file for the CPU quota"))?;
+        Ok((file, quota.value.as_str()))
+    };
+    let quota = request.quota.as_ref().map(open).transpose()?;
     if request.isolation.has(crate::Isolator::CgroupNamespace) {
         kernel
             .unshare_cgroups()
@@ -152,7 +165,17 @@ fn become_init(kernel: &impl Kernel, request: &InitRequest) -> Result<(), Failur
             .adopt_orphans()
             .map_err(Failure::step("adopt orphans"))?;
     }
-    Ok(())
+    Ok(quota)
+}
+
+/// Bounds the container's processor time, itself included, when all is done that took any: the
+/// agent takes the task for running only afterwards, and need not be there for it.
+fn limit(kernel: &impl Kernel, quota: Option<(OwnedFd, &str)>) -> Result<(), Failure> {
+    let Some((file, value)) = quota else {
+        return Ok(());
+    };
+    let written = kernel.write_to(file.as_fd(), value);
+    written.map_err(Failure::step("set the CPU quota"))
 }
 
 /// Enters v1 cgroups, by writing to these files.

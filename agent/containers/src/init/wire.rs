@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tepui_sys::{Device, Layers, Mount, Reaped, Signal, User};
 
 use super::session::wire::{EnteredPlan, SessionRequest, TerminalPlan};
-use crate::{ExitStatus, Isolation};
+use crate::{ExitStatus, Isolation, cgroups::Quota};
 
 /// The launcher's first words.
 pub(crate) const HELLO: &[u8] = b"tepui-launcher is up";
@@ -47,6 +47,10 @@ pub(crate) struct InitRequest {
     /// The namespaces to share with a container, of whose init a hold comes along.
     #[serde(default)]
     pub(crate) enter: Option<EnteredPlan>,
+    /// What bounds the processor time of its cgroup once the task runs, and not before: to set up
+    /// the walls takes time too.
+    #[serde(default)]
+    pub(crate) quota: Option<Quota>,
 }
 
 /// Agent to init: what the container is to be. Sent when the record of it is written.

@@ -22,7 +22,14 @@ impl Isolate for Cpu {
         if container.has_parents_limits() {
             return Ok(());
         }
-        container.group()?.set_cpu(of(&container.spec.limits))?;
+        let (group, limits) = (container.group()?, of(&container.spec.limits));
+        group.set_cpu(CpuLimits {
+            quota: None,
+            ..limits
+        })?;
+        // Its init sets that, for a container is not to wait for what it may use while it is made:
+        // with a hundredth of a processor that would take a hundred times as long.
+        *container.quota = limits.quota.and_then(|quota| group.quota(quota));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Tests of the module that this one belongs to.
 
-use std::{collections::BTreeSet, os::fd::OwnedFd, sync::Mutex};
+use std::{collections::BTreeSet, os::fd::OwnedFd, sync::Mutex, time::Duration};
 
 use tepui_model::{ContainerId, Quantity};
 use tepui_sys::DeviceRule;
@@ -57,6 +57,13 @@ impl Group for FakeGroup {
         } = limits;
         let low = if low_priority { " low" } else { "" };
         self.record(format!("cpu {millicpus}{low} {quota:?}"))
+    }
+
+    fn quota(&self, quota: Duration) -> Option<Quota> {
+        Some(Quota {
+            file: "/cg/quota".into(),
+            value: format!("{quota:?}"),
+        })
     }
 
     fn raise_memory(&self, hard: Bytes, soft: Bytes) -> Result<(), Error> {
@@ -141,7 +148,7 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
     let folder = records.folder(&spec.id);
     folder.create().unwrap();
     let (policy, filters) = (Policy::default(), Filters::default());
-    let networks = Networks::default();
+    let (networks, mut quota) = (Networks::default(), None);
     for isolator in isolation.iter() {
         let mut container = Preparation {
             spec,
@@ -155,20 +162,24 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             shared_memory: None,
             parent: None,
             folder: &folder,
+            quota: &mut quota,
         };
         isolator.isolate().prepare(&mut container).unwrap();
     }
-    (group.0.into_inner().unwrap(), plan)
+    let mut limits = group.0.into_inner().unwrap();
+    limits.extend(quota.map(|quota| format!("then {}", quota.value)));
+    (limits, plan)
 }
 
 #[test]
 fn every_isolator_adds_its_part() {
     let (limits, plan) = prepare(Isolation::ALL, &spec(None, None));
     let expected = [
-        "cpu 500 Some(200ms)",
+        "cpu 500 None",
         "memory 64 64",
         "pids 11",
         "devices 17",
+        "then 200ms",
     ];
     assert_eq!(limits, expected);
     let (limits, _) = prepare(Isolation::NONE.with(Isolator::HugePages), &spec(None, None));
@@ -176,7 +187,7 @@ fn every_isolator_adds_its_part() {
     let mut revocable = spec(None, None);
     revocable.limits.low_cpu_priority = true;
     let (limits, _) = prepare(Isolation::ALL, &revocable);
-    assert_eq!(limits[0], "cpu 500 low Some(200ms)");
+    assert_eq!(limits[0], "cpu 500 low None");
     assert!(plan.own_mounts && plan.own_processes);
     assert_eq!(plan.hostname.as_deref(), Some("inside"));
     assert_eq!(plan.cgroups.unwrap().folder.to_str(), Some("/cg"));
@@ -213,4 +224,16 @@ fn a_task_that_may_use_more_than_it_asked_for_goes_first_when_memory_runs_out() 
     let (limits, plan) = prepare(Isolation::ALL, &spec(Some(Bytes(256 << 20)), Some(3)));
     assert_eq!(limits[1..3], ["memory 256 64", "pids 4"]);
     assert_eq!(plan.oom_score_adj, Some(500));
+}
+
+#[test]
+fn a_quota_changes_at_once_and_goes_when_the_task_may_use_what_is_idle() {
+    let mut limits = spec(None, None).limits;
+    let isolation = Isolation::NONE.with(Isolator::Cpu);
+    let group = FakeGroup::default();
+    update(&group, isolation, &limits).unwrap();
+    limits.cpu_limit = None;
+    update(&group, isolation, &limits).unwrap();
+    let set = group.0.into_inner().unwrap();
+    assert_eq!(set, ["cpu 500 Some(200ms)", "cpu 500 None", "unthrottle"]);
 }

@@ -57,6 +57,7 @@ pub(super) async fn make_init(
     if let Some(seat) = prepared.seat.take() {
         let request = InitRequest {
             isolation,
+            quota: prepared.quota.clone(),
             ..InitRequest::default()
         };
         // A seat that is gone is only a short cut less.
@@ -80,6 +81,7 @@ pub(super) async fn make_init(
         join,
         born_in,
         enter,
+        quota: prepared.quota.clone(),
     };
     // A launcher that dies under the request is replaced, once.
     for _ in 0..2 {

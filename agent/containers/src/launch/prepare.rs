@@ -8,7 +8,7 @@ use super::{secrets, step, volumes};
 use crate::{
     Communication, Ids, Isolation, Isolator, LaunchError, LogRoom, NetworkSpec, Parent, Program,
     Spec,
-    cgroups::{Entrance, Group},
+    cgroups::{Entrance, Group, Quota},
     container::{Container, group_name},
     init::wire::{Command, ConsolePlan, LogPlan, Plan, UserPlan},
     isolators::Preparation,
@@ -37,6 +37,8 @@ pub(super) struct Prepared {
     pub(super) isolation: Isolation,
     /// The container that it is inside of, and whether it shares that one's processes.
     pub(super) parent: Option<(Arc<Container>, bool)>,
+    /// What bounds its processor time once its program runs.
+    pub(super) quota: Option<Quota>,
 }
 
 /// Cgroups can be slow to make, and users slow to look up: not for the threads that serve
@@ -71,6 +73,7 @@ fn prepare(
     plan.volumes
         .extend(volumes::of_images(spec, &inner.options, folder)?);
     let group = make_group(inner, spec, seat.as_ref())?;
+    let mut quota = None;
     let mut container = Preparation {
         spec,
         machine: &inner.machine,
@@ -83,6 +86,7 @@ fn prepare(
         shared_memory: inner.options.shared_memory,
         parent: parent.as_ref().and_then(|(parent, _)| process(parent)),
         folder,
+        quota: &mut quota,
     };
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;
@@ -103,6 +107,7 @@ fn prepare(
         entrance,
         isolation,
         parent,
+        quota,
     })
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Machine {
 }
 
 /// What a failed test may leave.
-struct Remains(Options);
+pub(crate) struct Remains(pub(crate) Options);
 
 /// How a container ended, and what it wrote.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ fn roots(options: &Options) -> Vec<PathBuf> {
         .collect()
 }
 
-fn groups(options: &Options) -> Vec<PathBuf> {
+pub(crate) fn groups(options: &Options) -> Vec<PathBuf> {
     let entries = roots(options)
         .into_iter()
         .flat_map(fs::read_dir)

@@ -52,7 +52,7 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
     let id = ContainerId::new(id)?;
     let limits = Limits {
         cpu_shares: Quantity::from_units(1),
-        cpu_limit: None,
+        cpu_limit: Some(Quantity::from_units(1)),
         low_cpu_priority: false,
         memory: Bytes(64 << 20),
         memory_limit: None,

@@ -45,6 +45,10 @@ fn request() -> InitRequest {
         join,
         born_in: None,
         enter: None,
+        quota: Some(Quota {
+            file: "/cg/cpu/quota".into(),
+            value: "1000".to_owned(),
+        }),
     }
 }
 
@@ -161,13 +165,14 @@ fn run_over(kernel: &Recorder, request: &InitRequest, plan: Option<Plan>) -> (u8
     (code, failures.into_inner())
 }
 
-const ARRIVAL: [&str; 8] = [
+const ARRIVAL: [&str; 9] = [
     "reset signals",
     "block signals",
     "set name tepui-init",
     "new session",
     "write 0 to /cg/memory/cgroup.procs",
     "write 0 to /cg/pids/cgroup.procs",
+    "open /cg/cpu/quota for writing",
     "unshare cgroups",
     "open /run/status for writing",
 ];
@@ -262,9 +267,10 @@ fn an_init_keeps_of_its_power_only_what_it_needs_once_the_task_is_there() {
             "limit capabilities to 20",
             "set capabilities 20 passing on 0",
             "renounce privileges",
+            "write 1000 to a file",
         ];
         let at = calls.iter().position(|call| call == "hide").unwrap();
-        assert_eq!(calls[at..at + 4], lessened, "{calls:?}");
+        assert_eq!(calls[at..at + 5], lessened, "{calls:?}");
         let expected = if hold { "set output" } else { "fork" };
         assert_eq!(calls[at - 1], expected);
     }
@@ -332,15 +338,25 @@ fn an_init_writes_the_status_of_its_task_and_signals_nobody() {
         .push_back(Some(Reaped::Exited { pid: 2, code: 0 }));
     assert_eq!(run_over(&kernel, &request(), Some(plan())), (0, Vec::new()));
     let mut expected = preparation();
-    expected.extend(["fork", "write exited 0 to a file"]);
+    expected.extend(["fork", "write 1000 to a file", "write exited 0 to a file"]);
     assert_eq!(kernel.calls(), expected);
+}
+
+#[test]
+fn a_task_whose_processor_time_cannot_be_bounded_is_no_running_task() {
+    let kernel = Recorder::new(Forked::Parent(2))
+        .without_folder("/dev/mqueue")
+        .refusing("write 1000 to a file", libc::EINVAL);
+    let (code, failures) = run_over(&kernel, &request(), Some(plan()));
+    assert_eq!((code, failures.len()), (127, 1));
+    assert_eq!(failures[0].what, "set the CPU quota");
 }
 
 #[test]
 fn without_a_plan_nothing_is_run() {
     let kernel = Recorder::new(Forked::Child);
     assert_eq!(run_over(&kernel, &request(), None), (0, Vec::new()));
-    assert_eq!(kernel.calls(), &ARRIVAL[..7]);
+    assert_eq!(kernel.calls(), &ARRIVAL[..8]);
 }
 
 #[test]
@@ -426,6 +442,7 @@ fn output_that_takes_turns_goes_through_pipes_that_are_the_users() {
         "set output",
         "fork",
         "let go of output",
+        "write 1000 to a file",
     ];
     assert_eq!(calls[begin.unwrap()..][..expected.len()], expected);
 }
