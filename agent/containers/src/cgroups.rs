@@ -6,6 +6,7 @@
 //! thread per group (v1) or not at all (v2), and has the kill of a group for v2 only. Nothing here
 //! moves the agent itself.
 
+mod cpuset;
 mod mounts;
 mod statistics;
 mod v1;
@@ -23,7 +24,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tepui_sys::{DeviceRule, PidFd, Signal};
 
-use crate::{Bytes, Usage, init::wire::CgroupView};
+use crate::{Bytes, Usage, init::wire::CgroupView, processors::Processors};
 
 pub(crate) use mounts::Mounted;
 
@@ -58,16 +59,18 @@ pub(crate) enum Controller {
     Devices,
     Io,
     HugePages,
+    Processors,
 }
 
 impl Controller {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
         Self::Devices,
         Self::Io,
         Self::HugePages,
+        Self::Processors,
     ];
 
     /// Those by which it is told whether a machine is v1 or v2.
@@ -82,6 +85,7 @@ impl Controller {
             Self::Devices => "devices",
             Self::Io => "blkio",
             Self::HugePages => "hugetlb",
+            Self::Processors => "cpuset",
         }
     }
 
@@ -169,6 +173,8 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn set_pids(&self, most: u64) -> Result<(), Error>;
     /// Lets its processes use these devices alone.
     fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error>;
+    /// Lets its processes, and those of the groups below, run on these processors alone.
+    fn set_processors(&self, processors: &Processors) -> Result<(), Error>;
     /// Lets its processes have no huge pages.
     fn forbid_huge_pages(&self) -> Result<(), Error>;
     /// The processes inside, and in the groups below.

@@ -44,11 +44,13 @@ pub enum Isolator {
     Io,
     /// `cgroups/hugetlb`: no huge pages, which count for no limit of memory.
     HugePages,
+    /// `cgroups/cpuset`: processors that no other container runs on, for who asks for whole ones.
+    Processors,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -67,6 +69,7 @@ impl Isolator {
         Self::Network,
         Self::Io,
         Self::HugePages,
+        Self::Processors,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -91,13 +94,14 @@ impl Isolator {
             Self::Devices => "cgroups/devices",
             Self::Io => "cgroups/blkio",
             Self::HugePages => "cgroups/hugetlb",
+            Self::Processors => "cgroups/cpuset",
         }
     }
 
     /// Whether it is only there when it is asked for by name: many machines do without it.
     #[must_use]
     pub const fn is_extra(self) -> bool {
-        matches!(self, Self::Io | Self::HugePages)
+        matches!(self, Self::Io | Self::HugePages | Self::Processors)
     }
 
     /// The one that it cannot be without.
@@ -136,6 +140,7 @@ impl Isolator {
             Self::Devices => "no device but those that it is given",
             Self::Io => "its reads and writes of disks are counted (if asked for)",
             Self::HugePages => "no huge pages, which no limit counts (if asked for)",
+            Self::Processors => "whole processors to itself (if asked for)",
             Self::Network => "a network of its own, or those of CNI plugins, as asked for",
         }
     }
@@ -211,6 +216,7 @@ impl Isolation {
             Isolator::Devices => Some(Controller::Devices),
             Isolator::Io => Some(Controller::Io),
             Isolator::HugePages => Some(Controller::HugePages),
+            Isolator::Processors => Some(Controller::Processors),
             _ => None,
         };
         self.iter().filter_map(controller).collect()

@@ -11,11 +11,13 @@ mod memory;
 mod namespaces;
 mod network;
 mod pids;
+mod processors;
 mod rights;
 
 use crate::{
     Bytes, Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
-    cgroups::{self, Group, Quota},
+    cgroups::{self, Group, Hierarchies, Quota},
+    grants::Grants,
     init::wire::Plan,
     records::Folder,
     seccomp::Filters,
@@ -56,6 +58,10 @@ pub(crate) struct Preparation<'a> {
     pub(crate) folder: &'a Folder,
     /// What is to bound its processor time once its program runs.
     pub(crate) quota: &'a mut Option<Quota>,
+    /// The groups of all containers. `None` without any cgroup isolator.
+    pub(crate) hierarchies: Option<&'a dyn Hierarchies>,
+    /// Who has what to himself.
+    pub(crate) grants: &'a Grants,
 }
 
 impl<'a> Preparation<'a> {
@@ -93,6 +99,7 @@ impl Isolator {
             Self::Devices => &devices::Devices,
             Self::Io => &io::Io,
             Self::HugePages => &huge_pages::HugePages,
+            Self::Processors => &processors::OwnProcessors,
         }
     }
 }

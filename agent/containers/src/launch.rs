@@ -62,6 +62,9 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
             if let Some(name) = seat_name {
                 remove_leftover(inner, &name).await;
             }
+            if !matches!(error, LaunchError::Exists(_)) {
+                inner.give_back(&id).await;
+            }
             inner.table().remove(&id);
             Err(error)
         }
@@ -98,6 +101,7 @@ async fn launch_reserved(
     record.parent = parent;
     record.holds_others = program == Program::Hold;
     record.changes = changes;
+    record.granted = prepared.granted.clone();
     let path = folder.path().to_owned();
     folder
         .keep_plan(prepared.kept.as_deref().unwrap_or(&prepared.plan))

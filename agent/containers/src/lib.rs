@@ -15,6 +15,7 @@ mod error;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grants;
 mod init;
 mod isolation;
 mod isolators;
@@ -24,6 +25,7 @@ pub mod limits;
 mod networks;
 mod options;
 mod probe;
+mod processors;
 mod records;
 mod recover;
 mod refusal;

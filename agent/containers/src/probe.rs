@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::{
     InitProgram, Isolation, Isolator, Missing, Options, Refusal,
     cgroups::{Controller, Hierarchies, Mounted, hierarchies},
+    grants::Grants,
     init::{
         LAUNCHER_NAME,
         wire::{FAILED, Failure, InitRequest},
@@ -21,6 +22,7 @@ use crate::{
     isolators::Machine,
     launcher::Launcher,
     limits::{LAUNCHER_START_TIMEOUT, MAX_LAUNCHES, MAX_SESSIONS, MIN_KERNEL},
+    processors,
     records::Records,
     refusal::CannotIsolate,
     runtime::Inner,
@@ -67,6 +69,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         records,
         launcher: Arc::new(launcher),
         seats: Arc::default(),
+        grants: Arc::new(Grants::new(processors::of_this_machine())),
         launches: Semaphore::new(MAX_LAUNCHES),
         sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
         containers: Mutex::default(),

@@ -18,6 +18,7 @@ use tepui_model::ContainerId;
 
 use crate::{
     Bytes, ExitStatus,
+    grants::Granted,
     init::wire::{Plan, parse_status},
     limits::{MAX_PLAN_BYTES, MAX_RECORD_BYTES},
 };
@@ -51,6 +52,9 @@ pub(crate) struct Record {
     /// What counts as the sandbox does: the changes to its root.
     #[serde(default)]
     pub(crate) changes: Option<PathBuf>,
+    /// What it has to itself.
+    #[serde(default)]
+    pub(crate) granted: Granted,
 }
 
 impl Record {
@@ -72,6 +76,7 @@ impl Record {
             parent: None,
             holds_others: false,
             changes: None,
+            granted: Granted::default(),
         }
     }
 }

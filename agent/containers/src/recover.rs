@@ -6,7 +6,7 @@ use tepui_model::ContainerId;
 use tepui_sys::{PidFd, Watched};
 
 use crate::{
-    Recovered, RecoveredState, Started,
+    Isolator, Recovered, RecoveredState, Started,
     container::{Container, group_name, remove_group},
     launch::{remove_leftover, undo},
     records::Record,
@@ -29,8 +29,23 @@ pub(crate) async fn recover(inner: &Arc<Inner>) -> Vec<Recovered> {
             recovered.push(recover_one(inner, id).await);
         }
     }
+    settle(inner).await;
     prepare_seats(inner);
     recovered
+}
+
+/// Lets the containers that were found run where they may: an agent that died may have been about
+/// to say so.
+async fn settle(inner: &Arc<Inner>) {
+    if !inner.options.isolation.has(Isolator::Processors) {
+        return;
+    }
+    let inner = Arc::clone(inner);
+    let settle = move || {
+        let hierarchies = inner.hierarchies.as_deref();
+        hierarchies.map(|it| inner.grants.settle_all(it))
+    };
+    drop(tokio::task::spawn_blocking(settle).await);
 }
 
 /// Undoes a launch that was cut off before its record was written, so that its program never ran:
@@ -73,6 +88,9 @@ async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {
         }),
         _ => RecoveredState::Exited,
     };
+    if let Some(record) = &record {
+        inner.grants.restore(&id, record.granted.clone());
+    }
     let container = Container::new(id.clone(), folder, record, init, group);
     end_sessions(inner, &container).await;
     if state == RecoveredState::Exited {

@@ -21,6 +21,7 @@ use crate::{
     cgroups::Hierarchies,
     console,
     container::Container,
+    grants::Grants,
     isolators::{self, Machine},
     launch,
     launcher::Launcher,
@@ -86,6 +87,8 @@ pub(crate) struct Inner {
     pub(crate) launches: Semaphore,
     /// One permit per session.
     pub(crate) sessions: Arc<Semaphore>,
+    /// Who has what to himself.
+    pub(crate) grants: Arc<Grants>,
     pub(crate) containers: Mutex<BTreeMap<ContainerId, Slot>>,
     /// Held for as long as the runtime lives: one agent per runtime folder and cgroup root.
     pub(crate) _locks: Vec<Flock<File>>,
@@ -122,6 +125,15 @@ impl Inner {
             Some(Slot::Known(container, _)) => Some(Arc::clone(container)),
             _ => None,
         }
+    }
+
+    /// Lets others have what a container had to itself that is gone.
+    pub(crate) async fn give_back(&self, id: &ContainerId) {
+        let (grants, id) = (Arc::clone(&self.grants), id.clone());
+        let hierarchies = self.hierarchies.clone();
+        let give = move || grants.give_back(&id, hierarchies.as_deref());
+        // It may have to move all other containers.
+        drop(tokio::task::spawn_blocking(give).await);
     }
 
     /// The container, when its launch is over.
@@ -234,6 +246,7 @@ impl Runtime {
         }
         networks::detach(&self.inner.options.networks, &container.folder).await?;
         container.remove().await?;
+        self.inner.give_back(id).await;
         self.inner.table().remove(id);
         Ok(())
     }

@@ -23,6 +23,8 @@ pub struct Usage {
     pub devices: Vec<DeviceUsage>,
     /// How long its processes waited.
     pub pressure: Pressure,
+    /// The processors that it may run on, as in `0-3,7`, where they are bounded.
+    pub processors: Option<String>,
 }
 
 /// How often a quota was used up.

@@ -115,6 +115,7 @@ async fn containers<C: Containers>(
             "source": container.executor_id.as_ref().map(|id| &id.value),
             "statistics": container.resource_statistics,
             "pressure": figures::pressure(usage),
+            "processors": usage.processors,
             "status": container.container_status,
         })
     });
@@ -135,6 +136,7 @@ async fn statistics<C: Containers>(
             "source": container.executor_id.as_ref().map(|id| &id.value),
             "statistics": container.resource_statistics,
             "pressure": figures::pressure(usage),
+            "processors": usage.processors,
         })
     });
     Ok(page.show(shown.collect::<Vec<_>>()).await)

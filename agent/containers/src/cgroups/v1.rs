@@ -16,8 +16,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, failed, folder_names,
-    forbid_pages, is_clean_cache, kill_tree,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, cpuset, failed,
+    folder_names, forbid_pages, is_clean_cache, kill_tree,
     mounts::Hierarchy,
     read, read_keyed, read_number, read_tree, remove_tree, report_statistics,
     statistics::{self, Keyed},
@@ -29,6 +29,7 @@ use crate::{
     limits::{
         CFS_PERIOD, MAX_CPU_SHARES, MIN_CPU_SHARES, REVOCABLE_SHARES_PER_CPU, SHARES_PER_CPU,
     },
+    processors::Processors,
 };
 
 /// The v1 hierarchies that are in use.
@@ -91,6 +92,10 @@ impl Hierarchies for V1 {
         if controllers.contains(&Controller::Io) {
             self.count_disks();
         }
+        if let Some(path) = self.path(Controller::Processors.name(), "") {
+            let depth = self.name.components().count();
+            cpuset::open(&path, depth).map_err(|error| (Controller::Processors, error))?;
+        }
         Ok(())
     }
 
@@ -114,6 +119,7 @@ impl Hierarchies for V1 {
             devices: path("devices"),
             io: path("blkio"),
             huge_pages: path("hugetlb"),
+            processors: path("cpuset"),
         })
     }
 
@@ -210,6 +216,7 @@ struct V1Group {
     devices: Option<PathBuf>,
     io: Option<PathBuf>,
     huge_pages: Option<PathBuf>,
+    processors: Option<PathBuf>,
 }
 
 impl V1Group {
@@ -223,6 +230,7 @@ impl V1Group {
             self.devices.as_deref(),
             self.io.as_deref(),
             self.huge_pages.as_deref(),
+            self.processors.as_deref(),
         ];
         let mut folders: Vec<&Path> = Vec::new();
         for folder in all.into_iter().flatten() {
@@ -266,7 +274,8 @@ impl Group for V1Group {
                 _ => Error::new("create", folder, error),
             })?;
         }
-        Ok(())
+        // Nobody can join a group that may run nowhere, as a new one may.
+        self.processors.as_deref().map_or(Ok(()), cpuset::inherit)
     }
 
     fn entrance(&self) -> Entrance {
@@ -401,6 +410,13 @@ impl Group for V1Group {
         rules.iter().try_for_each(|rule| write(&allow, shown(rule)))
     }
 
+    fn set_processors(&self, processors: &Processors) -> Result<(), Error> {
+        match &self.processors {
+            Some(group) => cpuset::confine(group, processors),
+            None => Ok(()),
+        }
+    }
+
     fn forbid_huge_pages(&self) -> Result<(), Error> {
         let Some(pages) = &self.huge_pages else {
             return Ok(());
@@ -432,6 +448,9 @@ impl Group for V1Group {
         if let Some(cpu) = &self.cpu {
             let statistics = Keyed::of(&cpu.path().join("cpu.stat"));
             usage.throttling = statistics::throttling(&statistics, ("throttled_time", 1));
+        }
+        if let Some(group) = &self.processors {
+            usage.processors = cpuset::shown(group, "cpuset.effective_cpus");
         }
         if let Some(io) = &self.io {
             let read = |name: &str| read(&io.join(name));

@@ -17,9 +17,9 @@ use cgroups_rs::fs::{
 use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, failed, folder_names,
-    forbid_pages, is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number, read_tree,
-    remove_tree, report_statistics,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, cpuset, failed,
+    folder_names, forbid_pages, is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number,
+    read_tree, remove_tree, report_statistics,
     statistics::{self, Keyed},
     write,
 };
@@ -29,6 +29,7 @@ use crate::{
     limits::{
         CFS_PERIOD, MAX_CPU_WEIGHT, MIN_CPU_WEIGHT, REVOCABLE_WEIGHT_PER_CPU, WEIGHT_PER_CPU,
     },
+    processors::Processors,
 };
 
 /// The group of a container's init, beside those of the containers inside of it.
@@ -286,6 +287,11 @@ impl Group for V2Group {
         tepui_sys::allow_devices(group.as_fd(), rules).map_err(failed)
     }
 
+    fn set_processors(&self, processors: &Processors) -> Result<(), Error> {
+        // Groups below may run where this one may, and say nothing themselves.
+        cpuset::set(&self.file(cpuset::FILE), processors)
+    }
+
     fn forbid_huge_pages(&self) -> Result<(), Error> {
         forbid_pages(&self.path, ".max")
     }
@@ -311,6 +317,7 @@ impl Group for V2Group {
             processes: read_tree(&self.path).map_or(0, |it| it.len() as u64),
             devices: statistics::devices_v2(&read(&self.file("io.stat"))),
             pressure: statistics::pressure(&self.path),
+            processors: cpuset::shown(&self.path, "cpuset.cpus.effective"),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     Bytes, Isolation, Limits, Program, Usage,
     cgroups::{CpuLimits, Entrance, Error},
     init::wire::CgroupView,
+    processors::Processors,
     records::Records,
 };
 
@@ -84,6 +85,10 @@ impl Group for FakeGroup {
 
     fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error> {
         self.record(format!("devices {}", rules.len()))
+    }
+
+    fn set_processors(&self, processors: &Processors) -> Result<(), Error> {
+        self.record(format!("processors {processors:?}"))
     }
 
     fn forbid_huge_pages(&self) -> Result<(), Error> {
@@ -163,6 +168,8 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             parent: None,
             folder: &folder,
             quota: &mut quota,
+            hierarchies: None,
+            grants: &Grants::default(),
         };
         isolator.isolate().prepare(&mut container).unwrap();
     }

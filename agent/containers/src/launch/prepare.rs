@@ -10,6 +10,7 @@ use crate::{
     Spec,
     cgroups::{Entrance, Group, Quota},
     container::{Container, group_name},
+    grants::Granted,
     init::wire::{Command, ConsolePlan, LogPlan, Plan, UserPlan},
     isolators::Preparation,
     limits::{MAX_LOG_FILES, MAX_PLAN_BYTES, MIN_LOG_BYTES},
@@ -39,6 +40,8 @@ pub(super) struct Prepared {
     pub(super) parent: Option<(Arc<Container>, bool)>,
     /// What bounds its processor time once its program runs.
     pub(super) quota: Option<Quota>,
+    /// What it has to itself.
+    pub(super) granted: Granted,
 }
 
 /// Cgroups can be slow to make, and users slow to look up: not for the threads that serve
@@ -73,6 +76,7 @@ fn prepare(
     plan.volumes
         .extend(volumes::of_images(spec, &inner.options, folder)?);
     let group = make_group(inner, spec, seat.as_ref())?;
+    let granted = inner.grants.take(spec, inner.options.isolation);
     let mut quota = None;
     let mut container = Preparation {
         spec,
@@ -87,6 +91,8 @@ fn prepare(
         parent: parent.as_ref().and_then(|(parent, _)| process(parent)),
         folder,
         quota: &mut quota,
+        hierarchies: inner.hierarchies.as_deref(),
+        grants: &inner.grants,
     };
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;
@@ -108,6 +114,7 @@ fn prepare(
         isolation,
         parent,
         quota,
+        granted,
     })
 }
 

@@ -13,6 +13,7 @@ mod machine;
 mod networks;
 mod offers;
 mod pods;
+mod processors;
 mod quota;
 mod recovery;
 mod remains;
