@@ -3,8 +3,12 @@
 pub(crate) mod command;
 mod fleet;
 mod framework;
+mod http;
+pub(crate) mod large;
 pub(crate) mod latency;
 pub(crate) mod many;
+pub(crate) mod roads;
 pub(crate) mod scale;
 mod state;
 pub(crate) mod tasks;
+pub(crate) mod watched;

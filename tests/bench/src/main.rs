@@ -6,6 +6,7 @@ mod allocator;
 mod cluster;
 mod containers;
 mod exec;
+mod json;
 mod report;
 mod unpack;
 
@@ -99,6 +100,26 @@ const BENCHMARKS: &[Benchmark] = &[
         run: allocator::incremental::run,
     },
     Benchmark {
+        name: "json",
+        about: "messages as JSON, written and read, beside serde_json on the same text",
+        run: json::run,
+    },
+    Benchmark {
+        name: "roads",
+        about: "calls per second, and how soon events come, over HTTP and gRPC",
+        run: cluster::roads::run,
+    },
+    Benchmark {
+        name: "watched",
+        about: "offers while 1,000 operators watch, beside offers while nobody does",
+        run: cluster::watched::run,
+    },
+    Benchmark {
+        name: "large",
+        about: "GET_STATE of 40,000 agents, and offers that are made meanwhile",
+        run: cluster::large::run,
+    },
+    Benchmark {
         name: "scale",
         about: "tasks accepted per second, memory and restart of a master with many agents",
         run: cluster::scale::run,
@@ -120,7 +141,7 @@ struct Settings {
     /// Run sizes that take longer, too
     #[arg(long)]
     large: bool,
-    /// Divide the agents and tasks of `scale` by this
+    /// Divide the agents and tasks of `scale` and `large` by this
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     divide: u32,
 }

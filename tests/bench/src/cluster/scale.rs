@@ -123,7 +123,7 @@ fn restart(report: &mut Report, agents: usize, tasks: usize) -> Result<(), Strin
     })
 }
 
-async fn start(cluster: &Cluster, agents: usize) -> Result<Fleet, String> {
+pub(super) async fn start(cluster: &Cluster, agents: usize) -> Result<Fleet, String> {
     let resources = Resources::parse(AGENT, &Role::default()).map_err(text)?;
     let fleet = Fleet::start(cluster.master.address(), agents, &resources.to_proto(None))?;
     fleet.await_all().await?;
@@ -135,7 +135,11 @@ type Launch = (OfferId, Vec<v1::TaskInfo>);
 
 /// Launches all tasks, as many on each agent, and waits until they run: how long that took from the
 /// first ACCEPT on.
-async fn fill(framework: &mut Framework, agents: usize, tasks: usize) -> Result<Duration, String> {
+pub(super) async fn fill(
+    framework: &mut Framework,
+    agents: usize,
+    tasks: usize,
+) -> Result<Duration, String> {
     let launches = prepare(&every_offer(framework, agents).await?, tasks)?;
     framework.driver.suppress(&[]).await;
     let room = Arc::new(Semaphore::new(IN_FLIGHT));

@@ -20,7 +20,7 @@ const ROUNDS: usize = 5;
 const PROBE_EVERY: Duration = Duration::from_millis(2);
 /// How long the quiet master is probed, to compare with.
 const QUIET: Duration = Duration::from_secs(1);
-const FORMS: [(&str, &str); 2] = [
+pub(super) const FORMS: [(&str, &str); 2] = [
     ("json", "application/json"),
     ("protobuf", "application/x-protobuf"),
 ];
@@ -75,7 +75,7 @@ fn probed(
 }
 
 /// Calls, and reads the answer to its end: how many bytes.
-fn call(master: &str, kind: &str, media: &str) -> Result<usize, String> {
+pub(super) fn call(master: &str, kind: &str, media: &str) -> Result<usize, String> {
     let body = format!("{{\"type\":\"{kind}\"}}");
     let request = format!(
         "POST /api/v1 HTTP/1.1\r\nHost: {master}\r\nConnection: close\r\nAccept: {media}\r\n\
