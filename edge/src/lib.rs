@@ -14,6 +14,7 @@ pub mod metrics;
 mod outbox;
 mod routes;
 mod serving;
+mod shared;
 pub mod span;
 pub mod verbosity;
 
@@ -25,6 +26,7 @@ pub use listener::{ListenError, Listener};
 pub use outbox::{Outbox, Outgoing, outbox};
 pub use routes::Site;
 pub use serving::Serving;
+pub use shared::Shared;
 pub use tonic_health::{ServingStatus, server::HealthReporter};
 
 /// What asks a server for its health, by gRPC's own protocol.

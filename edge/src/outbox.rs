@@ -87,6 +87,13 @@ impl<T: prost::Message> Outbox<T> {
     /// reader that is gone vanish.
     pub fn push(&self, message: T) {
         let bytes = message.encoded_len();
+        self.push_weighing(message, bytes);
+    }
+}
+
+impl<T> Outbox<T> {
+    /// The same for a message of so many bytes.
+    pub fn push_weighing(&self, message: T, bytes: usize) {
         let mut queue = self.shared.lock();
         if queue.end.is_some() {
             return;
@@ -110,9 +117,7 @@ impl<T: prost::Message> Outbox<T> {
         }
         self.shared.waker.wake();
     }
-}
 
-impl<T> Outbox<T> {
     /// Lets the stream begin with a message that its reader makes, since that takes a while.
     pub fn begin_with(&self, make: impl FnOnce() -> T + Send + 'static) {
         let mut queue = self.shared.lock();

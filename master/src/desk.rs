@@ -5,8 +5,7 @@ pub(crate) mod metrics;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tepui_edge::{Outgoing, outbox, verbosity};
-
+use tepui_edge::{Outgoing, Shared, outbox, verbosity};
 use tepui_master_core::{OperatorCall, OperatorError, OperatorReply, Snapshot};
 use tepui_proto::v1::{
     self,
@@ -142,7 +141,7 @@ impl Desk {
     }
 
     /// The stream of events: what stands, then every change.
-    pub(crate) async fn watch_events(&self) -> Result<Outgoing<Event>, Status> {
+    pub(crate) async fn watch_events(&self) -> Result<Outgoing<Shared<Event>>, Status> {
         let (outbox, outgoing) = outbox();
         let call = Call {
             r#type: Some(call::Type::GetState.into()),
@@ -168,9 +167,9 @@ fn set_logging_level(wanted: &call::SetLoggingLevel) -> Result<(), Unanswered> {
 }
 
 /// What a watcher of events hears while nothing happens.
-pub(crate) fn heartbeat() -> Event {
-    Event {
+pub(crate) fn heartbeat() -> Shared<Event> {
+    Shared::new(Event {
         r#type: Some(event::Type::Heartbeat.into()),
         ..Event::default()
-    }
+    })
 }

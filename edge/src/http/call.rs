@@ -13,7 +13,7 @@ use serde::Serialize;
 use tepui_proto::{Described, recordio};
 
 use super::{body, gzip, media::Media, refusal::Refusal};
-use crate::Outgoing;
+use crate::{Outgoing, Shared};
 
 /// Takes a call out of a request, in Mesos' order of checks.
 pub async fn take<M: Message + Default + Described>(
@@ -49,7 +49,20 @@ pub async fn answer<M: Message + Serialize + 'static>(
 pub fn stream<M: Message + Serialize + 'static>(media: Media, messages: Outgoing<M>) -> Response {
     let records =
         messages.map(move |item| item.map(|message| recordio::encode(&media.encode(&message))));
-    let mut response = Body::from_stream(records).into_response();
+    of_records(media, Body::from_stream(records))
+}
+
+/// The same of messages that go to many.
+pub fn shared_stream<M: Message + Serialize + 'static>(
+    media: Media,
+    messages: Outgoing<Shared<M>>,
+) -> Response {
+    let records = messages.map(move |item| item.map(|message| message.record(media)));
+    of_records(media, Body::from_stream(records))
+}
+
+fn of_records(media: Media, body: Body) -> Response {
+    let mut response = body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, media.header());
     response
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 use tepui_edge::http::{
     Media, Refusal,
-    call::{answer, stream, take},
+    call::{answer, shared_stream, take},
 };
 use tepui_master_core::{OperatorError, Snapshot};
 use tepui_proto::v1::master::{Call, call};
@@ -36,7 +36,7 @@ pub(super) async fn call(State(site): State<Site>, request: Request) -> Result<R
 async fn subscribe(site: &Site, media: Media) -> Result<Response, Refusal> {
     let events = site.desk.watch_events().await?;
     let events = events.with_early_heartbeat(Duration::ZERO, limits::HEARTBEAT, desk::heartbeat);
-    Ok(stream(media, events))
+    Ok(shared_stream(media, events))
 }
 
 async fn serve(

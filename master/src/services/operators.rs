@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream::BoxStream};
 use tepui_edge::{Outgoing, outbox};
 use tepui_master_core::{OperatorCall, OperatorReply};
 use tepui_model::{FrameworkId, TaskId};
@@ -34,7 +35,7 @@ pub(super) struct Service {
 #[tonic::async_trait]
 impl Operator for Service {
     type WatchOffersStream = Outgoing<OfferChange>;
-    type WatchEventsStream = Outgoing<Event>;
+    type WatchEventsStream = BoxStream<'static, Result<Event, Status>>;
 
     async fn call(&self, request: Request<Call>) -> Result<Response<Answer>, Status> {
         let answer = self.desk.call(request.into_inner()).await?;
@@ -61,9 +62,9 @@ impl Operator for Service {
         _: Request<WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let outgoing = self.desk.watch_events().await?;
-        Ok(Response::new(
-            outgoing.with_heartbeat(limits::HEARTBEAT, desk::heartbeat),
-        ))
+        let events = outgoing.with_heartbeat(limits::HEARTBEAT, desk::heartbeat);
+        let events = events.map(|event| event.map(|event| event.message().clone()));
+        Ok(Response::new(events.boxed()))
     }
 
     async fn explain(
