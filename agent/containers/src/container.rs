@@ -21,6 +21,7 @@ use crate::{
     init::KILL_SIGNAL,
     limits::{KILL_TIMEOUT, MAX_CONTAINER_SESSIONS, MAX_RECLAIMS, REMOVE_TIMEOUT},
     records::{Folder, Record},
+    users::Lease,
 };
 
 /// One container.
@@ -34,6 +35,8 @@ pub(crate) struct Container {
     pub(crate) init: Option<Watched<PidFd>>,
     /// Its cgroup. `None` without any cgroup isolator.
     pub(crate) group: Option<Arc<dyn Group>>,
+    /// The users that are its own. They are another's when it is gone.
+    pub(crate) users: Option<Lease>,
     /// One permit per session in it.
     pub(crate) sessions: Arc<Semaphore>,
     exit: watch::Sender<Option<Exit>>,
@@ -57,6 +60,7 @@ impl Container {
             record,
             init,
             group,
+            users: None,
             sessions: Arc::new(Semaphore::new(MAX_CONTAINER_SESSIONS)),
             exit,
             oom,

@@ -23,6 +23,8 @@ pub enum Isolator {
     UtsNamespace,
     /// `namespaces/cgroup`: the container's cgroup looks like the root.
     CgroupNamespace,
+    /// `namespaces/user`: users of its own, none of which is one of the machine's, if it asks.
+    Users,
     /// `filesystem/linux`: a `/dev` and `/sys` of its own, nothing to change the kernel by, and a
     /// root of its own if the task has one.
     Files,
@@ -50,7 +52,7 @@ pub enum Isolator {
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -60,6 +62,7 @@ impl Isolator {
         Self::IpcNamespace,
         Self::UtsNamespace,
         Self::CgroupNamespace,
+        Self::Users,
         Self::Files,
         Self::Capabilities,
         Self::NoNewPrivileges,
@@ -84,6 +87,7 @@ impl Isolator {
             Self::IpcNamespace => "namespaces/ipc",
             Self::UtsNamespace => "namespaces/uts",
             Self::CgroupNamespace => "namespaces/cgroup",
+            Self::Users => "namespaces/user",
             Self::Files => "filesystem/linux",
             Self::Capabilities => "linux/capabilities",
             Self::NoNewPrivileges => "linux/nnp",
@@ -111,6 +115,7 @@ impl Isolator {
             Self::PidNamespace
             | Self::IpcNamespace
             | Self::CgroupNamespace
+            | Self::Users
             | Self::Files
             | Self::Network => Some(Self::MountNamespace),
             // The kernel takes filters from nobody else, but from root.
@@ -131,6 +136,7 @@ impl Isolator {
             Self::IpcNamespace => "its own shared memory, semaphores and queues",
             Self::UtsNamespace => "a host name of its own",
             Self::CgroupNamespace => "sees its own cgroups only, and only reads them",
+            Self::Users => "users of its own, who are nobody outside, as asked for",
             Self::Files => "its own /dev and /sys, masked /proc, a root of its own",
             Self::Capabilities => "of root's power only what a task needs",
             Self::NoNewPrivileges => "no program gives more rights",

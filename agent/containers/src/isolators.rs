@@ -13,6 +13,7 @@ mod network;
 mod pids;
 mod processors;
 mod rights;
+mod users;
 
 use crate::{
     Bytes, Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
@@ -54,6 +55,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) shared_memory: Option<Bytes>,
     /// The init of the container that it is inside of, and when that process started.
     pub(crate) parent: Option<(u32, u64)>,
+    /// The user of the machine that is root in it, if it has users of its own alone.
+    pub(crate) users: Option<u32>,
     /// Where its records are.
     pub(crate) folder: &'a Folder,
     /// What is to bound its processor time once its program runs.
@@ -89,6 +92,7 @@ impl Isolator {
             Self::IpcNamespace => &namespaces::IPC,
             Self::UtsNamespace => &namespaces::UTS,
             Self::CgroupNamespace => &namespaces::CGROUP,
+            Self::Users => &users::Users,
             Self::Files => &files::Files,
             Self::Capabilities => &rights::CapabilitySets,
             Self::NoNewPrivileges => &rights::NoNewPrivileges,

@@ -26,6 +26,7 @@ use crate::{
     records::{Folder, Record},
     runtime::{Inner, Slot},
     seat::{Seat, prepare_seats},
+    users::{self, Lease},
 };
 
 /// Starts a container, and returns when its program runs.
@@ -42,15 +43,20 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
     let name = group_name(parent, &id);
     // The semaphore is never closed.
     let _permit = inner.launches.acquire().await.ok();
+    let users = users::lease(inner, &spec);
+    let users = users.inspect_err(|_| drop(inner.table().remove(&id)))?;
     // A seat is in a group of its own, which nobody can put beneath another.
     let seat = match spec.parent {
         None => inner.seats.take(),
         Some(_) => None,
     };
     let seat_name = seat.as_ref().map(|seat| seat.name.clone());
-    let launched = timeout(LAUNCH_TIMEOUT, launch_reserved(inner, spec, &folder, seat)).await;
+    let own = users.as_ref().map(Lease::start);
+    let launching = launch_reserved(inner, spec, &folder, (seat, own));
+    let launched = timeout(LAUNCH_TIMEOUT, launching).await;
     match launched.unwrap_or(Err(LaunchError::Timeout)) {
-        Ok((started, container)) => {
+        Ok((started, mut container)) => {
+            container.users = users;
             inner.watch(container);
             prepare_seats(inner);
             Ok(started)
@@ -75,7 +81,7 @@ async fn launch_reserved(
     inner: &Arc<Inner>,
     spec: Spec,
     folder: &Folder,
-    seat: Option<Seat>,
+    (seat, own_users): (Option<Seat>, Option<u32>),
 ) -> Result<(Started, Container), LaunchError> {
     let spec = named(inner, spec);
     let (id, program) = (spec.id.clone(), spec.program.clone());
@@ -91,7 +97,11 @@ async fn launch_reserved(
         Some(RootSpec::Layers { upper, .. }) if disk.is_some() => Some(upper.clone()),
         _ => None,
     };
-    let mut prepared = prepare_blocking(inner, spec, folder, seat).await?;
+    let network = spec.network.clone();
+    let mut prepared = prepare_blocking(inner, spec, folder, (seat, own_users)).await?;
+    if let Some(start) = own_users {
+        users::make(inner, &network, folder, start).await?;
+    }
     networks::attach(&inner.options.networks, folder).await?;
     let newborn = make_init(inner, &mut prepared).await?;
     let started = newborn.identify()?;
@@ -102,6 +112,7 @@ async fn launch_reserved(
     record.holds_others = program == Program::Hold;
     record.changes = changes;
     record.granted = prepared.granted.clone();
+    record.users = prepared.users;
     let path = folder.path().to_owned();
     folder
         .keep_plan(prepared.kept.as_deref().unwrap_or(&prepared.plan))

@@ -64,6 +64,13 @@ impl Launcher {
         Ok(near)
     }
 
+    /// Asks for a process in a new user namespace, and in a network that belongs to it.
+    pub(crate) async fn ask_users(&self, network: bool) -> io::Result<UnixStream> {
+        let (near, far) = UnixStream::pair()?;
+        self.ask(&Request::Users(network), &[far.as_fd()]).await?;
+        Ok(near)
+    }
+
     /// Asks for the helper of a session, and returns the socket to it.
     pub(crate) async fn ask_session(&self, request: SessionRequest) -> io::Result<UnixStream> {
         let (near, far) = UnixStream::pair()?;

@@ -36,6 +36,7 @@ mod security;
 mod session;
 mod spec;
 mod usage;
+mod users;
 
 pub use capabilities::{Capabilities, UnknownCapability};
 pub use cgroups::Error as CgroupError;
@@ -63,6 +64,7 @@ pub use spec::{
     Spec, VolumeKind, VolumeSpec,
 };
 pub use usage::{DeviceUsage, MemoryUsage, Pressure, Stall, Throttling, Usage};
+pub use users::{InvalidRange, UserRange, Users, UsersPolicy};
 
 /// Signals and terminals, as they cross this crate's border.
 pub use tepui_sys::{RawTerminal, Signal, WindowSize, window_size};

@@ -52,6 +52,20 @@ pub const MAX_SECRET_BYTES: usize = 1024 * 1024;
 /// come was `mount_setattr`.
 pub const MIN_KERNEL: (u32, u32) = (5, 12);
 
+/// The users and the groups that a container has of its own, from 0 on.
+pub const CONTAINER_USERS: u32 = 65_536;
+
+/// The least user of the machine that a container may get: those below are the machine's.
+pub const MIN_USERS_START: u32 = 65_536;
+
+/// The first of the users of the machine that containers get, and how many there are: above those
+/// that distributions, `systemd-nspawn` and directories of users give away.
+pub const DEFAULT_USERS: (u32, u32) = (0x7000_0000, 2048 * CONTAINER_USERS);
+
+/// The oldest kernel, major and minor number, that lays layers over each other whose owners are
+/// others than on the disk.
+pub const MIN_KERNEL_USERS: (u32, u32) = (5, 19);
+
 /// How long the launcher has to say that it is up.
 pub const LAUNCHER_START_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -41,8 +41,8 @@ pub(crate) fn namespace(folder: &Folder) -> PathBuf {
     folder.path().join("net")
 }
 
-/// Writes down what the container is to be attached to, and makes its namespace: nothing is in it
-/// yet but the loopback device.
+/// Writes down what the container is to be attached to, for its namespace in which nothing is yet
+/// but the loopback device.
 pub(crate) fn prepare(
     networks: &Networks,
     attachments: &[Attachment],
@@ -54,7 +54,11 @@ pub(crate) fn prepare(
     let attaching = attaching.collect::<Result<_, _>>()?;
     let record = NetworkRecord::new(attaching, hostname);
     record.write(folder)?;
-    write_files(folder, hostname, &record.attached(), &record.resolvers())?;
+    write_files(folder, hostname, &record.attached(), &record.resolvers())
+}
+
+/// Makes the namespace of a prepared container.
+pub(crate) fn make(folder: &Folder) -> Result<(), NetworkError> {
     let at = namespace(folder);
     tepui_sys::make_network(&at).map_err(|source| NetworkError::Namespace { at, source })
 }

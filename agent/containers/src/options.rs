@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Bytes, Isolation, Networks, Policy,
+    Bytes, Isolation, Networks, Policy, UserRange, UsersPolicy,
     limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
@@ -28,6 +28,10 @@ pub struct Options {
     pub networks: Networks,
     /// The size of `/dev/shm` of containers that do not say. Without it, their memory.
     pub shared_memory: Option<Bytes>,
+    /// The users of the machine that containers with users of their own get.
+    pub users: UserRange,
+    /// Which containers have users of their own.
+    pub users_policy: UsersPolicy,
     /// The program that becomes launcher and init of containers.
     pub init: InitProgram,
 }
@@ -45,6 +49,8 @@ impl Options {
             policy: Policy::default(),
             networks: Networks::default(),
             shared_memory: None,
+            users: UserRange::default(),
+            users_policy: UsersPolicy::default(),
             init: InitProgram::CurrentExecutable,
         }
     }

@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::sync::Semaphore;
 
 use crate::{
-    InitProgram, Isolation, Isolator, Missing, Options, Refusal,
+    InitProgram, Isolation, Isolator, Missing, Options, Refusal, UsersPolicy,
     cgroups::{Controller, Hierarchies, Mounted, hierarchies},
     grants::Grants,
     init::{
@@ -27,6 +27,7 @@ use crate::{
     refusal::CannotIsolate,
     runtime::Inner,
     seccomp::Filters,
+    users::Ranges,
 };
 
 /// Makes a runtime, or says all that stands in the way of it.
@@ -55,7 +56,12 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
 
     let launcher = start_launcher(&options.init)?;
     try_namespaces(&mut machine, &launcher, isolation);
-    refuse_if_missing(&machine, isolation)?;
+    let mut needed = isolation;
+    if options.users_policy == UsersPolicy::Asked {
+        // Who asks is refused then.
+        needed = needed.without(Isolator::Users);
+    }
+    refuse_if_missing(&machine, needed)?;
     if let Some(root) = in_use.as_deref().map(Hierarchies::root) {
         let lock = lock(root).map_err(Refusal::Machine)?;
         locks.push(lock.ok_or_else(|| Refusal::CgroupRootInUse(root.to_owned()))?);
@@ -66,6 +72,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         hierarchies: in_use,
         machine,
         filters: Filters::default(),
+        users: Ranges::new(options.users),
         records,
         launcher: Arc::new(launcher),
         seats: Arc::default(),
@@ -123,15 +130,18 @@ fn check_cgroup_root(root: &str) -> Result<(), Refusal> {
 
 /// Kernels name themselves `6.1.0-13-amd64`. One that does not is taken as new enough.
 fn check_kernel(release: &str) -> Result<(), Refusal> {
+    match version(release) {
+        Some(version) if version < MIN_KERNEL => Err(Refusal::Kernel(release.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Major and minor number of a kernel.
+pub(crate) fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release
         .split(|letter: char| !letter.is_ascii_digit())
         .map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < MIN_KERNEL => {
-            Err(Refusal::Kernel(release.to_owned()))
-        }
-        _ => Ok(()),
-    }
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// Makes the root group with each controller, and notes which cannot be used.
@@ -243,7 +253,7 @@ mod tests {
     use crate::Capabilities;
 
     fn able() -> Machine {
-        let namespaces = ["mnt", "pid", "ipc", "uts", "cgroup", "net"]
+        let namespaces = ["mnt", "pid", "ipc", "uts", "cgroup", "net", "user"]
             .map(str::to_owned)
             .into();
         Machine {
@@ -277,6 +287,7 @@ mod tests {
              namespaces/cgroup: the kernel is built without it\n\
              to run tasks with less isolation all the same: --isolation \
              cgroups/cpu,cgroups/pids,cgroups/devices,namespaces/mnt,namespaces/pid,namespaces/ipc,namespaces/uts,\
+             namespaces/user,\
              filesystem/linux,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits,disk/du,\
              network/cni"
         );
@@ -290,7 +301,7 @@ mod tests {
         };
         try_controllers(&mut machine, None, Controller::ALL.into());
         let refused = refuse_if_missing(&machine, Isolation::ALL).unwrap_err();
-        assert_eq!(refused.missing.len(), 12);
+        assert_eq!(refused.missing.len(), 13);
         let possible = "linux/nnp,linux/seccomp,posix/rlimits,disk/du";
         assert_eq!(refused.possible().to_string(), possible);
         let text = refused.to_string();

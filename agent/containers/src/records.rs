@@ -49,6 +49,10 @@ pub(crate) struct Record {
     /// Whether others are inside of it, and end with it.
     #[serde(default)]
     pub(crate) holds_others: bool,
+    /// The user of the machine that is root in it, if it has users of its own, or those of the
+    /// container that it is inside of.
+    #[serde(default)]
+    pub(crate) users: Option<u32>,
     /// What counts as the sandbox does: the changes to its root.
     #[serde(default)]
     pub(crate) changes: Option<PathBuf>,
@@ -75,6 +79,7 @@ impl Record {
             disk: None,
             parent: None,
             holds_others: false,
+            users: None,
             changes: None,
             granted: Granted::default(),
         }
@@ -130,6 +135,11 @@ impl Folder {
     /// The file for the exit status.
     pub(crate) fn status_path(&self) -> PathBuf {
         self.0.join("status")
+    }
+
+    /// Where the user namespace of the container is mounted.
+    pub(crate) fn users_path(&self) -> PathBuf {
+        self.0.join("users")
     }
 
     /// The socket of the container's terminal.
@@ -205,6 +215,10 @@ impl Folder {
 
     /// Removes the folder.
     pub(crate) fn remove(&self) -> io::Result<()> {
+        let users = self.users_path();
+        if fs::symlink_metadata(&users).is_ok() {
+            tepui_sys::remove_network(&users)?;
+        }
         match fs::remove_dir_all(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

@@ -91,7 +91,11 @@ async fn recover_one(inner: &Inner, id: ContainerId) -> Recovered {
     if let Some(record) = &record {
         inner.grants.restore(&id, record.granted.clone());
     }
-    let container = Container::new(id.clone(), folder, record, init, group);
+    // Those of a container around this one are that one's.
+    let users = record.as_ref().filter(|record| record.parent.is_none());
+    let users = users.and_then(|record| record.users);
+    let mut container = Container::new(id.clone(), folder, record, init, group);
+    container.users = users.map(|start| inner.users.take_again(start));
     end_sessions(inner, &container).await;
     if state == RecoveredState::Exited {
         // Whoever is left of it has no init to end it: its launch was cut off, or its record lost.

@@ -31,6 +31,7 @@ use crate::{
     seat::Seats,
     seccomp::Filters,
     session,
+    users::Ranges,
 };
 
 /// Launches containers, watches them, and finds them again after a restart of the agent.
@@ -75,6 +76,8 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) machine: Machine,
     pub(crate) filters: Filters,
+    /// The users of the machine that containers have.
+    pub(crate) users: Ranges,
     pub(crate) boot_id: String,
     pub(crate) records: Records,
     pub(crate) launcher: Arc<Launcher>,

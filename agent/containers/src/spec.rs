@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use tepui_model::{ContainerId, Quantity};
 use tepui_sys::{Signal, WindowSize};
 
-use crate::{NetworkSpec, Security};
+use crate::{NetworkSpec, Security, Users};
 
 /// What one container is to be.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Spec {
     pub user: Option<String>,
     /// A user in numbers, whom the host need not know, instead of `user`.
     pub ids: Option<Ids>,
+    /// Whose users it has.
+    pub users: Users,
     /// The host name inside. Without one, the host's.
     pub hostname: Option<String>,
     /// How much it may use.
@@ -166,6 +168,7 @@ impl Spec {
             environment: Vec::new(),
             user: None,
             ids: None,
+            users: Users::default(),
             hostname: None,
             limits,
             volumes: Vec::new(),

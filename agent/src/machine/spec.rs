@@ -66,6 +66,11 @@ pub(super) fn spec(
     let mut spec = Spec::new(plan.container, plan.sandbox, program, limits(&plan.limits));
     spec.environment = plan.environment;
     spec.user = users.for_task(plan.user)?;
+    spec.users = match plan.rights.own_users {
+        None => containers::Users::Usual,
+        Some(true) => containers::Users::Own,
+        Some(false) => containers::Users::Machines,
+    };
     spec.hostname = plan.hostname;
     if let Some(own) = root {
         // With --switch-user=false all run as the agent does.

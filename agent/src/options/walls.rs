@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tepui_containers::Device;
+use tepui_containers::{Device, UserRange, UsersPolicy};
 
 /// What can be set about what single tasks are given or kept from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -29,6 +29,97 @@ pub struct WallOptions {
         value_name = "MEGABYTES"
     )]
     pub default_container_shm_size: Option<u32>,
+
+    /// Users and groups of this machine, as START:SIZE, of which tasks with users of their own get
+    /// 65536 each; or a user whose range in /etc/subuid and /etc/subgid is taken. Nobody else may
+    /// have them, nor another agent on this machine
+    #[arg(
+        long,
+        env = "TEPUI_USERNS_REMAP",
+        value_name = "RANGE",
+        default_value_t = UserRange::default(),
+        value_parser = range
+    )]
+    pub userns_remap: UserRange,
+
+    /// Which tasks have users of their own, so that root in them is nobody on this machine: those
+    /// that ask (`asked`), all but those that ask for the machine's (`usual`), or all (`always`)
+    #[arg(
+        long,
+        env = "TEPUI_USER_NAMESPACES",
+        value_name = "WHO",
+        default_value_t = UserNamespaces::Asked,
+        value_enum
+    )]
+    pub user_namespaces: UserNamespaces,
+}
+
+/// Which tasks have users of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum UserNamespaces {
+    /// Those that ask.
+    #[default]
+    Asked,
+    /// All but those that ask for the machine's.
+    Usual,
+    /// All.
+    Always,
+}
+
+impl UserNamespaces {
+    /// As the runtime has it.
+    pub(crate) const fn policy(self) -> UsersPolicy {
+        match self {
+            Self::Asked => UsersPolicy::Asked,
+            Self::Usual => UsersPolicy::Usual,
+            Self::Always => UsersPolicy::Always,
+        }
+    }
+}
+
+impl std::fmt::Display for UserNamespaces {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(match self {
+            Self::Asked => "asked",
+            Self::Usual => "usual",
+            Self::Always => "always",
+        })
+    }
+}
+
+/// Reads a range, or looks up whose it is.
+fn range(text: &str) -> Result<UserRange, String> {
+    if text.contains(':') {
+        return text
+            .parse()
+            .map_err(|error: tepui_containers::InvalidRange| error.to_string());
+    }
+    let read = |path: &str| {
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
+    };
+    subordinate(text, &read("/etc/subuid")?, &read("/etc/subgid")?)
+}
+
+/// The first range of a user, which must be the same for users and groups.
+fn subordinate(name: &str, users: &str, groups: &str) -> Result<UserRange, String> {
+    let of = |text: &str| {
+        let lines = text.lines().filter_map(|line| line.split_once(':'));
+        let found = lines
+            .filter(|(owner, _)| *owner == name)
+            .map(|(_, range)| range);
+        found.map(str::to_owned).next()
+    };
+    match (of(users), of(groups)) {
+        (Some(users), Some(groups)) if users == groups => users
+            .parse()
+            .map_err(|error: tepui_containers::InvalidRange| error.to_string()),
+        (Some(_), Some(_)) => Err(format!(
+            "{name} has another range in /etc/subgid than in /etc/subuid: let them be the same"
+        )),
+        _ => Err(format!(
+            "{name} has no range in /etc/subuid and /etc/subgid: add a line {name}:START:SIZE to both"
+        )),
+    }
 }
 
 impl WallOptions {
@@ -53,7 +144,7 @@ impl WallOptions {
     }
 
     /// Every flag and its value.
-    pub(crate) fn flags(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn flags(&self) -> [(&'static str, String); 5] {
         let devices = self
             .allowed_devices
             .iter()
@@ -65,6 +156,36 @@ impl WallOptions {
             ("allowed-devices", devices.collect::<Vec<_>>().join(",")),
             ("secret-dir", path.unwrap_or_default()),
             ("default-container-shm-size", size.unwrap_or_default()),
+            ("userns-remap", self.userns_remap.to_string()),
+            ("user-namespaces", self.user_namespaces.to_string()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_given_by_number_or_by_whose_they_are() {
+        let files = "alice:100000:65536\ntasks:200000:131072\ntasks:900000:65536\n";
+        assert_eq!(
+            subordinate("tasks", files, files),
+            Ok("200000:131072".parse().unwrap())
+        );
+        let other = "tasks:300000:131072\n";
+        assert!(
+            subordinate("tasks", files, other)
+                .unwrap_err()
+                .contains("/etc/subgid")
+        );
+        assert!(
+            subordinate("task", files, files)
+                .unwrap_err()
+                .contains("task:START:SIZE")
+        );
+        assert!(subordinate("low", "low:0:65536", "low:0:65536").is_err());
+        assert_eq!(range("100000:65536"), Ok("100000:65536".parse().unwrap()));
+        assert!(range("100000:1").unwrap_err().contains("65536"));
     }
 }

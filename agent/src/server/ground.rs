@@ -66,6 +66,8 @@ impl Ground {
             policy: options.policy(),
             networks: options.networks.networks(),
             shared_memory: options.walls.default_container_shm_size.map(megabytes),
+            users: options.walls.userns_remap,
+            users_policy: options.walls.user_namespaces.policy(),
             init: options.init.clone(),
             ..containers::Options::new(
                 runtime_dir.unwrap_or_else(|| work_dir.runtime()),

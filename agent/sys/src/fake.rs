@@ -104,18 +104,23 @@ impl Kernel for Recorder {
         self.record(format!("take off {}", path.display()))
     }
 
-    fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()> {
+    fn mount_layers(
+        &self,
+        layers: &Layers,
+        at: &Path,
+        users: Option<BorrowedFd<'_>>,
+    ) -> io::Result<()> {
+        let mapped = if users.is_some() { " mapped" } else { "" };
         let Layers { lower, upper, work } = layers;
         let at = at.display();
         self.record(format!(
-            "mount layers {lower:?} under {upper:?} and {work:?} at {at}"
+            "mount layers {lower:?} under {upper:?} and {work:?} at {at}{mapped}"
         ))
     }
 
-    fn mount_folder(&self, source: &Path, at: &Path, read_only: bool) -> io::Result<()> {
+    fn mount_folder(&self, _mounts: BorrowedFd<'_>, at: &Path, read_only: bool) -> io::Result<()> {
         let mode = if read_only { " ro" } else { "" };
-        let (source, at) = (source.display(), at.display());
-        self.record(format!("mount folder {source} at {at}{mode}"))
+        self.record(format!("mount folder at {}{mode}", at.display()))
     }
 
     fn open_root(&self, path: &Path) -> io::Result<OwnedFd> {
@@ -134,6 +139,22 @@ impl Kernel for Recorder {
 
     fn copy_mounts_of(&self, process: u32, _started: u64, path: &Path) -> io::Result<OwnedFd> {
         self.open(format!("copy {} of process {process}", path.display()))
+    }
+
+    fn open_users(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.open(format!("open users {}", path.display()))
+    }
+
+    fn map_users(&self, _mounts: BorrowedFd<'_>, _users: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("map users".to_owned())
+    }
+
+    fn act_as(&self, user: u32) -> io::Result<()> {
+        self.record(format!("act as {user}"))
+    }
+
+    fn enter_users(&self, _users: BorrowedFd<'_>) -> io::Result<()> {
+        self.record("enter users".to_owned())
     }
 
     fn show(&self, _mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {

@@ -25,10 +25,16 @@ pub trait Kernel {
     /// Takes what the host has mounted at `path`, with all in it, out of this mount namespace; does
     /// nothing where nothing is mounted.
     fn take_off(&self, path: &Path) -> io::Result<()>;
-    /// Lays layers of folders over each other, at a folder of the host.
-    fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()>;
-    /// Shows a folder of the host at another, so that it can become a root.
-    fn mount_folder(&self, source: &Path, at: &Path, read_only: bool) -> io::Result<()>;
+    /// Lays layers of folders over each other, at a folder of the host. With users of its own, what
+    /// belongs to a user in the lower ones belongs to the same user of these.
+    fn mount_layers(
+        &self,
+        layers: &Layers,
+        at: &Path,
+        users: Option<BorrowedFd<'_>>,
+    ) -> io::Result<()>;
+    /// Shows copied mounts at a folder of the host, so that it can become a root.
+    fn mount_folder(&self, mounts: BorrowedFd<'_>, at: &Path, read_only: bool) -> io::Result<()>;
     /// Opens the folder that all paths of the container begin at.
     fn open_root(&self, path: &Path) -> io::Result<OwnedFd>;
     /// Lets no device file in the root mean anything, wherever in it.
@@ -38,6 +44,15 @@ pub trait Kernel {
     fn copy_mounts(&self, base: Option<&Path>, source: &Path) -> io::Result<OwnedFd>;
     /// Copies the mounts at a path as a process sees it, which started at that time.
     fn copy_mounts_of(&self, process: u32, started: u64, path: &Path) -> io::Result<OwnedFd>;
+    /// Opens a user namespace that is kept by a mount.
+    fn open_users(&self, path: &Path) -> io::Result<OwnedFd>;
+    /// Lets what belongs to a user on the disk belong to the same user of a namespace, wherever
+    /// these copied mounts are shown.
+    fn map_users(&self, mounts: BorrowedFd<'_>, users: BorrowedFd<'_>) -> io::Result<()>;
+    /// Makes files as this user and this group of the machine from now on, with all its power.
+    fn act_as(&self, user: u32) -> io::Result<()>;
+    /// Becomes root of a user namespace, for good.
+    fn enter_users(&self, users: BorrowedFd<'_>) -> io::Result<()>;
     /// Shows copied mounts at a place.
     fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()>;
     /// Mounts a new file system, in a folder that is made if it is not there.

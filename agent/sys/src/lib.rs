@@ -23,6 +23,7 @@ mod secrets;
 mod socket;
 mod spawn;
 mod terminal;
+mod users;
 mod watched;
 
 pub use devices::{DeviceRule, allow_devices, can_allow_devices};
@@ -34,13 +35,16 @@ pub use launcher::{become_launcher, keep_only, leave};
 pub use linux::Linux;
 pub use logs::{LogStream, Logger, Room};
 pub use mounts::make_beneath;
-pub use network::{in_network, is_network, make_network, remove_network, stream_socket_in};
+pub use network::{
+    bring_up, in_network, is_network, make_network, remove_network, stream_socket_in,
+};
 pub use pidfd::PidFd;
 pub use rights::ResourceLimit;
 pub use seal::seal_program;
 pub use socket::{Received, receive, send};
 pub use spawn::{Namespaces, spawn};
 pub use terminal::{RawTerminal, WindowSize, resize, window_size};
+pub use users::{keep_namespace, map_users};
 pub use watched::Watched;
 
 /// The signals that cross this crate's border.

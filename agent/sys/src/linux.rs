@@ -27,7 +27,7 @@ use nix::{
 use crate::{
     Device, Entered, Forked, Kernel, Layers, Logger, Mount, Place, Reaped, ResourceLimit, Signal,
     User, WindowSize, enter, files, identity::descendants, launcher, mounts, network, rights,
-    secrets, spawn, terminal,
+    secrets, spawn, terminal, users,
 };
 
 /// The real kernel.
@@ -64,12 +64,20 @@ impl Kernel for Linux {
         }
     }
 
-    fn mount_layers(&self, layers: &Layers, at: &Path) -> io::Result<()> {
-        mounts::mount_layers(layers, at)
+    fn mount_layers(
+        &self,
+        layers: &Layers,
+        at: &Path,
+        users: Option<BorrowedFd<'_>>,
+    ) -> io::Result<()> {
+        match users {
+            Some(users) => mounts::mount_layers_of(layers, at, users),
+            None => mounts::mount_layers(layers, at),
+        }
     }
 
-    fn mount_folder(&self, source: &Path, at: &Path, read_only: bool) -> io::Result<()> {
-        mounts::mount_folder(source, at, read_only)
+    fn mount_folder(&self, mounts: BorrowedFd<'_>, at: &Path, read_only: bool) -> io::Result<()> {
+        mounts::mount_folder(mounts, at, read_only)
     }
 
     fn open_root(&self, path: &Path) -> io::Result<OwnedFd> {
@@ -86,6 +94,22 @@ impl Kernel for Linux {
 
     fn copy_mounts_of(&self, process: u32, started: u64, path: &Path) -> io::Result<OwnedFd> {
         enter::copy_mounts_of(process, started, path)
+    }
+
+    fn open_users(&self, path: &Path) -> io::Result<OwnedFd> {
+        users::open_kept(path)
+    }
+
+    fn map_users(&self, mounts: BorrowedFd<'_>, users: BorrowedFd<'_>) -> io::Result<()> {
+        mounts::map_users(mounts, users)
+    }
+
+    fn act_as(&self, user: u32) -> io::Result<()> {
+        users::act_as(user)
+    }
+
+    fn enter_users(&self, users: BorrowedFd<'_>) -> io::Result<()> {
+        users::enter(users)
     }
 
     fn show(&self, mounts: BorrowedFd<'_>, place: &Place<'_>, read_only: bool) -> io::Result<()> {

@@ -222,10 +222,22 @@ pub(crate) fn restrict(tree: BorrowedFd<'_>, attributes: u64) -> io::Result<()> 
     set_attributes(tree, attributes, libc::AT_RECURSIVE)
 }
 
+/// Lets what belongs to a user on the disk belong to the same user of a namespace, in a copy that
+/// is attached nowhere. Not every file system can.
+pub(crate) fn map_users(tree: BorrowedFd<'_>, users: BorrowedFd<'_>) -> io::Result<()> {
+    let users = std::os::fd::AsRawFd::as_raw_fd(&users);
+    change(tree, libc::MOUNT_ATTR_IDMAP, libc::AT_RECURSIVE, users)
+}
+
 fn set_attributes(tree: BorrowedFd<'_>, attributes: u64, flags: i32) -> io::Result<()> {
+    change(tree, attributes, flags, 0)
+}
+
+fn change(tree: BorrowedFd<'_>, attributes: u64, flags: i32, users: i32) -> io::Result<()> {
     // SAFETY: all zeroes is a valid value of this plain struct of integers.
     let mut wanted: libc::mount_attr = unsafe { std::mem::zeroed() };
     wanted.attr_set = attributes;
+    wanted.userns_fd = u64::from(users.unsigned_abs());
     // SAFETY: path and struct live until the call is over, and the size is the struct's.
     let result = unsafe {
         libc::syscall(
@@ -330,14 +342,41 @@ fn folder_of<'a>(root: BorrowedFd<'_>, path: &'a Path) -> io::Result<(OwnedFd, &
 
 /// Lays layers of folders over each other, and shows them at a folder of the host.
 pub(crate) fn mount_layers(layers: &Layers, at: &Path) -> io::Result<()> {
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let open_layer = |path: &PathBuf| open(path, flags, Mode::empty());
+    let lower = layers.lower.iter().map(|path| open_root(path));
+    let lower: Vec<OwnedFd> = lower.collect::<Result<_, _>>()?;
+    lay(&lower, layers, at)
+}
+
+/// The same, where what belongs to a user in the lower layers belongs to the same user of a
+/// namespace. The upper one belongs to these users already.
+pub(crate) fn mount_layers_of(layers: &Layers, at: &Path, users: BorrowedFd<'_>) -> io::Result<()> {
+    let place = open_root(at)?;
+    // Of layers that are attached nowhere older kernels make no whole: they are for a moment, one
+    // over the other.
+    let attached = |path: &PathBuf| {
+        let layer = copy_opened(open_root(path)?.as_fd())?;
+        map_users(layer.as_fd(), users)?;
+        attach(layer.as_fd(), place.as_fd())?;
+        Ok(layer)
+    };
+    let lower: Vec<OwnedFd> = layers
+        .lower
+        .iter()
+        .map(attached)
+        .collect::<io::Result<_>>()?;
+    lay(&lower, layers, at)?;
+    let whole = copy_opened(open_root(at)?.as_fd())?;
+    for _ in 0..=lower.len() {
+        umount2(at, MntFlags::MNT_DETACH)?;
+    }
+    attach(whole.as_fd(), place.as_fd())
+}
+
+fn lay(lower: &[OwnedFd], layers: &Layers, at: &Path) -> io::Result<()> {
     // By number, since all names together must fit into a page, and may hold any letter.
     let name = |file: &OwnedFd| format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
-    let lower = layers.lower.iter().map(open_layer);
-    let lower: Vec<OwnedFd> = lower.collect::<Result<_, _>>()?;
     let names: Vec<_> = lower.iter().map(name).collect();
-    let (upper, work) = (open_layer(&layers.upper)?, open_layer(&layers.work)?);
+    let (upper, work) = (open_root(&layers.upper)?, open_root(&layers.work)?);
     let options = format!(
         "lowerdir={},upperdir={},workdir={}",
         names.join(":"),
@@ -355,8 +394,8 @@ pub(crate) fn mount_layers(layers: &Layers, at: &Path) -> io::Result<()> {
     )?)
 }
 
-/// Shows a folder at another, as something that can become a root.
-pub(crate) fn mount_folder(source: &Path, at: &Path, read_only: bool) -> io::Result<()> {
+/// Shows copied mounts at a folder, as something that can become a root.
+pub(crate) fn mount_folder(mounts: BorrowedFd<'_>, at: &Path, read_only: bool) -> io::Result<()> {
     let target = open_root(at)?;
     let place = Place {
         root: target.as_fd(),
@@ -364,7 +403,7 @@ pub(crate) fn mount_folder(source: &Path, at: &Path, read_only: bool) -> io::Res
         links: false,
         make: false,
     };
-    show(copy(None, source)?.as_fd(), &place, read_only)
+    show(mounts, &place, read_only)
 }
 
 /// Opens a folder that paths of a container begin at.

@@ -49,7 +49,13 @@ pub fn make_network(at: &Path) -> io::Result<()> {
     made
 }
 
-/// Lets go of a network namespace. One that is not there is no error.
+/// Brings up the loopback device of a network namespace that somebody else has made.
+pub fn bring_up(at: &Path) -> io::Result<()> {
+    in_network(at, bring_up_loopback)
+}
+
+/// Lets go of a network namespace, or of another that is kept in the same way. One that is not
+/// there is no error.
 ///
 /// Mount namespaces that were copied meanwhile have the mount too; removing the file takes it from
 /// them.

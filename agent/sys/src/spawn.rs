@@ -21,6 +21,10 @@ pub struct Namespaces {
     pub ipc: bool,
     /// The host name.
     pub uts: bool,
+    /// Users: the new process is nobody outside, and what else it gets belongs to these.
+    pub user: bool,
+    /// Networks.
+    pub network: bool,
 }
 
 impl Namespaces {
@@ -30,6 +34,8 @@ impl Namespaces {
             (self.pid, libc::CLONE_NEWPID),
             (self.ipc, libc::CLONE_NEWIPC),
             (self.uts, libc::CLONE_NEWUTS),
+            (self.user, libc::CLONE_NEWUSER),
+            (self.network, libc::CLONE_NEWNET),
         ];
         flags
             .into_iter()

@@ -38,6 +38,7 @@ fn serve() -> io::Result<u8> {
                 None => make_init(&request, far),
             },
             Request::Session(request) => make_session(&request, far),
+            Request::Users(network) => make_users(network, far),
             Request::Seat(files) => match Linux.fork() {
                 Ok(Forked::Parent(_)) => {}
                 Ok(Forked::Child) => tepui_sys::leave(take_seat(&files, &far).unwrap_or(1)),
@@ -62,6 +63,29 @@ fn take_seat(files: &[PathBuf], socket: &OwnedFd) -> io::Result<u8> {
         make_init(&request, far);
     }
     Ok(0)
+}
+
+/// Forks a process into a user namespace, which waits there until the agent has what it wants of
+/// it.
+fn make_users(network: bool, far: OwnedFd) {
+    let namespaces = Namespaces {
+        user: true,
+        network,
+        ..Namespaces::default()
+    };
+    let waited = |socket: Socket| -> io::Result<()> {
+        tepui_sys::keep_only(socket.0.as_fd())?;
+        Linux.set_name(c"tepui-users")?;
+        socket.announce()?;
+        receive(socket.0.as_fd(), &mut [0; 1]).map(drop)
+    };
+    match spawn(namespaces, None) {
+        Ok(Forked::Parent(_)) => {}
+        Ok(Forked::Child) => {
+            tepui_sys::leave(u8::from(waited(Socket(far.into())).is_err()));
+        }
+        Err(error) => report(far.as_fd(), &Failure::step("make a user namespace")(error)),
+    }
 }
 
 /// `None` when the agent is gone.
@@ -132,6 +156,7 @@ fn fork(request: &InitRequest) -> io::Result<Forked> {
         pid: has(Isolator::PidNamespace),
         ipc: has(Isolator::IpcNamespace),
         uts: has(Isolator::UtsNamespace),
+        ..Namespaces::default()
     };
     let cgroup = request.born_in.as_deref().map(open_folder).transpose()?;
     spawn(namespaces, cgroup.as_ref().map(AsFd::as_fd))

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use tepui_sys::{Device, Kernel, Mount, Place, User};
+use tepui_sys::{Device, Kernel, Mount, Place};
 
 use super::wire::{CgroupView, Failure, MountPlan, Plan, RootBase, SecretPlan, VolumePlan};
 
@@ -25,12 +25,33 @@ struct Copied {
     plan: VolumePlan,
 }
 
-/// Builds the file system, and makes the container's root the root.
-pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+/// Builds the file system, and makes the container's root the root. With users of its own, these
+/// are who it is built for.
+pub(super) fn build(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<(), Failure> {
     kernel
         .detach_mounts()
         .map_err(Failure::step("detach the mounts from the host's"))?;
-    let root = make_root(kernel, plan)?;
+    let Some(of) = &plan.users else {
+        return build_as(kernel, plan, None);
+    };
+    // What is made inside belongs to the container's root: nobody else could make it where owners
+    // are others than on the disk.
+    let step = || Failure::step("make files as the container's root");
+    kernel.act_as(of.start).map_err(step())?;
+    build_as(kernel, plan, users)?;
+    kernel.act_as(0).map_err(step())
+}
+
+fn build_as(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<(), Failure> {
+    let root = make_root(kernel, plan, users)?;
     // What a container has of devices is in its own `/dev`.
     if !plan.devices.is_empty() {
         kernel
@@ -44,7 +65,7 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     });
     let shared_memory = shared_memory.transpose()?;
     let groups = copy_groups(kernel, plan)?;
-    let volumes = copy_volumes(kernel, plan)?;
+    let volumes = copy_volumes(kernel, plan, users)?;
     let secrets = hold_secrets(kernel, plan)?;
     uncover_groups(kernel, plan)?;
     for wanted in &plan.mounts {
@@ -76,7 +97,11 @@ pub(super) fn build(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Puts the root together where the host has a folder for it. Without one, it is the host's.
-fn make_root(kernel: &impl Kernel, plan: &Plan) -> Result<OwnedFd, Failure> {
+fn make_root(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<OwnedFd, Failure> {
     let Some(root) = &plan.root else {
         return kernel
             .open_root(Path::new("/"))
@@ -84,9 +109,10 @@ fn make_root(kernel: &impl Kernel, plan: &Plan) -> Result<OwnedFd, Failure> {
     };
     let made = match (&root.base, root.base.layers()) {
         (RootBase::Folder { path, read_only }, _) => {
-            kernel.mount_folder(path, &root.at, *read_only)
+            let folder = copy(kernel, of_task(path, &root.at), users)?;
+            kernel.mount_folder(folder.mounts.as_fd(), &root.at, *read_only)
         }
-        (RootBase::Layers { .. }, Some(layers)) => kernel.mount_layers(&layers, &root.at),
+        (RootBase::Layers { .. }, Some(layers)) => kernel.mount_layers(&layers, &root.at, users),
         (RootBase::Layers { .. }, None) => Ok(()),
     };
     made.map_err(Failure::step("mount the container's root"))?;
@@ -98,7 +124,7 @@ fn make_root(kernel: &impl Kernel, plan: &Plan) -> Result<OwnedFd, Failure> {
 fn copy_groups(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<Copied>, Failure> {
     let binds = plan.cgroups.iter().flat_map(|view| &view.binds);
     binds
-        .map(|(group, target)| copy(kernel, of_ours(group, target, true)))
+        .map(|(group, target)| copy(kernel, of_ours(group, target, true), None))
         .collect()
 }
 
@@ -113,12 +139,32 @@ fn uncover_groups(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     }
 }
 
-fn copy_volumes(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<Copied>, Failure> {
-    let root = plan.root.as_ref();
+fn copy_volumes(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<Vec<Copied>, Failure> {
     // Volumes may lie in the sandbox.
-    let sandbox = root.map(|root| of_ours(&plan.sandbox, &root.sandbox, false));
+    let sandbox = match (&plan.root, users) {
+        (Some(root), _) => Some(of_task(&plan.sandbox, &root.sandbox)),
+        // It is where it is, and yet belongs to others.
+        (None, Some(_)) => Some(VolumePlan {
+            links: true,
+            make: false,
+            ..of_task(&plan.sandbox, &plan.sandbox)
+        }),
+        (None, None) => None,
+    };
     let volumes = sandbox.into_iter().chain(plan.volumes.iter().cloned());
-    volumes.map(|volume| copy(kernel, volume)).collect()
+    volumes.map(|volume| copy(kernel, volume, users)).collect()
+}
+
+/// What is shown of the task's, where an image must not have put a link.
+fn of_task(source: &Path, target: &Path) -> VolumePlan {
+    VolumePlan {
+        mapped: true,
+        ..of_ours(source, target, false)
+    }
 }
 
 /// What is shown of ours, where an image must not have put a link.
@@ -130,21 +176,33 @@ fn of_ours(source: &Path, target: &Path, read_only: bool) -> VolumePlan {
         read_only,
         links: false,
         make: true,
+        mapped: false,
         layers: None,
     }
 }
 
-fn copy(kernel: &impl Kernel, plan: VolumePlan) -> Result<Copied, Failure> {
+fn copy(
+    kernel: &impl Kernel,
+    plan: VolumePlan,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<Copied, Failure> {
     let source = plan.base.as_ref().map(|base| base.join(&plan.source));
     let shown = source.as_ref().unwrap_or(&plan.source).display();
     if let Some(layers) = &plan.layers {
         let step = Failure::step(format!("lay the layers of {}", plan.target.display()));
-        let laid = kernel.mount_layers(&layers.into(), &plan.source);
+        let laid = kernel.mount_layers(&layers.into(), &plan.source, users);
         laid.map_err(step)?;
     }
     let mounts = kernel
         .copy_mounts(plan.base.as_deref(), &plan.source)
         .map_err(Failure::step(format!("use {shown}")))?;
+    if let Some(users) = users.filter(|_| plan.mapped) {
+        let step = Failure::step(format!(
+            "show {shown} to users of the container's own (its file system must have id-mapped \
+             mounts)"
+        ));
+        kernel.map_users(mounts.as_fd(), users).map_err(step)?;
+    }
     if plan.layers.is_some() {
         // It is seen where it is wanted, and nowhere else.
         let step = Failure::step(format!("take {shown} off"));
@@ -184,7 +242,7 @@ fn hold_secrets(kernel: &impl Kernel, plan: &Plan) -> Result<Vec<OwnedFd>, Failu
         .iter()
         .map(|it| it.content.as_slice())
         .collect();
-    let owner = plan.user.as_ref().map(User::from);
+    let owner = plan.user_outside();
     kernel
         .hold_secrets(at, &secrets, owner.as_ref())
         .map_err(Failure::step("keep secrets in memory"))

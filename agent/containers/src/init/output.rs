@@ -8,33 +8,41 @@ use tepui_sys::{Kernel, LogStream, Logger, Room, User};
 use super::wire::{Failure, LogPlan, Plan};
 
 /// Connects output and error of this process, which its task inherits. Gives what the init writes
-/// with, if it does.
+/// with, if it does. A task with users of its own has the sandbox shown in another way.
 pub(super) fn connect(
     kernel: &impl Kernel,
     plan: &Plan,
     sandbox: OwnedFd,
+    shown: Option<OwnedFd>,
 ) -> Result<Option<Logger>, Failure> {
-    let open = |name: &str| {
-        let file = kernel.open_output(sandbox.as_fd(), name);
+    let open = |folder: &OwnedFd, name: &str| {
+        let file = kernel.open_output(folder.as_fd(), name);
         file.map_err(Failure::sandbox(&plan.sandbox.join(name)))
     };
-    let (out, err) = (open("stdout")?, open("stderr")?);
+    let (out, err) = (open(&sandbox, "stdout")?, open(&sandbox, "stderr")?);
     let user = plan.user.as_ref().map(User::from);
-    let give = |file: &OwnedFd| match &user {
+    let give = |file: &OwnedFd, user: Option<&User>| match user {
         Some(user) => {
             let given = kernel.give(file.as_fd(), user);
             given.map_err(Failure::sandbox(&plan.sandbox))
         }
         None => Ok(()),
     };
-    [&sandbox, &out, &err].into_iter().try_for_each(give)?;
+    let given = [&sandbox, &out, &err];
+    given
+        .into_iter()
+        .try_for_each(|file| give(file, user.as_ref()))?;
     let connect = |out: &OwnedFd, err: &OwnedFd| {
         let step = Failure::step("connect standard input, output and error");
         kernel.set_output(out.as_fd(), err.as_fd()).map_err(step)
     };
     // A terminal's output is written by its console.
     let Some(rooms) = plan.logs.filter(|_| !plan.hold && plan.console.is_none()) else {
-        connect(&out, &err)?;
+        match &shown {
+            // Programs open what they write to once more, as /dev/stdout.
+            Some(shown) => connect(&open(shown, "stdout")?, &open(shown, "stderr")?)?,
+            None => connect(&out, &err)?,
+        }
         return Ok(None);
     };
     let pipe = || {
@@ -43,8 +51,12 @@ pub(super) fn connect(
             .map_err(Failure::step("make a pipe for output"))
     };
     let ((from_out, into_out), (from_err, into_err)) = (pipe()?, pipe()?);
-    // Programs open what they write to once more, as /dev/stdout.
-    [&into_out, &into_err].into_iter().try_for_each(give)?;
+    // As above.
+    let outside = plan.user_outside();
+    let pipes = [&into_out, &into_err];
+    pipes
+        .into_iter()
+        .try_for_each(|pipe| give(pipe, outside.as_ref()))?;
     connect(&into_out, &into_err)?;
     let streams = vec![
         stream("stdout", out, from_out, rooms[0]),

@@ -1,16 +1,33 @@
 //! Taking the task's rights: the last steps before its program runs, in an order in which each one
 //! still may do what it has to.
 
+use std::os::fd::{AsFd as _, OwnedFd};
+
 use tepui_sys::{Kernel, ResourceLimit, User};
 
 use super::wire::{Failure, LimitPlan, Plan, Rights};
 
+/// Takes the task's limits, and enters the user namespace of its container, if that has its own:
+/// who is inside could set no limit above what there is.
+pub(super) fn limit(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    users: Option<&OwnedFd>,
+) -> Result<(), Failure> {
+    for limit in &plan.rights.limits {
+        set_limit(kernel, limit)?;
+    }
+    match users {
+        Some(users) => kernel
+            .enter_users(users.as_fd())
+            .map_err(Failure::step("enter the container's user namespace")),
+        None => Ok(()),
+    }
+}
+
 /// Becomes the task's user with the task's rights, for good.
 pub(super) fn take(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
     let rights = &plan.rights;
-    for limit in &rights.limits {
-        set_limit(kernel, limit)?;
-    }
     if let Some(sets) = &rights.capabilities {
         kernel
             .limit_capabilities(sets.bounding)

@@ -17,14 +17,14 @@ use std::{
     path::Path,
 };
 
-use tepui_sys::{Forked, Kernel, User};
+use tepui_sys::{Forked, Kernel};
 
 pub(super) use self::ending::Line;
 use self::wire::{SessionPlan, SessionRequest};
 use super::{
     exec::exec,
     rights,
-    start::{CANNOT_RUN, join},
+    start::{CANNOT_RUN, join, open_users},
     wire::{Failure, Plan},
 };
 use crate::limits::MAX_MESSAGE_BYTES;
@@ -148,6 +148,7 @@ fn start(
         let step = Failure::step("set the out-of-memory score");
         kernel.write(file, &adjustment.to_string()).map_err(step)?;
     }
+    let users = open_users(kernel, plan)?;
     kernel
         .enter_namespaces(files.init.as_fd(), session.entered.into())
         .map_err(Failure::step("enter the container's namespaces"))?;
@@ -162,9 +163,10 @@ fn start(
             group,
         }),
         Forked::Child => {
-            let failure = run_program(kernel, &session, &working, &streams, &told);
+            let folder = (&working, users.as_ref());
+            let failure = run_program(kernel, &session, folder, &streams, &told);
             // They are closed already, and so not to be closed again.
-            std::mem::forget((working, streams, terminal, failures, group));
+            std::mem::forget((working, users, streams, terminal, failures, group));
             Ok(Side::Program(failure, told))
         }
     }
@@ -220,7 +222,7 @@ fn streams(
         }
     };
     // So that the task's user can open them once more, by `/dev/stdout`.
-    if let Some(user) = session.plan.user.as_ref().map(User::from) {
+    if let Some(user) = session.plan.user_outside() {
         for stream in &streams {
             let given = kernel.give(stream.as_fd(), &user);
             given.map_err(Failure::step("give input and output to the task's user"))?;
@@ -233,7 +235,7 @@ fn streams(
 fn run_program(
     kernel: &impl Kernel,
     session: &SessionPlan,
-    working: &OwnedFd,
+    (working, users): (&OwnedFd, Option<&OwnedFd>),
     streams: &[OwnedFd],
     told: &PipeWriter,
 ) -> Failure {
@@ -248,6 +250,7 @@ fn run_program(
         kernel
             .enter(working.as_fd())
             .map_err(Failure::sandbox(&session.plan.sandbox))?;
+        rights::limit(kernel, &session.plan, users)?;
         kernel
             .keep_only(told.as_fd())
             .map_err(Failure::step("close files"))?;

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -82,19 +82,15 @@ fn start(
     let listener = listener
         .transpose()
         .map_err(Failure::step("make the console's socket"))?;
-    // Mounts may hide the folders on the host's root; on its own they are there afterwards.
-    let folders = match plan.root {
-        None => Some(open_folders(kernel, &plan)?),
-        Some(_) => None,
-    };
-    isolate(kernel, &plan)?;
-    let (sandbox, working) = match folders {
-        Some(folders) => folders,
-        None => open_folders(kernel, &plan)?,
-    };
+    let users = open_users(kernel, &plan)?;
+    let Folders {
+        sandbox,
+        working,
+        shown,
+    } = folders(kernel, &plan, users.as_ref())?;
     let mut running = Running {
         task: None,
-        logger: output::connect(kernel, &plan, sandbox)?,
+        logger: output::connect(kernel, &plan, sandbox, shown)?,
         status,
         own_processes: plan.own_processes,
         stop: plan.stop_signal(),
@@ -105,7 +101,7 @@ fn start(
         limit(kernel, quota)?;
         return Ok(Some(running));
     }
-    let user = plan.user.as_ref().map(User::from);
+    let user = plan.user_outside();
     let console = match (&plan.console, listener) {
         (Some(wanted), Some(listener)) => Some(console::start(
             kernel,
@@ -117,7 +113,10 @@ fn start(
     };
     match kernel.fork().map_err(Failure::step("fork"))? {
         Forked::Parent(task) => running.task = Some(task),
-        Forked::Child => return Err(run_task(kernel, &plan, &working, console.as_ref())),
+        Forked::Child => {
+            let console = console.as_ref();
+            return Err(run_task(kernel, &plan, (&working, users.as_ref()), console));
+        }
     }
     running.console = console;
     if running.logger.is_some() {
@@ -189,15 +188,70 @@ pub(super) fn join(kernel: &impl Kernel, files: &[PathBuf]) -> Result<(), Failur
     Ok(())
 }
 
+/// The users of the container's own, if it has any.
+pub(super) fn open_users(kernel: &impl Kernel, plan: &Plan) -> Result<Option<OwnedFd>, Failure> {
+    let namespace = plan.users.as_ref().map(|users| &users.namespace);
+    let opened = namespace.map(|path| kernel.open_users(path)).transpose();
+    opened.map_err(Failure::step("open the container's user namespace"))
+}
+
+/// The folders of a task.
+struct Folders {
+    /// Where output goes.
+    sandbox: OwnedFd,
+    /// Where the program starts.
+    working: OwnedFd,
+    /// The sandbox as users of its own see it, if the task has such.
+    shown: Option<OwnedFd>,
+}
+
+/// Isolates the container, and opens its folders before that or after it.
+fn folders(kernel: &impl Kernel, plan: &Plan, users: Option<&OwnedFd>) -> Result<Folders, Failure> {
+    let users = users.map(AsFd::as_fd);
+    if users.is_some() {
+        // Its files belong to who they belong to on the disk only outside of the container.
+        let sandbox = kernel.open_folder(&plan.sandbox);
+        let sandbox = sandbox.map_err(Failure::sandbox(&plan.sandbox))?;
+        isolate(kernel, plan, users)?;
+        let (shown, working) = open_folders(kernel, plan)?;
+        return Ok(Folders {
+            sandbox,
+            working,
+            shown: Some(shown),
+        });
+    }
+    // Mounts may hide the folders on the host's root; on its own they are there afterwards.
+    let (sandbox, working) = match plan.root {
+        None => {
+            let opened = open_folders(kernel, plan)?;
+            isolate(kernel, plan, None)?;
+            opened
+        }
+        Some(_) => {
+            isolate(kernel, plan, None)?;
+            open_folders(kernel, plan)?
+        }
+    };
+    Ok(Folders {
+        sandbox,
+        working,
+        shown: None,
+    })
+}
+
 /// Gives the container its own network, file system and host name.
-fn isolate(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
+fn isolate(
+    kernel: &impl Kernel,
+    plan: &Plan,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<(), Failure> {
     // Before `/sys` is mounted, which shows the network of whoever mounts it.
     if let Some(network) = &plan.network {
         let step = Failure::step("enter the container's network");
         kernel.join_network(network).map_err(step)?;
     }
     if plan.own_mounts {
-        mounts::build(kernel, plan)?;
+        mounts::build(kernel, plan, users)?;
     }
     if let Some(hostname) = &plan.hostname {
         kernel
@@ -244,7 +298,7 @@ fn lessen(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
 fn run_task(
     kernel: &impl Kernel,
     plan: &Plan,
-    working: &OwnedFd,
+    (working, users): (&OwnedFd, Option<&OwnedFd>),
     console: Option<&Console>,
 ) -> Failure {
     let prepared = || -> Result<(), Failure> {
@@ -263,6 +317,7 @@ fn run_task(
             .enter(working.as_fd())
             .map_err(Failure::sandbox(&plan.sandbox))?;
         kernel.set_umask(0o022);
+        rights::limit(kernel, plan, users)?;
         rights::take(kernel, plan)
     };
     match prepared() {

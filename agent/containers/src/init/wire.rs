@@ -33,6 +33,9 @@ pub(crate) enum Request {
     Seat(Vec<PathBuf>),
     /// Make a process that starts a program in a container that runs. The socket is its own.
     Session(SessionRequest),
+    /// Make a user namespace, and a network that belongs to it if that is true. A process waits in
+    /// it until the socket is closed.
+    Users(bool),
 }
 
 /// A process for a container.
@@ -65,6 +68,9 @@ pub(crate) struct Plan {
     pub(crate) environment: Vec<(String, String)>,
     /// Who runs it, if not the agent's user.
     pub(crate) user: Option<UserPlan>,
+    /// Whose users its programs are, if not the machine's.
+    #[serde(default)]
+    pub(crate) users: Option<UsersPlan>,
     /// The working directory, where output goes.
     pub(crate) sandbox: PathBuf,
     /// The room of its output and of its errors, if they take turns.
@@ -135,7 +141,28 @@ pub(crate) struct ConsolePlan {
     pub(crate) socket: PathBuf,
 }
 
+/// Users that are others outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UsersPlan {
+    /// Where their namespace is mounted.
+    pub(crate) namespace: PathBuf,
+    /// The user of the machine that is root there.
+    pub(crate) start: u32,
+}
+
 impl Plan {
+    /// The task's user, as the machine sees it: whose files on the disk are those of `user` itself.
+    pub(crate) fn user_outside(&self) -> Option<User> {
+        let user = User::from(self.user.as_ref()?);
+        let start = self.users.as_ref().map_or(0, |users| users.start);
+        Some(User {
+            uid: user.uid.saturating_add(start),
+            gid: user.gid.saturating_add(start),
+            // Nobody asks for more than who owns a file.
+            groups: user.groups,
+        })
+    }
+
     /// The signal that asks its processes to end.
     pub(crate) fn stop_signal(&self) -> Signal {
         let asked = self
@@ -292,6 +319,9 @@ pub(crate) struct VolumePlan {
     pub(crate) links: bool,
     /// Whether the target is made if it is not there.
     pub(crate) make: bool,
+    /// Whether users of the container's own own there what they own on the disk.
+    #[serde(default)]
+    pub(crate) mapped: bool,
     /// What is laid over each other at the source first.
     #[serde(default)]
     pub(crate) layers: Option<LayersPlan>,

@@ -160,6 +160,7 @@ fn own_root(container: &mut Preparation<'_>, root: &RootSpec) -> Result<(), Laun
                 read_only: false,
                 links: false,
                 make: true,
+                mapped: false,
                 layers: None,
             },
         );

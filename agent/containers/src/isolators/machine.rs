@@ -5,7 +5,7 @@ use std::{
     fs, io,
 };
 
-use crate::{Bytes, Capabilities, Isolator, cgroups::Controller};
+use crate::{Bytes, Capabilities, Isolator, cgroups::Controller, limits::MIN_KERNEL_USERS};
 
 /// What this machine can do, as far as it can be told without trying.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub(crate) struct Machine {
     pub(crate) namespaces: BTreeSet<String>,
     /// What went wrong with namespaces when they were tried.
     pub(crate) failed: BTreeMap<Isolator, String>,
+    /// Why containers cannot have users of their own, though the kernel has namespaces for them.
+    pub(crate) lacks_users: Option<String>,
     /// Controllers that cannot be used, and why.
     pub(crate) controllers: BTreeMap<Controller, String>,
     /// All of its memory.
@@ -39,6 +41,12 @@ impl Machine {
             namespaces: names
                 .filter_map(|name| name.file_name().into_string().ok())
                 .collect(),
+            lacks_users: lacks_users(
+                &fs::read_to_string("/proc/sys/kernel/osrelease")?,
+                fs::read_to_string("/proc/sys/user/max_user_namespaces")
+                    .ok()
+                    .as_deref(),
+            ),
             memory: total_memory(&fs::read_to_string("/proc/meminfo")?),
             oom_score: fs::read_to_string("/proc/self/oom_score_adj")?
                 .trim()
@@ -69,6 +77,20 @@ impl Machine {
     }
 }
 
+/// The kernel's own words on its version, and on how many user namespaces there may be.
+fn lacks_users(release: &str, most: Option<&str>) -> Option<String> {
+    let (major, minor) = MIN_KERNEL_USERS;
+    if crate::probe::version(release).is_some_and(|version| version < MIN_KERNEL_USERS) {
+        let release = release.trim();
+        return Some(format!(
+            "layers with owners of their own need Linux {major}.{minor}, and this is {release}"
+        ));
+    }
+    let forbidden = most.is_some_and(|most| most.trim() == "0");
+    forbidden
+        .then(|| "the machine forbids user namespaces (user.max_user_namespaces is 0)".to_owned())
+}
+
 fn effective_capabilities(status: &str) -> Capabilities {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let bits = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
@@ -86,6 +108,22 @@ fn total_memory(meminfo: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c32_a_kernel_that_gives_containers_no_users_is_told_by_what_it_lacks() {
+        assert_eq!(lacks_users("5.19.0\n", Some("100\n")), None);
+        assert_eq!(lacks_users("strange\n", None), None);
+        let old = lacks_users("5.15.0-91-generic\n", None).unwrap();
+        assert!(
+            old.contains("5.19") && old.ends_with("5.15.0-91-generic"),
+            "{old}"
+        );
+        let forbidden = lacks_users("6.1.0\n", Some("0\n")).unwrap();
+        assert!(
+            forbidden.contains("user.max_user_namespaces"),
+            "{forbidden}"
+        );
+    }
 
     #[test]
     fn the_kernel_s_own_words_are_understood() {

@@ -46,6 +46,10 @@ fn own(container: &mut Preparation<'_>, attachments: &[Attachment]) -> Result<()
     let hostname = container.spec.hostname.as_deref();
     let folder = container.folder;
     networks::prepare(container.networks, attachments, folder, hostname)?;
+    // That of users of its own belongs to these, who are not there yet.
+    if container.users.is_none() {
+        networks::make(folder)?;
+    }
     container.plan.network = Some(networks::namespace(folder));
     show_files(container, folder);
     Ok(())
@@ -103,6 +107,7 @@ fn file(folder: &Folder, name: &str, target: &Path) -> VolumePlan {
         // The host's may be a link to where its resolver keeps it.
         links: true,
         make: false,
+        mapped: false,
         layers: None,
     }
 }

@@ -166,6 +166,7 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             plan: &mut plan,
             shared_memory: None,
             parent: None,
+            users: None,
             folder: &folder,
             quota: &mut quota,
             hierarchies: None,

@@ -17,6 +17,7 @@ use crate::{
     records::Folder,
     runtime::Inner,
     seat::Seat,
+    users,
 };
 
 /// What is ready before there is a process.
@@ -28,6 +29,8 @@ pub(super) struct Prepared {
     pub(super) kept: Option<Vec<u8>>,
     /// Whether the init takes all processes along when it ends.
     pub(super) own_processes: bool,
+    /// The user of the machine that is root in it, if it has other users than the machine's.
+    pub(super) users: Option<u32>,
     /// The group, with its limits.
     pub(super) group: Option<Arc<dyn Group>>,
     /// The process that waits in the group, if one does.
@@ -50,10 +53,11 @@ pub(super) async fn prepare_blocking(
     inner: &Arc<Inner>,
     spec: Spec,
     folder: &Folder,
-    seat: Option<Seat>,
+    (seat, users): (Option<Seat>, Option<u32>),
 ) -> Result<Prepared, LaunchError> {
     let (inner, folder) = (Arc::clone(inner), folder.clone());
-    let prepared = tokio::task::spawn_blocking(move || prepare(&inner, &spec, &folder, seat)).await;
+    let prepare = move || prepare(&inner, &spec, &folder, (seat, users));
+    let prepared = tokio::task::spawn_blocking(prepare).await;
     prepared.unwrap_or_else(|ended| Err(step("prepare the container", io::Error::other(ended))))
 }
 
@@ -61,7 +65,7 @@ fn prepare(
     inner: &Inner,
     spec: &Spec,
     folder: &Folder,
-    seat: Option<Seat>,
+    (seat, users): (Option<Seat>, Option<u32>),
 ) -> Result<Prepared, LaunchError> {
     check(inner, spec)?;
     let parent = spec
@@ -89,6 +93,7 @@ fn prepare(
         plan: &mut plan,
         shared_memory: inner.options.shared_memory,
         parent: parent.as_ref().and_then(|(parent, _)| process(parent)),
+        users,
         folder,
         quota: &mut quota,
         hierarchies: inner.hierarchies.as_deref(),
@@ -97,6 +102,10 @@ fn prepare(
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;
     }
+    let record = parent
+        .as_ref()
+        .and_then(|(parent, _)| parent.record.as_ref());
+    users::prepare(spec, folder, users, record, &mut plan)?;
     let isolation = own_isolation(inner, spec, parent.as_ref().map(|(_, share)| *share));
     plan.own_processes &= isolation.has(Isolator::PidNamespace);
     let entrance = match &group {
@@ -106,6 +115,7 @@ fn prepare(
     };
     Ok(Prepared {
         own_processes: plan.own_processes,
+        users: plan.users.as_ref().map(|users| users.start),
         plan: encode(&plan)?,
         kept: without_secrets(plan)?,
         group,

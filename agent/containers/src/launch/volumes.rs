@@ -73,6 +73,7 @@ fn plan(spec: &Spec, policy: &Policy, volume: &VolumeSpec) -> Result<VolumePlan,
         links: true,
         // On the host's root nothing may be made but in the sandbox.
         make: spec.root.is_some() || volume.target.is_relative(),
+        mapped: true,
         layers: None,
     })
 }
@@ -110,6 +111,7 @@ pub(super) fn of_images(
             read_only: volume.read_only,
             links: true,
             make: spec.root.is_some() || volume.target.is_relative(),
+            mapped: false,
             layers: Some(LayersPlan {
                 lower: volume.lower.clone(),
                 upper: volume.upper.clone(),

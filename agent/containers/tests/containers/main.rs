@@ -22,4 +22,5 @@ mod roots;
 mod seats;
 mod secrets;
 mod sessions;
+mod users;
 mod volumes;

@@ -18,7 +18,7 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 use tepui_containers::{
     Attachment, Isolator, LaunchError, NetworkSpec, Networks, PortMapping, Protocol,
-    RecoveredState, Spec,
+    RecoveredState, Spec, Users,
 };
 
 use crate::machine::{AGENT, Machine, exited, id, soon};
@@ -351,5 +351,27 @@ async fn a_network_of_its_own_needs_the_isolator_and_one_that_is_there() {
         "{error}"
     );
     assert!(matches!(error, LaunchError::Network(_)));
+    assert_nothing_left(&machine);
+}
+
+#[tokio::test]
+async fn root_of_its_own_users_has_power_over_its_own_network_and_is_reached_there() {
+    let Some(machine) = machine() else { return };
+    if !has_standard_plugins() {
+        return;
+    }
+    configure_bridge(&machine, "users", "10.77.9.0/24", "");
+    // A port below 1024 takes power over the network.
+    let mut spec = machine.shell("mapped", &say("hello", 80));
+    machine.open_way(&spec);
+    spec.users = Users::Own;
+    attached(&mut spec, &["users"]);
+    machine.runtime.launch(spec.clone()).await.unwrap();
+    let attached = machine.runtime.attached(&spec.id);
+    let address = SocketAddr::new(attached[0].addresses[0].ip, 80);
+    assert_eq!(hear(address), "hello");
+    machine.runtime.check_networks(&spec.id).await.unwrap();
+    machine.runtime.kill(&spec.id).await.unwrap();
+    machine.runtime.remove(&spec.id).await.unwrap();
     assert_nothing_left(&machine);
 }

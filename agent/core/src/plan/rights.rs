@@ -22,6 +22,8 @@ pub struct Rights {
     pub shared_memory: Option<u32>,
     /// Whether it has no limits of its own, but those of the container that it is inside of.
     pub share_cgroups: bool,
+    /// Whether it has users of its own, if it says.
+    pub own_users: Option<bool>,
 }
 
 /// Whose means of communication between processes a container has (Mesos' `ipc_mode`).
@@ -99,6 +101,7 @@ pub(super) fn rights(
         shared_memory: linux.shm_size,
         // What is not said is true by Mesos' default, and means nothing outside of a group.
         share_cgroups: inside && linux.share_cgroups == Some(true),
+        own_users: linux.tepui_user_namespace,
     })
 }
 
@@ -186,6 +189,18 @@ mod tests {
             ..ContainerInfo::default()
         };
         rights(Some(&container), inside)
+    }
+
+    #[test]
+    fn whether_a_task_has_users_of_its_own_is_for_it_to_say_or_not() {
+        let asks = |own| LinuxInfo {
+            tepui_user_namespace: own,
+            ..LinuxInfo::default()
+        };
+        for own in [None, Some(true), Some(false)] {
+            assert_eq!(with(asks(own)).unwrap().own_users, own);
+            assert_eq!(within(asks(own), true).unwrap().own_users, own);
+        }
     }
 
     #[test]

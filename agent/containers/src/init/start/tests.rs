@@ -10,7 +10,7 @@ use crate::{
     Isolation,
     init::wire::{
         CapabilityPlan, Cause, CgroupView, Command, DevicePlan, LimitPlan, LogPlan, MountPlan,
-        Rights, RootBase, RootPlan, SecretPlan, UserPlan, VolumePlan,
+        Rights, RootBase, RootPlan, SecretPlan, UserPlan, UsersPlan, VolumePlan,
     },
 };
 
@@ -95,6 +95,7 @@ fn plan() -> Plan {
             gid: 8,
             groups: vec![8, 9],
         }),
+        users: None,
         sandbox: "/sandbox".into(),
         logs: None,
         status: "/run/status".into(),
@@ -119,6 +120,7 @@ fn plan() -> Plan {
             read_only: true,
             links: true,
             make: true,
+            mapped: false,
             layers: None,
         }],
         secrets: vec![SecretPlan {
@@ -445,4 +447,58 @@ fn output_that_takes_turns_goes_through_pipes_that_are_the_users() {
         "write 1000 to a file",
     ];
     assert_eq!(calls[begin.unwrap()..][..expected.len()], expected);
+}
+
+#[test]
+fn with_users_of_its_own_all_is_made_for_them_and_the_task_enters_their_namespace_last() {
+    let kernel = Recorder::new(Forked::Child).without_folder("/dev/mqueue");
+    let mut plan = plan();
+    plan.users = Some(UsersPlan {
+        namespace: "/run/users".into(),
+        start: 100_000,
+    });
+    plan.volumes[0].mapped = true;
+    let _ = run_over(&kernel, &request(), Some(plan));
+    let calls = kernel.calls();
+    let at = |call: &str| calls.iter().position(|known| known == call).unwrap();
+    // Both before a mount can hide them.
+    assert_eq!(calls[ARRIVAL.len()], "open users /run/users");
+    assert_eq!(calls[ARRIVAL.len() + 1], "open folder /sandbox");
+    assert!(at("act as 100000") < at("open root /"));
+    for source in ["copy /sandbox", "copy /volumes/v"] {
+        assert_eq!(calls[at(source) + 1], "map users");
+    }
+    let mapped = calls.iter().filter(|call| *call == "map users");
+    assert_eq!(mapped.count(), 2, "what is ours is nobody's inside");
+    assert!(at("hold 1 secrets of 100007 at /run/secrets") < at("act as 0"));
+    // Output is opened where it belongs to the task on the disk, and again as the task sees it.
+    let outputs = calls.iter().filter(|call| *call == "open output stdout");
+    assert_eq!(outputs.count(), 2);
+    let entered = at("enter users");
+    assert_eq!(calls[entered - 1], "limit resource 7 to 64 of 128");
+    assert_eq!(calls[entered + 1], "limit capabilities to ff");
+    assert_eq!(calls[entered + 3], "become user 7:8 [8, 9]");
+}
+
+#[test]
+fn pipes_and_terminals_belong_to_whom_the_task_is_outside() {
+    let kernel = Recorder::new(Forked::Parent(2)).without_folder("/dev/mqueue");
+    let room = LogPlan {
+        bytes: 4096,
+        kept: 1,
+    };
+    let plan = Plan {
+        logs: Some([room, room]),
+        users: Some(UsersPlan {
+            namespace: "/run/users".into(),
+            start: 100_000,
+        }),
+        ..plan()
+    };
+    let _ = run_over(&kernel, &request(), Some(plan));
+    let calls = kernel.calls();
+    let given = calls.iter().filter(|call| call.starts_with("give"));
+    let given: Vec<_> = given.map(String::as_str).collect();
+    let expected = [&["give to 7:8"; 3][..], &["give to 100007:100008"; 2]].concat();
+    assert_eq!(given, expected);
 }
