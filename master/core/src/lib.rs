@@ -58,5 +58,5 @@ pub use self::{
     operator::{OperatorCall, OperatorError, OperatorReply},
     preemption::Preemption,
     record::{Change, Record, RecordKind, Recovered},
-    views::{Amounts, Figures, FrameworkFigures, List, Part, QuotaFigures, Snapshot},
+    views::{Amounts, Figures, Form, FrameworkFigures, List, Part, QuotaFigures, Snapshot},
 };

@@ -9,6 +9,10 @@ pub const MAX_OFFERS_PER_EVENT: usize = 512;
 /// Statuses kept of one task, newest last: there are fewer states than this.
 pub const MAX_STATUSES_PER_TASK: usize = 16;
 
+/// What is kept of written answers, in bytes: 40,000 agents and 100,000 tasks in both forms. What
+/// is beyond is written each time that somebody asks.
+pub const MAX_WRITTEN_BYTES: usize = 256 << 20;
+
 /// Offer ids in one ACCEPT or DECLINE.
 pub const MAX_OFFERS_PER_CALL: usize = 100_000;
 

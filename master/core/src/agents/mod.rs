@@ -9,7 +9,10 @@ mod removal;
 mod reregister;
 mod state;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tepui_allocator::AgentProfile;
 use tepui_model::{
@@ -29,6 +32,7 @@ use crate::{
     operations::{Ledger, Operation, OperationUuid},
     record::{AgentRecord, Change, Record},
     slab::Slab,
+    views::AgentPortrait,
 };
 
 /// One agent that is connected or may be again soon.
@@ -58,6 +62,8 @@ pub(crate) struct Agent {
     /// Those that have not ended, or whose end is not acknowledged, in the order they were sent.
     pub(crate) operations: BTreeMap<OperationUuid, Operation>,
     pub(crate) ledger: Ledger,
+    /// What was shown of it.
+    pub(crate) portrait: Arc<AgentPortrait>,
 }
 
 impl Agent {

@@ -123,6 +123,7 @@ impl Master {
             executors: BTreeMap::new(),
             operations: BTreeMap::new(),
             ledger: Ledger::new(total.clone()),
+            portrait: Arc::default(),
         });
         if let Some(agent) = self.agents.get(key) {
             self.allocator

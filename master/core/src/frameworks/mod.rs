@@ -61,7 +61,7 @@ pub(crate) struct Framework {
 
 impl Framework {
     pub(crate) fn task_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
-        self.tasks.get_mut(id).map(Arc::make_mut)
+        self.tasks.get_mut(id).map(Task::change)
     }
 
     pub(crate) fn is_partition_aware(&self) -> bool {

@@ -1,7 +1,5 @@
 //! Tasks that end, or go out of reach, because the master says so.
 
-use std::sync::Arc;
-
 use tepui_model::{AgentId, FrameworkKey, Reason, TaskId, TaskStatus};
 
 use super::{Verdict, from_master};
@@ -58,7 +56,7 @@ impl Master {
         let Some(mut shared) = framework.tasks.remove(&status.task_id) else {
             return;
         };
-        let task = Arc::make_mut(&mut shared);
+        let task = super::Task::change(&mut shared);
         task.state = status.state;
         task.keep(status.clone());
         let (role, resources) = (task.role.clone(), task.resources.clone());
@@ -113,7 +111,7 @@ impl Master {
             let Some(mut shared) = framework.unreachable.remove(&id) else {
                 continue;
             };
-            let task = Arc::make_mut(&mut shared);
+            let task = super::Task::change(&mut shared);
             let status = from_master(now, id, Some(agent.clone()), state, reason, message);
             task.state = state;
             task.keep(status.clone());

@@ -21,7 +21,7 @@ pub(crate) use self::{
     status::{Verdict, from_master},
     unreachable::UnreachableTasks,
 };
-use crate::limits::MAX_STATUSES_PER_TASK;
+use crate::{limits::MAX_STATUSES_PER_TASK, views::Written};
 
 /// One task. Of its description only what decides something is kept apart; a whole one takes
 /// kilobytes, and there may be a million.
@@ -44,6 +44,8 @@ pub(crate) struct Task {
     pub(crate) statuses: Vec<TaskStatus>,
     /// The framework wants its end; said again whenever its agent comes back (Mesos: KIL-03).
     pub(crate) kill: Option<KillWish>,
+    /// What was shown of it. Whoever changes it goes through [`Self::change`].
+    pub(crate) written: Written,
 }
 
 /// A status update that went to the framework.
@@ -77,7 +79,15 @@ impl Task {
             told: None,
             statuses: Vec::new(),
             kill: None,
+            written: Written::default(),
         }
+    }
+
+    /// To change one that others may look at: they keep what it was.
+    pub(crate) fn change(shared: &mut Arc<Self>) -> &mut Self {
+        let task = Arc::make_mut(shared);
+        task.written = Written::default();
+        task
     }
 
     pub(crate) const fn id(&self) -> &TaskId {

@@ -63,7 +63,7 @@ impl UnreachableTasks {
 
     pub(crate) fn get_mut(&mut self, id: &TaskId) -> Option<&mut Task> {
         let lost = self.tasks.get_mut(id)?;
-        Some(Arc::make_mut(&mut lost.task))
+        Some(Task::change(&mut lost.task))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &UnreachableTask> {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tepui_model::{AgentCapabilities, AgentId, Offer, Resources, Time};
 use tepui_proto::v1::{self, master::response::get_agents};
 
-use super::Allocated;
+use super::{
+    Allocated,
+    written::{Portrait, Written},
+};
 use crate::{
     Master,
     agents::{Agent, AgentState, Drain, DrainState},
@@ -15,6 +18,16 @@ use crate::{
 /// An agent at one moment; what is large is shared.
 #[derive(Clone, Debug)]
 pub(super) struct AgentPicture {
+    facts: Facts,
+    portrait: Arc<AgentPortrait>,
+}
+
+/// What was written of an agent, and what it was with what its tasks take.
+pub(crate) type AgentPortrait = Portrait<(Facts, Allocated)>;
+
+/// What there is to say of an agent but for what its tasks take.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
     id: AgentId,
     info: Arc<v1::AgentInfo>,
     active: bool,
@@ -35,7 +48,7 @@ impl Master {
         let total = self.allocator.total(agent.key);
         let offers = agent.offers.iter();
         let held = offers.filter_map(|number| self.offers.get(*number));
-        AgentPicture {
+        let facts = Facts {
             id: agent.id.clone(),
             info: Arc::clone(&agent.info.wire),
             active: agent.state == AgentState::Connected && deactivation.is_none(),
@@ -50,7 +63,9 @@ impl Master {
                 .collect(),
             capabilities: agent.capabilities,
             drain: deactivation.and_then(|deactivation| deactivation.drain),
-        }
+        };
+        let portrait = Arc::clone(&agent.portrait);
+        AgentPicture { facts, portrait }
     }
 
     pub(crate) fn agent_view(&self, agent: &Agent) -> get_agents::Agent {
@@ -73,12 +88,41 @@ impl Master {
     }
 }
 
+/// What is shared is compared by where it is: it is the same as long as nobody has replaced it.
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        let offers = self.offers.iter().zip(&other.offers);
+        self.id == other.id
+            && Arc::ptr_eq(&self.info, &other.info)
+            && (self.active, self.deactivated) == (other.active, other.deactivated)
+            && self.version == other.version
+            && (self.registered, self.reregistered) == (other.registered, other.reregistered)
+            && self.total == other.total
+            && self.offers.len() == other.offers.len()
+            && offers.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.capabilities == other.capabilities
+            && self.drain == other.drain
+    }
+}
+
 impl AgentPicture {
     pub(super) const fn id(&self) -> &AgentId {
-        &self.id
+        &self.facts.id
     }
 
     pub(super) fn to_wire(&self, allocated: &Allocated) -> get_agents::Agent {
+        self.facts.to_wire(allocated)
+    }
+
+    /// What is written of it.
+    pub(super) fn written(&self, allocated: &Allocated) -> Arc<Written> {
+        let facts = || (self.facts.clone(), allocated.clone());
+        self.portrait.of(facts)
+    }
+}
+
+impl Facts {
+    fn to_wire(&self, allocated: &Allocated) -> get_agents::Agent {
         let mut offered = Allocated::default();
         for offer in &self.offers {
             offered.add(&offer.role, &offer.resources);

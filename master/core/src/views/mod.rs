@@ -8,12 +8,15 @@ mod operations;
 mod parts;
 mod roles;
 mod snapshot;
+mod written;
 
 pub use figures::{Amounts, Figures, FrameworkFigures, QuotaFigures};
 pub use parts::{List, Part};
 pub use snapshot::Snapshot;
 use tepui_model::{Resources, Role};
 use tepui_proto::v1::{self, master::response};
+pub use written::Form;
+pub(crate) use {agents::AgentPortrait, written::Written};
 
 use crate::Master;
 
@@ -31,8 +34,8 @@ impl Master {
 }
 
 /// Resources by the role they are allocated to, for the wire.
-#[derive(Clone, Debug, Default)]
-struct Allocated(std::collections::BTreeMap<Role, Resources>);
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Allocated(std::collections::BTreeMap<Role, Resources>);
 
 impl Allocated {
     fn add(&mut self, role: &Role, resources: &Resources) {

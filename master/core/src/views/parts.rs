@@ -3,15 +3,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use tepui_proto::v1::{
-    self,
-    master::{
-        call,
-        response::{GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks},
-    },
-};
+use prost::encoding::{WireType, encode_key, encode_varint};
+use tepui_proto::v1::master::call;
 
-use super::{Allocated, Snapshot, agents::AgentPicture, executors, frameworks};
+use super::{Allocated, Form, Snapshot, executors, frameworks};
 use crate::tasks::Task;
 
 /// Elements of one part.
@@ -73,6 +68,16 @@ impl List {
             Self::CompletedFrameworks => "completed_frameworks",
             Self::Agents => "agents",
             Self::RecoveredAgents => "recovered_agents",
+        }
+    }
+
+    /// Its field in the group.
+    const fn number(self) -> u32 {
+        match self {
+            Self::Executors | Self::Frameworks | Self::Agents => 1,
+            Self::Tasks | Self::CompletedFrameworks | Self::RecoveredAgents => 2,
+            Self::CompletedTasks => 3,
+            Self::UnreachableTasks => 5,
         }
     }
 
@@ -147,65 +152,102 @@ impl Snapshot {
         }
     }
 
-    /// A state with nothing in it but that part.
-    #[must_use]
-    pub fn part(&self, part: &Part) -> GetState {
-        let mut state = GetState::default();
+    /// Writes a part of the answer to that call: as JSON its elements with commas between them, as
+    /// protobuf an answer with nothing else in it. One answer is the sum of such.
+    pub fn write(&self, part: &Part, call: call::Type, form: Form, out: &mut Vec<u8>) {
+        match form {
+            Form::Json => {
+                let mut is_first = true;
+                self.each(part, form, |element| {
+                    if !std::mem::take(&mut is_first) {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(element);
+                });
+            }
+            Form::Protobuf => {
+                let mut list = Vec::new();
+                let number = part.list.number();
+                self.each(part, form, |element| put(number, element, &mut list));
+                let group = part.list.group();
+                if call == call::Type::GetState {
+                    let mut state = Vec::with_capacity(list.len() + 16);
+                    put(in_state(group), &list, &mut state);
+                    put(IN_ANSWER, &state, out);
+                } else {
+                    put(in_answer(group), &list, out);
+                }
+            }
+        }
+    }
+
+    /// Each element as it is written.
+    fn each(&self, part: &Part, form: Form, mut take: impl FnMut(&[u8])) {
         let elements = part.elements.clone();
         match part.list {
             List::Tasks | List::UnreachableTasks | List::CompletedTasks => {
-                let tasks = &self.tasks_of(part.list, part.owner)[elements];
-                let tasks = tasks.iter().map(|task| task.to_wire()).collect();
-                state.get_tasks = Some(tasks_in(part.list, tasks));
+                for task in &self.tasks_of(part.list, part.owner)[elements] {
+                    let write = || form.write(&task.to_wire());
+                    task.written.with(form, write, &mut take);
+                }
             }
+            List::Agents => self.each_agent(elements, form, take),
             List::Executors => {
-                let shown: GetExecutors = executors::to_wire(&self.executors[elements]);
-                state.get_executors = Some(shown);
+                let shown = executors::to_wire(&self.executors[elements]).executors;
+                shown.iter().for_each(|it| take(&form.write(it)));
             }
-            List::Frameworks | List::CompletedFrameworks => {
-                state.get_frameworks = Some(self.frameworks_in(part.list, elements));
+            List::Frameworks => {
+                let live = self.frameworks[elements].iter();
+                live.for_each(|it| take(&form.write(&it.to_wire())));
             }
-            List::Agents | List::RecoveredAgents => {
-                state.get_agents = Some(self.agents_in(part.list, elements));
+            List::CompletedFrameworks => {
+                let removed = self.completed[elements].iter();
+                removed.for_each(|it| take(&form.write(&frameworks::completed_view(it))));
+            }
+            List::RecoveredAgents => {
+                let recovered = self.recovered[elements].iter();
+                recovered.for_each(|info| take(&form.write(&**info)));
             }
         }
-        state
     }
 
-    fn frameworks_in(&self, list: List, elements: Range<usize>) -> GetFrameworks {
-        let mut view = GetFrameworks::default();
-        if list == List::Frameworks {
-            let live = self.frameworks[elements].iter();
-            view.frameworks = live.map(frameworks::FrameworkPicture::to_wire).collect();
-        } else {
-            let removed = self.completed[elements].iter();
-            view.completed_frameworks = removed.map(frameworks::completed_view).collect();
+    fn each_agent(&self, elements: Range<usize>, form: Form, mut take: impl FnMut(&[u8])) {
+        let allocated = self.allocated();
+        let nothing = Allocated::default();
+        for agent in &self.agents[elements] {
+            let allocated = allocated.get(agent.id()).unwrap_or(&nothing);
+            let write = || form.write(&agent.to_wire(allocated));
+            agent.written(allocated).with(form, write, &mut take);
         }
-        view
-    }
-
-    fn agents_in(&self, list: List, elements: Range<usize>) -> GetAgents {
-        let mut view = GetAgents::default();
-        if list == List::Agents {
-            let allocated = self.allocated();
-            let nothing = Allocated::default();
-            let show =
-                |agent: &AgentPicture| agent.to_wire(allocated.get(agent.id()).unwrap_or(&nothing));
-            view.agents = self.agents[elements].iter().map(show).collect();
-        } else {
-            let recovered = self.recovered[elements].iter();
-            view.recovered_agents = recovered.map(|info| v1::AgentInfo::clone(info)).collect();
-        }
-        view
     }
 }
 
-fn tasks_in(list: List, tasks: Vec<v1::Task>) -> GetTasks {
-    let mut view = GetTasks::default();
-    match list {
-        List::Tasks => view.tasks = tasks,
-        List::UnreachableTasks => view.unreachable_tasks = tasks,
-        _ => view.completed_tasks = tasks,
+/// The field of an answer that a state is.
+const IN_ANSWER: u32 = 9;
+
+/// The field of a state that a group of lists is.
+const fn in_state(group: call::Type) -> u32 {
+    match group {
+        call::Type::GetTasks => 1,
+        call::Type::GetExecutors => 2,
+        call::Type::GetFrameworks => 3,
+        _ => 4,
     }
-    view
+}
+
+/// The field of an answer that a group of lists is.
+const fn in_answer(group: call::Type) -> u32 {
+    match group {
+        call::Type::GetTasks => 13,
+        call::Type::GetExecutors => 12,
+        call::Type::GetFrameworks => 11,
+        _ => 10,
+    }
+}
+
+/// A field of protobuf that is bytes or a message.
+fn put(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    encode_key(number, WireType::LengthDelimited, out);
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
 }

@@ -5,7 +5,7 @@
 //! changes meanwhile is copied first.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     sync::{Arc, OnceLock},
 };
 
@@ -30,8 +30,8 @@ pub struct Snapshot {
     /// Custom executors, each with its agent.
     pub(super) executors: Vec<(AgentId, Executor)>,
     pub(super) completed: Vec<CompletedFramework>,
-    /// What the tasks of each agent take, once somebody wants to know.
-    allocated: OnceLock<BTreeMap<AgentId, Allocated>>,
+    /// What the tasks of each agent take, once somebody wants to know. It is only looked up.
+    allocated: OnceLock<HashMap<AgentId, Allocated>>,
 }
 
 impl Master {
@@ -122,9 +122,9 @@ impl Snapshot {
     }
 
     /// What the tasks of each agent take.
-    pub(super) fn allocated(&self) -> &BTreeMap<AgentId, Allocated> {
+    pub(super) fn allocated(&self) -> &HashMap<AgentId, Allocated> {
         self.allocated.get_or_init(|| {
-            let mut allocated = BTreeMap::new();
+            let mut allocated = HashMap::new();
             let tasks = self
                 .frameworks
                 .iter()
@@ -176,12 +176,7 @@ impl Snapshot {
     }
 }
 
-fn add(
-    all: &mut BTreeMap<AgentId, Allocated>,
-    agent: &AgentId,
-    role: &Role,
-    resources: &Resources,
-) {
+fn add(all: &mut HashMap<AgentId, Allocated>, agent: &AgentId, role: &Role, resources: &Resources) {
     match all.get_mut(agent) {
         Some(there) => there.add(role, resources),
         None => {

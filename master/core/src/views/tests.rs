@@ -4,9 +4,13 @@ use prost::Message;
 use tepui_model::{Resources, Role, TaskState};
 use tepui_proto::v1::{
     self,
-    master::{call, response::GetState},
+    master::{
+        Response,
+        call::{self, Type},
+    },
 };
 
+use super::{Form, List, Snapshot};
 use crate::testing::{Cluster, aware, of_roles, resources, role, seconds};
 
 /// The resources of a view and the role they are allocated to.
@@ -144,19 +148,72 @@ fn a_snapshot_shows_what_was_while_the_core_goes_on() {
     assert_eq!((after.tasks.len(), after.completed_tasks.len()), (0, 1));
 }
 
-/// A message in pieces is the sum of them.
-fn the_parts_are_the_whole(snapshot: &crate::Snapshot) {
-    let mut bytes = Vec::new();
-    for part in snapshot.parts(call::Type::GetState) {
-        bytes.extend(snapshot.part(&part).encode_to_vec());
+/// A message in pieces is the sum of them, in both forms and however often it is asked for.
+fn the_parts_are_the_whole(snapshot: &Snapshot) {
+    for kind in [Type::GetState, Type::GetTasks, Type::GetAgents] {
+        let mut expected = snapshot.answer(kind);
+        expected.r#type = None;
+        for _ in 0..2 {
+            assert_eq!(summed(snapshot, kind), expected);
+        }
     }
-    let mut whole = GetState::decode(&*bytes).unwrap();
+    let state = serde_json::to_value(snapshot.get_state()).unwrap();
+    for list in List::ALL {
+        let parts = snapshot.parts(list.group()).into_iter();
+        let texts = parts.filter(|part| part.list == list).map(|part| {
+            let mut text = Vec::new();
+            snapshot.write(&part, list.group(), Form::Json, &mut text);
+            String::from_utf8(text).unwrap()
+        });
+        let text = format!("[{}]", texts.collect::<Vec<_>>().join(","));
+        let list_of_state = &state[list.group().as_str_name().to_lowercase()][list.name()];
+        let expected = list_of_state.as_array().cloned().unwrap_or_default();
+        let seen: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(seen, expected, "{list:?}");
+    }
+}
+
+fn summed(snapshot: &Snapshot, kind: Type) -> Response {
+    let mut bytes = Vec::new();
+    for part in snapshot.parts(kind) {
+        snapshot.write(&part, kind, Form::Protobuf, &mut bytes);
+    }
+    let mut whole = Response::decode(&*bytes).unwrap();
     // What has no part is empty, and not absent.
-    whole.get_tasks.get_or_insert_default();
-    whole.get_executors.get_or_insert_default();
-    whole.get_frameworks.get_or_insert_default();
-    whole.get_agents.get_or_insert_default();
-    assert_eq!(whole, snapshot.get_state());
+    let Response {
+        get_state,
+        get_tasks,
+        get_agents,
+        ..
+    } = &mut whole;
+    match kind {
+        Type::GetState => {
+            let state = get_state.get_or_insert_default();
+            state.get_tasks.get_or_insert_default();
+            state.get_executors.get_or_insert_default();
+            state.get_frameworks.get_or_insert_default();
+            state.get_agents.get_or_insert_default();
+        }
+        Type::GetTasks => drop(get_tasks.get_or_insert_default()),
+        _ => drop(get_agents.get_or_insert_default()),
+    }
+    whole
+}
+
+#[test]
+fn what_was_written_before_a_change_is_not_shown_after_it() {
+    let (mut cluster, scheduler, node) = Cluster::pair(aware());
+    cluster.launch(&scheduler, "t", "cpus:1;mem:24");
+    cluster.settle();
+    the_parts_are_the_whole(&cluster.snapshot());
+    let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Running);
+    the_parts_are_the_whole(&cluster.snapshot());
+    cluster.acknowledge(&scheduler, &node, "t", uuid);
+    let uuid = cluster.report(&node, &scheduler.id, "t", TaskState::Finished);
+    the_parts_are_the_whole(&cluster.snapshot());
+    cluster.acknowledge(&scheduler, &node, "t", uuid);
+    cluster.settle();
+    the_parts_are_the_whole(&cluster.snapshot());
 }
 
 #[test]
@@ -174,7 +231,10 @@ fn the_parts_of_a_snapshot_are_small_and_together_the_whole() {
     let parts = snapshot.parts(call::Type::GetAgents);
     assert_eq!(parts.len(), 3);
     for part in &parts {
-        assert!(snapshot.part(part).get_agents.unwrap().agents.len() <= 256);
+        let mut bytes = Vec::new();
+        snapshot.write(part, call::Type::GetAgents, Form::Protobuf, &mut bytes);
+        let answer = Response::decode(&*bytes).unwrap();
+        assert!(answer.get_agents.unwrap().agents.len() <= 256);
     }
     the_parts_are_the_whole(&snapshot);
 }

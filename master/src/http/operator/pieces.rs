@@ -11,7 +11,7 @@ use axum::{
 use futures_util::{Stream, StreamExt, stream};
 use prost::{Message, bytes::Bytes};
 use tepui_edge::http::{Media, Refusal, gzip};
-use tepui_master_core::{List, Part, Snapshot};
+use tepui_master_core::{Form, List, Part, Snapshot};
 use tepui_proto::v1::master::{
     Call, Response as Answer, call,
     response::{GetAgents, GetExecutors, GetFrameworks, GetState, GetTasks, Type},
@@ -218,40 +218,6 @@ fn in_json(kind: call::Type, parts: Vec<Part>) -> Vec<Piece> {
     pieces
 }
 
-/// The elements of a list as JSON, with brackets around them.
-fn elements(list: List, state: &GetState) -> Vec<u8> {
-    let (tasks, frameworks) = (&state.get_tasks, &state.get_frameworks);
-    let (executors, agents) = (&state.get_executors, &state.get_agents);
-    let text = match list {
-        List::Tasks => tasks.as_ref().map(|it| serde_json::to_vec(&it.tasks)),
-        List::UnreachableTasks => {
-            let lost = tasks.as_ref().map(|it| &it.unreachable_tasks);
-            lost.map(serde_json::to_vec)
-        }
-        List::CompletedTasks => {
-            let ended = tasks.as_ref().map(|it| &it.completed_tasks);
-            ended.map(serde_json::to_vec)
-        }
-        List::Executors => executors
-            .as_ref()
-            .map(|it| serde_json::to_vec(&it.executors)),
-        List::Frameworks => frameworks
-            .as_ref()
-            .map(|it| serde_json::to_vec(&it.frameworks)),
-        List::CompletedFrameworks => {
-            let removed = frameworks.as_ref().map(|it| &it.completed_frameworks);
-            removed.map(serde_json::to_vec)
-        }
-        List::Agents => agents.as_ref().map(|it| serde_json::to_vec(&it.agents)),
-        List::RecoveredAgents => {
-            let recovered = agents.as_ref().map(|it| &it.recovered_agents);
-            recovered.map(serde_json::to_vec)
-        }
-    };
-    // Our messages have nothing that JSON cannot hold, so there is no error to come.
-    text.and_then(Result::ok).unwrap_or_default()
-}
-
 /// Protobuf: a message that comes in pieces is the sum of them.
 fn in_protobuf(kind: call::Type, parts: Vec<Part>) -> Vec<Piece> {
     let empty = GetState {
@@ -292,15 +258,11 @@ impl Piece {
         let Some(part) = self.part else {
             return out;
         };
-        let state = snapshot.part(&part);
-        match media {
-            Media::Protobuf => out.extend(placed(kind, state).encode_to_vec()),
-            Media::Json => {
-                let text = elements(part.list, &state);
-                let inside = text.len().saturating_sub(1);
-                out.extend_from_slice(text.get(1..inside).unwrap_or_default());
-            }
-        }
+        let form = match media {
+            Media::Json => Form::Json,
+            Media::Protobuf => Form::Protobuf,
+        };
+        snapshot.write(&part, kind, form, &mut out);
         out
     }
 }
