@@ -14,6 +14,7 @@ const FAMILIES: [Family; Kind::ALL.len()] = [
     Family::new(Kind::ALL[5].name()),
     Family::new(Kind::ALL[6].name()),
     Family::new(Kind::ALL[7].name()),
+    Family::new(Kind::ALL[8].name()),
 ];
 
 /// Opens the store, or makes it.

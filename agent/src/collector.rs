@@ -211,7 +211,7 @@ mod tests {
         let run = |task: &str, name: &str| {
             let path = format!("S0/frameworks/f/executors/{task}/runs/{name}");
             let path = collector.sandboxes.join(path);
-            sandbox::make(&path).unwrap();
+            sandbox::make(&path, &tepui_agent_core::Shown::Latest).unwrap();
             fs::create_dir(path.join("frameworks")).unwrap();
             path
         };

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use tepui_agent_core::{Agent, Effect, Effects, Event, TaskKey};
+use tepui_agent_core::{Agent, ContainerName, Effect, Effects, Event, Phase, TaskKey};
 use tepui_edge::Clock;
+use tepui_model::Time;
 use tepui_store::Batch;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -12,12 +13,19 @@ use tokio::{
 
 use crate::{checkpoints, limits};
 
+/// Something that the core is asked.
+type Ask = Box<dyn FnOnce(&mut Agent, Time, &mut Effects) + Send>;
+
 /// What the rest of the server says to the core.
 pub(crate) enum Input {
     /// Something happened.
     Event(Event),
     /// Somebody wants to look.
     Look(Box<dyn FnOnce(&Agent) + Send>),
+    /// Somebody wants something of the core that it answers at once.
+    Ask(Ask),
+    /// Somebody wants to know when a container that a call has launched is further than this.
+    AwaitGuest(ContainerName, Phase, oneshot::Sender<()>),
     /// Somebody wants to know when a task's container has ended.
     AwaitEnd(TaskKey, oneshot::Sender<()>),
 }
@@ -27,6 +35,8 @@ impl fmt::Debug for Input {
         match self {
             Self::Event(event) => event.fmt(formatter),
             Self::Look(_) => formatter.write_str("Look"),
+            Self::Ask(_) => formatter.write_str("Ask"),
+            Self::AwaitGuest(name, phase, _) => write!(formatter, "AwaitGuest({name}, {phase:?})"),
             Self::AwaitEnd(key, _) => write!(formatter, "AwaitEnd({key})"),
         }
     }
@@ -86,6 +96,28 @@ impl Front {
         answer.await.ok()
     }
 
+    /// Asks the core for something; none when the agent is stopping.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Agent, Time, &mut Effects) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, answer) = oneshot::channel();
+        let ask = move |agent: &mut Agent, now: Time, fx: &mut Effects| {
+            // Who asked may have gone.
+            let _ = sender.send(ask(agent, now, fx));
+        };
+        self.0.send(Input::Ask(Box::new(ask))).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Waits until a container that a call has launched is further than this, or forgotten.
+    pub(crate) async fn guest_beyond(&self, name: ContainerName, phase: Phase) {
+        let (sender, told) = oneshot::channel();
+        let _ = self.0.send(Input::AwaitGuest(name, phase, sender)).await;
+        // It is closed and nothing is said.
+        let _ = told.await;
+    }
+
     /// A receiver that is told, or closed, once the task's container has ended. At once if there is
     /// none.
     pub(crate) async fn end_of(&self, key: TaskKey) -> oneshot::Receiver<()> {
@@ -104,6 +136,8 @@ pub(crate) struct Driver {
     works: mpsc::Sender<Work>,
     /// Those who wait for the end of a container.
     waiting: Vec<(TaskKey, oneshot::Sender<()>)>,
+    /// Those who wait for a container that a call has launched.
+    guests: Vec<(ContainerName, Phase, oneshot::Sender<()>)>,
     /// When changes that are in no hurry are written at last.
     flush_at: Option<Instant>,
 }
@@ -121,6 +155,7 @@ impl Driver {
             inputs,
             works,
             waiting: Vec::new(),
+            guests: Vec::new(),
             flush_at: None,
         }
     }
@@ -159,6 +194,13 @@ impl Driver {
                     work.add(&mut fx);
                 }
                 Input::Look(look) => look(&self.agent),
+                Input::Ask(ask) => {
+                    ask(&mut self.agent, now, &mut fx);
+                    work.add(&mut fx);
+                }
+                Input::AwaitGuest(name, phase, waiting) => {
+                    self.guests.push((name, phase, waiting));
+                }
                 Input::AwaitEnd(key, waiting) => self.waiting.push((key, waiting)),
             }
         }
@@ -170,6 +212,10 @@ impl Driver {
         // Dropping the sender tells the one who waits.
         self.waiting
             .retain(|(key, waiting)| agent.is_live(key) && !waiting.is_closed());
+        self.guests.retain(|(name, phase, waiting)| {
+            let still = agent.guest(name).is_some_and(|it| it.phase <= *phase);
+            still && !waiting.is_closed()
+        });
         self.schedule_flush(&mut work);
         work
     }

@@ -1,16 +1,12 @@
-//! Containers that calls of operators have launched inside of those of tasks and executors.
+//! Sessions that calls of operators have opened in containers (Mesos: NST-03).
 //!
-//! Such a container is a session of the runtime: it shares what the container has that it is in,
-//! ends with it, and with this agent. It is known by its name, a chain of ids, until it is removed.
+//! A session is a further program in a container: it shares what the container has, ends with it,
+//! and with this agent. It is known by its name, a chain of ids, until it is removed.
 
 mod console;
-mod folder;
-mod name;
 mod table;
 
 pub(crate) use self::{
-    console::{Console, Piece, relay},
-    folder::{Log, make},
-    name::{Name, check},
+    console::{Console, Piece, Pieces, relay},
     table::{Inside, Known, State, Taken, Typing},
 };

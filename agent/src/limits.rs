@@ -88,11 +88,8 @@ pub const SESSION_INPUTS_IN_LINE: usize = 8;
 /// How long the output of a program may lag behind its end. Somebody else may still hold it open.
 pub const SESSION_OUTPUT_WITHIN: Duration = Duration::from_secs(5);
 
-/// How deep containers may be inside of each other, in the calls of operators.
-pub const CONTAINER_DEPTH: usize = 32;
-
-/// Containers inside of others that are known, ended ones among them. One more takes the place of
-/// the one that ended first.
+/// Sessions that calls have opened and that are known, ended ones among them. One more takes the
+/// place of the one that ended first.
 pub const INSIDE_CONTAINERS: usize = 512;
 
 /// Clients that read what one program writes.

@@ -13,7 +13,8 @@ use tepui_agent_core::{
 };
 use tepui_containers as containers;
 use tepui_containers::{
-    LaunchError, LogRoom, Runtime, Session, SessionSpec, Spec, TerminalInput, TerminalOutput, Usage,
+    LaunchError, LogRoom, Runtime, Session, SessionSpec, Signal, Spec, TerminalInput,
+    TerminalOutput, Usage,
 };
 use tepui_fetcher::Fetcher;
 use tepui_images::Images;
@@ -56,6 +57,8 @@ pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     fn recover(&self) -> impl Future<Output = Vec<FoundContainer>> + Send;
     /// Sends SIGTERM to every process of a container.
     fn terminate(&self, id: &ContainerId) -> Result<(), String>;
+    /// Sends another signal to a container's own program.
+    fn signal(&self, id: &ContainerId, signal: Signal) -> Result<(), String>;
     /// Kills every process of a container.
     fn kill(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
     /// Removes what is left of an ended container. One that is not there is no error.
@@ -146,6 +149,10 @@ impl Containers for Runtime {
 
     fn terminate(&self, id: &ContainerId) -> Result<(), String> {
         Self::terminate(self, id).map_err(|error| error.to_string())
+    }
+
+    fn signal(&self, id: &ContainerId, signal: Signal) -> Result<(), String> {
+        Self::signal(self, id, signal).map_err(|error| error.to_string())
     }
 
     async fn kill(&self, id: &ContainerId) -> Result<(), String> {
@@ -400,6 +407,11 @@ impl<C: Containers> Machine<C> {
         }
     }
 
+    /// Sends a signal to a container's own program.
+    pub(crate) fn signal(&self, container: &ContainerId, signal: Signal) -> Result<(), String> {
+        self.containers.signal(container, signal)
+    }
+
     /// Kills a container. The core asks again if that ends nothing.
     pub(crate) async fn kill(self, container: ContainerId) {
         if let Err(error) = self.containers.kill(&container).await {
@@ -502,8 +514,8 @@ impl<C: Containers> Machine<C> {
 }
 
 async fn make_sandbox(plan: &ContainerPlan) -> Result<(), String> {
-    let path = plan.sandbox.clone();
-    let made = spawn_blocking(move || sandbox::make(&path)).await;
+    let (path, shown) = (plan.sandbox.clone(), plan.shown.clone());
+    let made = spawn_blocking(move || sandbox::make(&path, &shown)).await;
     made.map_err(|error| error.to_string())?.map_err(|error| {
         format!(
             "cannot make the sandbox {}: {error}",

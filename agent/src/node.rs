@@ -5,6 +5,7 @@ mod call;
 mod check;
 mod files;
 mod form;
+mod guests;
 mod http;
 mod inside;
 mod metrics;

@@ -110,6 +110,8 @@ pub(crate) trait Hierarchies: fmt::Debug + Send + Sync {
     /// Whether it takes long to move a process into a group, so that it is better done ahead of
     /// time.
     fn is_slow_to_join(&self) -> bool;
+    /// Whether a group that has processes may have groups with limits of their own below.
+    fn limits_beside_processes(&self) -> bool;
     /// Gives a group, with all that is in it, another name.
     fn rename(&self, from: &str, to: &str) -> Result<(), Error>;
     /// The names of all groups that exist.

@@ -18,9 +18,10 @@ use crate::{
     Bytes, DiskReport, Error, Exit, ExitStatus, OomReport,
     cgroups::Group,
     disk,
-    init::KILL_SIGNAL,
+    init::{KILL_SIGNAL, PASSED_ON},
     limits::{KILL_TIMEOUT, MAX_CONTAINER_SESSIONS, MAX_RECLAIMS, REMOVE_TIMEOUT},
     records::{Folder, Record},
+    session,
     users::Lease,
 };
 
@@ -78,12 +79,23 @@ impl Container {
                 () = self.destroy_when_disk_is_full(interval) => drop(init.readable().await),
             }
         }
-        if self.record.as_ref().is_some_and(|it| it.holds_others) {
+        if self.has_others_inside() {
             self.kill_leftovers().await;
         }
         let exit = self.collect();
         tracing::debug!(container = %self.id, ?exit, "container ended");
         self.exit.send_replace(Some(exit));
+    }
+
+    /// Whether containers inside of it may be left, which end with it. Sessions see to themselves.
+    fn has_others_inside(&self) -> bool {
+        let holds = self.record.as_ref().is_some_and(|it| it.holds_others);
+        let is_container = |name: &String| !name.starts_with(session::PREFIX);
+        holds
+            || self
+                .group
+                .as_ref()
+                .is_some_and(|group| group.below().iter().any(is_container))
     }
 
     /// Returns when memory ran out and the container was killed for it; never, if memory does not
@@ -248,6 +260,17 @@ impl Container {
     /// Sends SIGTERM to every process, through the init.
     pub(crate) fn terminate(&self) -> Result<(), Error> {
         self.signal(Signal::SIGTERM)
+    }
+
+    /// Sends a signal to its program, through the init; SIGTERM goes to every process.
+    pub(crate) fn signal_program(&self, signal: Signal) -> Result<(), Error> {
+        let own_processes = self.record.as_ref().is_some_and(|it| it.own_processes);
+        if !PASSED_ON.contains(&signal) || (signal == KILL_SIGNAL && !own_processes) {
+            let source = io::Error::from(io::ErrorKind::Unsupported);
+            let id = self.id.clone();
+            return Err(Error::Signal { id, source });
+        }
+        self.signal(signal)
     }
 
     /// Kills every process, and returns when all are gone.

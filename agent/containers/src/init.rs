@@ -21,7 +21,7 @@ pub(crate) mod session;
 mod start;
 pub(crate) mod wire;
 
-pub(crate) use reaper::KILL_SIGNAL;
+pub(crate) use reaper::{KILL_SIGNAL, PASSED_ON};
 
 use std::{os::unix::ffi::OsStrExt, process::ExitCode};
 

@@ -39,8 +39,8 @@ pub(crate) async fn launch(inner: &Arc<Inner>, spec: Spec) -> Result<Started, La
         Entry::Vacant(free) => free.insert(Slot::Launching(launching)),
     };
     let folder = inner.records.folder(&id);
-    let parent = spec.parent.as_ref().map(|parent| parent.container.as_str());
-    let name = group_name(parent, &id);
+    let parent = parent_group(inner, &spec);
+    let name = group_name(parent.as_deref(), &id);
     // The semaphore is never closed.
     let _permit = inner.launches.acquire().await.ok();
     let users = users::lease(inner, &spec);
@@ -85,10 +85,7 @@ async fn launch_reserved(
 ) -> Result<(Started, Container), LaunchError> {
     let spec = named(inner, spec);
     let (id, program) = (spec.id.clone(), spec.program.clone());
-    let parent = spec
-        .parent
-        .as_ref()
-        .map(|parent| parent.container.to_string());
+    let parent = parent_group(inner, &spec);
     let memory_limit = hard_limit(&spec.limits);
     let watched = inner.options.isolation.has(Isolator::Disk);
     let disk = spec.disk.filter(|_| watched);
@@ -123,6 +120,14 @@ async fn launch_reserved(
     let init = Watched::new(init).map_err(|source| step("watch the container's init", source))?;
     let container = Container::new(id, folder.clone(), Some(record), Some(init), prepared.group);
     Ok((started, container))
+}
+
+/// What the group is called of the container that one is to be inside of.
+pub(crate) fn parent_group(inner: &Inner, spec: &Spec) -> Option<String> {
+    let parent = &spec.parent.as_ref()?.container;
+    // One that is not there is refused before anything is made.
+    let known = inner.known(parent).map(|parent| parent.group_name());
+    Some(known.unwrap_or_else(|| parent.to_string()))
 }
 
 /// Who has a network of its own has a name there: its id, unless it asks for another.

@@ -43,7 +43,7 @@ pub(crate) struct Record {
     /// The sandbox, and the most that it may hold.
     #[serde(default)]
     pub(crate) disk: Option<(PathBuf, Bytes)>,
-    /// The container that it is inside of.
+    /// The group of the container that it is inside of, beneath that of all containers.
     #[serde(default)]
     pub(crate) parent: Option<String>,
     /// Whether others are inside of it, and end with it.

@@ -58,7 +58,10 @@ async fn undo_cut_off(inner: &Inner, id: &ContainerId) -> bool {
     tracing::info!(container = %id, "undoing a launch that was cut off");
     // Nothing says which container it was to be inside of.
     for holder in inner.records.ids().unwrap_or_default() {
-        remove_leftover(inner, &group_name(Some(holder.as_str()), id)).await;
+        let record = inner.records.folder(&holder).read();
+        let above = record.as_ref().and_then(|record| record.parent.as_deref());
+        let holder = group_name(above, &holder);
+        remove_leftover(inner, &group_name(Some(&holder), id)).await;
     }
     undo(inner, id, &group_name(None, id), &folder).await;
     folder.path().try_exists().is_ok_and(|there| !there)

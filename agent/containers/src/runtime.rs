@@ -10,6 +10,7 @@ use std::{
 
 use nix::fcntl::Flock;
 use tepui_model::ContainerId;
+use tepui_sys::Signal;
 use tokio::{
     sync::{Semaphore, watch},
     task::AbortHandle,
@@ -224,6 +225,17 @@ impl Runtime {
             .known(id)
             .ok_or_else(|| Error::NotFound(id.clone()))?
             .terminate()
+    }
+
+    /// Sends a signal to a container's own program. One that has ended needs none.
+    ///
+    /// # Errors
+    /// It is none of those that are passed on: HUP, INT, QUIT, USR1, USR2, ALRM, CONT and WINCH.
+    pub fn signal(&self, id: &ContainerId, signal: Signal) -> Result<(), Error> {
+        self.inner
+            .known(id)
+            .ok_or_else(|| Error::NotFound(id.clone()))?
+            .signal_program(signal)
     }
 
     /// Kills every process of a container, and returns when all are gone. One that is being

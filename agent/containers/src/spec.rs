@@ -113,10 +113,11 @@ pub struct Ids {
     pub groups: Vec<u32>,
 }
 
-/// The container that another is inside of: one with the program [`Program::Hold`].
+/// The container that another is inside of.
 ///
 /// What is inside shares its network, its host name and its means of interprocess communication,
-/// and has limits of its own within its limits. It ends with it.
+/// and has limits of its own within its limits. It ends with it. On cgroup v2 only what is inside
+/// of a container without a program ([`Program::Hold`]) has limits of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parent {
     /// Its name.

@@ -3,6 +3,7 @@
 mod checks;
 mod drain;
 mod executors;
+mod guests;
 mod kill;
 mod launch;
 mod link;
@@ -19,10 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Resources, Time};
 
 use crate::{
-    Change, Config, Effect, Effects, Event, ExecutorKey, LinkId, OperationUuid, TaskKey,
-    VolumePlace,
+    Change, Config, ContainerName, Effect, Effects, Event, ExecutorKey, LinkId, OperationUuid,
+    TaskKey, VolumePlace,
     executor::Executor,
     figures::Counts,
+    guest::Guest,
     history::History,
     names::Names,
     operation::Operation,
@@ -33,6 +35,7 @@ use crate::{
 
 pub(crate) use checks::is_well;
 pub use executors::UnknownExecutor;
+pub use guests::{ALONE, StillRunning};
 pub use recovery::RecoveryError;
 
 /// The node as a state machine: events and the time in, effects out.
@@ -51,6 +54,9 @@ pub struct Agent {
     /// Those that have a container.
     pub(crate) executors: BTreeMap<ExecutorKey, Executor>,
     pub(crate) executor_containers: BTreeMap<ContainerId, ExecutorKey>,
+    /// The containers that calls have launched, and the live ones by what the machine calls them.
+    pub(crate) guests: BTreeMap<ContainerName, Guest>,
+    pub(crate) guest_containers: BTreeMap<ContainerId, ContainerName>,
     /// Containers that belong to no task, and are being killed.
     pub(crate) orphans: BTreeSet<ContainerId>,
     /// What the agent has, with everything that was done to it.
@@ -130,7 +136,11 @@ impl Agent {
             Event::LinkDown { link } => self.link_down(link),
             Event::Master { link, command } => self.master(now, link, command, fx),
             Event::Container { container, event } => {
-                self.container_event(now, container, event, fx);
+                let is_over = event.is_end();
+                self.container_event(now, container.clone(), event, fx);
+                if is_over {
+                    self.end_guests_in(now, &container, fx);
+                }
             }
             Event::Executor { key, call } => self.executor_call(now, &key, call, fx),
             Event::ExecutorGone { stream } => self.executor_gone(now, stream),
@@ -175,6 +185,7 @@ impl Agent {
             Timer::Retry(key) => self.send_first(now, &key, fx),
             Timer::Kill(key) => self.kill_now(now, key, fx),
             Timer::Check(key, index) => self.check_due(key, index, fx),
+            Timer::Guest(name) => drop(self.kill_guest(now, &name, fx)),
             Timer::Orphan(container) => self.kill_orphan(now, container, fx),
             Timer::Registration(key) => self.registration_over(now, &key, fx),
             Timer::Executor(key) => self.kill_executor(now, key, fx),

@@ -110,6 +110,17 @@ impl Agent {
                 return Err(Violation::Container(container.clone()));
             }
         }
+        let live = self.guests.iter().filter(|(_, guest)| guest.is_live());
+        let live: BTreeMap<_, _> = live
+            .map(|(name, guest)| (guest.container.clone(), name.clone()))
+            .collect();
+        if live != self.guest_containers {
+            let all = live.keys().chain(self.guest_containers.keys());
+            let wrong = all
+                .clone()
+                .find(|id| live.get(*id) != self.guest_containers.get(*id));
+            return wrong.map_or(Ok(()), |it| Err(Violation::Container(it.clone())));
+        }
         let live = self.tasks.values().filter(|task| task.is_live());
         for container in live.filter_map(|task| task.container.as_ref()) {
             if !self.containers.contains_key(container) {
@@ -123,6 +134,7 @@ impl Agent {
         let stray = self.timers.iter().find(|timer| match timer {
             Timer::Silence => self.link_down_now(),
             Timer::Leave => false,
+            Timer::Guest(name) => self.guests.get(name).is_none_or(|it| !it.is_live()),
             Timer::Orphan(container) => !self.orphans.contains(container),
             Timer::Retry(key) => !self
                 .tasks

@@ -23,6 +23,8 @@ pub struct Config {
     pub endpoint: String,
     /// The IP address that tasks are reported under.
     pub ip: Option<String>,
+    /// Whom containers run as of which nobody says whose they are.
+    pub user: String,
     /// Names this run of the machine. When the records were written under another one, no container
     /// of theirs can be alive.
     pub boot_id: String,
@@ -59,6 +61,7 @@ impl Config {
             executable: None,
             endpoint,
             ip: None,
+            user: "root".to_owned(),
             boot_id: "this".to_owned(),
             seed,
             reconfiguration: Reconfiguration::default(),

@@ -96,6 +96,14 @@ pub enum ContainerEvent {
     Exited(Exit),
 }
 
+impl ContainerEvent {
+    /// Whether nothing of it runs after that.
+    #[must_use]
+    pub const fn is_end(&self) -> bool {
+        matches!(self, Self::LaunchFailed { .. } | Self::Exited(_))
+    }
+}
+
 /// A network that a container is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinedNetwork {

@@ -24,6 +24,7 @@ mod effect;
 mod event;
 mod executor;
 mod figures;
+mod guest;
 mod history;
 pub mod limits;
 mod names;
@@ -41,7 +42,7 @@ mod updates;
 mod views;
 mod volumes;
 
-pub use agent::{Agent, RecoveryError, UnknownExecutor};
+pub use agent::{ALONE, Agent, RecoveryError, StillRunning, UnknownExecutor};
 pub use check::Violation;
 pub use checks::{Finding, Probe, ProbeOrder, Target};
 pub use command::{InvalidCommand, MasterCommand};
@@ -52,11 +53,14 @@ pub use event::{
 };
 pub use executor::{EndCause, ExecutorCall, ExecutorKey, StreamId};
 pub use figures::Figures;
+pub use guest::{
+    ContainerName, Guest, GuestEnd, GuestOrder, GuestRefusal, Named, check_container_id,
+};
 pub use operation::{InvalidOperationUuid, OperationUuid};
 pub use plan::{
     Calls, Communication, ContainerPlan, ImageConfig, ImagePlan, ImageVolume, Limits,
     NetworkAttachment, NetworkPlan, Parent, PortMapping, Program, Protocol, ResourceLimit, Rights,
-    Secret, SecretFile, SecretReference, SecretSource, UriPlan, UriSource,
+    Secret, SecretFile, SecretReference, SecretSource, Shown, UriPlan, UriSource,
 };
 pub use reconfiguration::{Reconfiguration, UnknownReconfiguration};
 pub use record::{Change, FoundContainer, Kind, Recovered};

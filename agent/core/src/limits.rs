@@ -89,6 +89,13 @@ pub const MAX_URIS: usize = 256;
 /// The longest address of what is fetched, in bytes.
 pub const MAX_URI_BYTES: usize = 8192;
 
+/// How deep containers may be inside of each other, in the calls of operators.
+pub const CONTAINER_DEPTH: usize = 32;
+
+/// Containers that calls have launched and that are known, ended ones among them. One more takes
+/// the place of the one that was launched first of those that have ended.
+pub const MAX_GUESTS: usize = 512;
+
 /// The networks of one container.
 pub const MAX_NETWORKS: usize = 8;
 

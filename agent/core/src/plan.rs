@@ -2,6 +2,7 @@
 
 mod environment;
 mod executor;
+mod guest;
 mod image;
 mod networks;
 mod pod;
@@ -16,7 +17,11 @@ use std::path::{Path, PathBuf};
 use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, Resources, TaskInfo};
 use tepui_proto::v1;
 
-pub(crate) use self::{executor::executor, pod::pod};
+pub(crate) use self::{
+    executor::executor,
+    guest::{GuestPlace, guest, resources as resources_of_guest},
+    pod::pod,
+};
 pub use self::{
     image::{ImageConfig, ImagePlan},
     networks::{NetworkAttachment, NetworkPlan, PortMapping, Protocol},
@@ -43,8 +48,10 @@ pub struct ContainerPlan {
     pub container: ContainerId,
     /// The task it is for; for an executor, a key made of the executor's id.
     pub task: TaskKey,
-    /// Its working directory. The shell makes it, and `latest` beside it.
+    /// Its working directory. The shell makes it.
     pub sandbox: PathBuf,
+    /// Where else its working directory is to be found.
+    pub shown: Shown,
     /// What runs.
     pub program: Program,
     /// The whole environment.
@@ -85,6 +92,22 @@ pub struct ContainerPlan {
     pub parent: Option<Parent>,
     /// The executor whose program it is for, if that calls the agent.
     pub executor: Option<ExecutorKey>,
+}
+
+/// Where a container's working directory is to be found besides where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// As `latest` beside it.
+    Latest,
+    /// By a link in another container's.
+    Within {
+        /// That one's.
+        sandbox: PathBuf,
+        /// The name in its folder `containers`.
+        name: ContainerId,
+    },
+    /// Nowhere.
+    Alone,
 }
 
 /// The container that another is inside of.
@@ -208,6 +231,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         folders: Vec::new(),
         stop_signal: None,
         sandbox,
+        shown: Shown::Latest,
         parent: None,
     })
 }

@@ -37,11 +37,13 @@ pub enum Kind {
     Operation,
     /// A volume whose data is being removed. The key is the name of the removal.
     Removal,
+    /// A container that a call has launched. The key is what the machine calls it.
+    Guest,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agent,
         Self::Framework,
         Self::Executor,
@@ -50,6 +52,7 @@ impl Kind {
         Self::Resources,
         Self::Operation,
         Self::Removal,
+        Self::Guest,
     ];
 
     /// The name, which is on disk and never changes.
@@ -64,6 +67,7 @@ impl Kind {
             Self::Resources => "resources",
             Self::Operation => "operations",
             Self::Removal => "removals",
+            Self::Guest => "guests",
         }
     }
 }
@@ -139,9 +143,11 @@ pub struct FoundContainer {
 
 mod checks;
 mod executors;
+mod guests;
 mod operations;
 
 pub(crate) use executors::{put_executor, read_executor};
+pub(crate) use guests::{put_guest, read_guest};
 pub(crate) use operations::{
     put_operation, put_removal, put_resources, read_operation, read_removal, read_resources,
 };

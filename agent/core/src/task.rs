@@ -42,7 +42,7 @@ impl fmt::Display for TaskKey {
 }
 
 /// Where a task is in its life on this agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// On disk; its container was asked for, or its executor has not been given it.
     Launching,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tepui_model::{ContainerId, Time};
 
-use crate::{ExecutorKey, OperationUuid, TaskKey};
+use crate::{ContainerName, ExecutorKey, OperationUuid, TaskKey};
 
 /// What can be due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Check(TaskKey, usize),
     /// A container that belongs to no task has survived a SIGKILL.
     Orphan(ContainerId),
+    /// A container that a call has launched survived a SIGKILL.
+    Guest(ContainerName),
     /// A task's longest time to completion is over.
     Completion(TaskKey),
     /// An executor has not subscribed in time.

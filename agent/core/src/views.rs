@@ -46,6 +46,7 @@ impl Agent {
         self.containers
             .keys()
             .chain(self.executor_containers.keys())
+            .chain(self.guest_containers.keys())
     }
 
     /// Where the sandbox is of a container that runs, by its ids, the outermost first. The
@@ -231,6 +232,9 @@ impl Agent {
     /// executor and its tasks.
     #[must_use]
     pub fn resources_of(&self, container: &ContainerId) -> Option<tepui_model::Resources> {
+        if let Some(name) = self.guest_containers.get(container) {
+            return self.guests.get(name).map(|guest| guest.resources.clone());
+        }
         if let Some(executor) = self.executor_containers.get(container) {
             return Some(self.held_by(executor));
         }

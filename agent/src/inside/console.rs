@@ -1,7 +1,7 @@
 //! What a program reads and writes, for all who look at it: one gives it input, any number read.
 
 use std::{
-    io,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,7 +11,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Log;
 use crate::limits;
 
 /// What a program wrote, and where.
@@ -113,37 +112,35 @@ impl Console {
 )]
 pub(crate) struct TooManyReaders;
 
-/// Brings what a program writes to its log and to all who read, until nobody can write any more.
-pub(crate) async fn relay(
-    mut output: SessionOutput,
-    control: SessionControl,
-    console: Console,
-    mut log: Option<Log>,
-) {
-    let late = async {
-        control.wait().await;
-        sleep(limits::SESSION_OUTPUT_WITHIN).await;
-    };
-    tokio::pin!(late);
-    loop {
-        let next = tokio::select! {
-            next = output.next() => next,
-            () = &mut late => None,
-        };
-        let Some(piece) = next else { break };
-        if let Some(mut kept) = log.take() {
-            log = note(&mut kept, &piece).is_ok().then_some(kept);
-        }
+/// Brings what a program writes to all who read, until nobody can write any more.
+pub(crate) async fn relay(mut pieces: Pieces, console: Console) {
+    while let Some(piece) = pieces.next().await {
         console.show(&piece).await;
     }
     console.end();
 }
 
-/// A piece is small, and goes to the page cache: that is no wait worth a thread.
-fn note(log: &mut Log, piece: &Piece) -> io::Result<()> {
-    let written = log.write(piece);
-    if let Err(error) = &written {
-        tracing::warn!(%error, "cannot write down what a container writes; the rest is left out");
+/// All that a program writes, until nobody can write any more. When the program has ended, what it
+/// has left behind may hold its output open: that is waited for a while.
+pub(crate) struct Pieces {
+    output: SessionOutput,
+    late: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Pieces {
+    pub(crate) fn new(output: SessionOutput, control: SessionControl) -> Self {
+        let late = Box::pin(async move {
+            control.wait().await;
+            sleep(limits::SESSION_OUTPUT_WITHIN).await;
+        });
+        Self { output, late }
     }
-    written
+
+    /// The next piece. None is the last word.
+    pub(crate) async fn next(&mut self) -> Option<Piece> {
+        tokio::select! {
+            next = self.output.next() => next,
+            () = &mut self.late => None,
+        }
+    }
 }

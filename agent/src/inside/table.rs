@@ -1,15 +1,16 @@
-//! The containers inside of others that are known, by name.
+//! The sessions that are known, by name.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tepui_agent_core::ContainerName as Name;
 use tepui_containers::{ExitStatus, SessionControl, Signal};
 use tepui_model::ContainerId;
 use tokio::sync::watch;
 
-use super::{Console, Name};
+use super::Console;
 use crate::limits;
 
 /// The containers that are known. Cheap to clone.
@@ -34,8 +35,6 @@ struct Entry {
 /// One container.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    /// Whether there is a console to attach to (Mesos: NST-05).
-    pub(crate) attachable: bool,
     state: watch::Sender<State>,
 }
 
@@ -60,8 +59,8 @@ pub(crate) enum Taken {
 }
 
 impl Inside {
-    /// Takes a name for a container that is about to be started.
-    pub(crate) fn reserve(&self, name: &Name, attachable: bool) -> Result<Reserved, Taken> {
+    /// Takes a name for a session that is about to be opened.
+    pub(crate) fn reserve(&self, name: &Name) -> Result<Reserved, Taken> {
         let mut table = self.lock();
         if table.entries.contains_key(name) {
             return Err(Taken::Exists);
@@ -72,7 +71,7 @@ impl Inside {
         table.last += 1;
         let number = table.last;
         let state = watch::Sender::new(State::Starting);
-        let known = Known { attachable, state };
+        let known = Known { state };
         table.entries.insert(name.clone(), Entry { number, known });
         drop(table);
         Ok(Reserved {
@@ -241,13 +240,13 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_had_once_until_it_is_given_back_or_removed() {
         let inside = Inside::default();
-        let reserved = inside.reserve(&name("a"), false).unwrap();
-        let again = inside.reserve(&name("a"), false).unwrap_err();
+        let reserved = inside.reserve(&name("a")).unwrap();
+        let again = inside.reserve(&name("a")).unwrap_err();
         assert_eq!(again, Taken::Exists);
         assert!(!inside.remove(&name("a")), "it has not ended");
         drop(reserved);
         assert!(inside.get(&name("a")).is_none());
-        let reserved = inside.reserve(&name("a"), false).unwrap();
+        let reserved = inside.reserve(&name("a")).unwrap();
         reserved.never_ran(ExitStatus::Code(127));
         let known = inside.get(&name("a")).unwrap();
         assert_eq!(known.wait().await, ExitStatus::Code(127));
@@ -259,15 +258,15 @@ mod tests {
         let inside = Inside::default();
         let all = (0..limits::INSIDE_CONTAINERS).map(|number| {
             let name = name(&format!("n{number}"));
-            inside.reserve(&name, false).unwrap()
+            inside.reserve(&name).unwrap()
         });
         let mut all: Vec<_> = all.collect();
-        let full = inside.reserve(&name("more"), false).unwrap_err();
+        let full = inside.reserve(&name("more")).unwrap_err();
         assert_eq!(full, Taken::Full);
         for reserved in all.drain(3..5) {
             reserved.never_ran(ExitStatus::Code(0));
         }
-        let _more = inside.reserve(&name("more"), false).unwrap();
+        let _more = inside.reserve(&name("more")).unwrap();
         assert!(inside.get(&name("n3")).is_none());
         assert!(inside.get(&name("n4")).is_some());
     }

@@ -36,6 +36,12 @@ impl Users {
         }
     }
 
+    /// The name of this process's own user, or its number.
+    pub(crate) fn own() -> String {
+        let [name, _] = Self::new(false).own;
+        name
+    }
+
     /// Whom the runtime must become for a task; none to stay as the agent is.
     pub(super) fn for_task(&self, user: String) -> Result<Option<String>, String> {
         match self {

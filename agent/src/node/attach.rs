@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
+use tepui_agent_core::ContainerName;
 use tepui_containers::{
     LaunchError, SessionControl, SessionInput, SessionStream, Signal, TerminalInput,
     TerminalOutput, WindowSize,
@@ -36,7 +37,7 @@ use super::{
     Node,
     check::check,
     form::{Form, RECORDS, unsupported},
-    inside::{Class, Order, Target, disabled, name, not_found},
+    inside::{Order, Target, disabled, name, not_found},
     operator::{invalid, not_streamed, refusal, refused_launch},
     sessions::size,
 };
@@ -58,10 +59,9 @@ pub(super) async fn session<C: Containers>(
         name: name(&session.container_id).map_err(|status| refusal(&status))?,
         command: session.command,
         container: session.container,
-        class: Class::Debug,
     };
-    match node.launch_inside(order).await {
-        Ok(launched) => Ok(stream(wanted, launched.pieces, launched.control.map(Leash))),
+    match node.open_session(order).await {
+        Ok(opened) => Ok(stream(wanted, opened.pieces, opened.control.map(Leash))),
         Err(status) => refused_launch(Type::LaunchNestedContainerSession, &status),
     }
 }
@@ -76,8 +76,8 @@ pub(super) async fn output<C: Containers>(
     let id = attach.map(|it| it.container_id.clone()).unwrap_or_default();
     let (target, name) = target(node, &id).await?;
     let pieces = match target {
-        Target::Task(container) => terminal(node, &container)?,
-        Target::Inside(known) => {
+        Target::Container(container) => terminal(node, &container)?,
+        Target::Session(known) => {
             let State::Running(console, _) = known.state() else {
                 return Err(refusal(&not_found(&name)));
             };
@@ -88,7 +88,7 @@ pub(super) async fn output<C: Containers>(
     Ok(stream(wanted, pieces, None))
 }
 
-/// What a task's program writes to its terminal from now on.
+/// What a container's own program writes to its terminal from now on.
 fn terminal<C: Containers>(
     node: &Node<C>,
     container: &ContainerId,
@@ -152,7 +152,7 @@ pub(super) async fn input<C: Containers>(
     let text = "Multiple input connections are not allowed";
     let conflict = || Refusal::new(StatusCode::CONFLICT, text);
     match target {
-        Target::Inside(known) => {
+        Target::Session(known) => {
             let State::Running(console, control) = known.state() else {
                 return Err(refusal(&not_found(&name)));
             };
@@ -162,7 +162,7 @@ pub(super) async fn input<C: Containers>(
                 _ = known.wait() => {}
             }
         }
-        Target::Task(container) => {
+        Target::Container(container) => {
             let _typing = node.inside.type_at(&container).ok_or_else(conflict)?;
             let (output, program) = node.machine.attach(&container).map_err(no_terminal)?;
             tokio::select! {
@@ -207,7 +207,7 @@ impl Program {
 async fn target<C: Containers>(
     node: &Node<C>,
     id: &v1::ContainerId,
-) -> Result<(Target, crate::inside::Name), Refusal> {
+) -> Result<(Target, ContainerName), Refusal> {
     let name = name(id).map_err(|status| refusal(&status))?;
     let target = node.attachable(&name).await;
     Ok((target.map_err(|status| refusal(&status))?, name))

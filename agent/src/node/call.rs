@@ -9,13 +9,13 @@ use tepui_proto::v1::{
     self,
     agent::{
         Call, Response,
-        call::{PruneImages, Type},
+        call::{self, PruneImages, Type},
         response::{self, GetContainers, GetFlags, GetHealth, GetVersion, get_containers},
     },
 };
 use tonic::Status;
 
-use super::{Node, check, files, metrics, statistics, stopping};
+use super::{Node, check, files, guests, metrics, statistics, stopping};
 use crate::machine::Containers;
 
 impl<C: Containers> Node<C> {
@@ -83,14 +83,14 @@ impl<C: Containers> Node<C> {
             other if check::target(&call, other).is_some() && !is_stream(other) => {
                 return self.on_container(call).await;
             }
-            other => return self.show(other).await,
+            other => return self.show(other, call).await,
         };
         response.r#type = Some(kind.into());
         Ok(response)
     }
 
     /// Answers a call about what the core has.
-    async fn show(&self, kind: Type) -> Result<Response, Status> {
+    async fn show(&self, kind: Type, call: Call) -> Result<Response, Status> {
         let mut response = Response::default();
         let kind = match kind {
             Type::GetAgent => {
@@ -114,8 +114,8 @@ impl<C: Containers> Node<C> {
                 response::Type::GetState
             }
             Type::GetContainers => {
-                response.get_containers = Some(self.containers().await?);
-                response::Type::GetContainers
+                let asked = call.get_containers.unwrap_or_default();
+                return self.containers(asked).await;
             }
             Type::GetOperations => {
                 response.get_operations = Some(self.look(Agent::get_operations).await?);
@@ -159,29 +159,33 @@ impl<C: Containers> Node<C> {
     }
 
     /// The running containers, and what they use.
-    async fn containers(&self) -> Result<GetContainers, Status> {
-        let measured = self.measured().await?.into_iter();
+    async fn containers(&self, asked: call::GetContainers) -> Result<Response, Status> {
+        let measured = self.measured(asked).await?.into_iter();
         let containers = measured.map(|(container, _)| container).collect();
-        Ok(GetContainers { containers })
+        Ok(Response {
+            r#type: Some(response::Type::GetContainers.into()),
+            get_containers: Some(GetContainers { containers }),
+            ..Response::default()
+        })
     }
 
     /// The same with what the messages have no fields for.
-    pub(super) async fn measured(&self) -> Result<Vec<(get_containers::Container, Usage)>, Status> {
-        let shown = |agent: &Agent| {
-            let resources = |container: &v1::ContainerId| {
-                let id = ContainerId::try_from(container).ok()?;
-                agent.resources_of(&id)
-            };
-            let containers = agent.get_containers().into_iter();
-            let with = containers.map(|shown| (resources(&shown.container_id), shown));
+    pub(super) async fn measured(
+        &self,
+        asked: call::GetContainers,
+    ) -> Result<Vec<(get_containers::Container, Usage)>, Status> {
+        let shown = move |agent: &Agent| {
+            let named = agent.get_containers().into_iter().filter_map(|shown| {
+                let id = ContainerId::try_from(&shown.container_id).ok()?;
+                Some((id, shown))
+            });
+            let all = named.chain(guests::shown(agent, &asked));
+            let with = all.map(|(id, shown)| (agent.resources_of(&id), id, shown));
             with.collect::<Vec<_>>()
         };
         let mut containers = Vec::new();
-        for (resources, mut container) in self.look(shown).await? {
-            let usage = match ContainerId::try_from(&container.container_id) {
-                Ok(id) => self.machine.usage(&id).await,
-                Err(_) => None,
-            };
+        for (resources, id, mut container) in self.look(shown).await? {
+            let usage = self.machine.usage(&id).await;
             let shown = usage.as_ref();
             container.resource_statistics =
                 shown.map(|usage| statistics::of(usage, resources.as_ref()));

@@ -1,5 +1,6 @@
 //! What must be in a call of an operator, in Mesos' order and words.
 
+use tepui_agent_core::check_container_id;
 use tepui_proto::v1::{
     self,
     agent::{
@@ -7,8 +8,6 @@ use tepui_proto::v1::{
         call::{AttachContainerInput, Type, attach_container_input},
     },
 };
-
-use crate::inside;
 
 /// Looks whether everything is there that a call of its type must have.
 pub(super) fn check(call: &Call) -> Result<(), String> {
@@ -29,7 +28,7 @@ pub(super) fn check(call: &Call) -> Result<(), String> {
         }
         kind => match container(call, kind) {
             None => Ok(()),
-            Some((field, nested, id)) => inside::check(field, present(field, id)?, nested),
+            Some((field, nested, id)) => check_container_id(field, present(field, id)?, nested),
         },
     }
 }
@@ -76,7 +75,7 @@ fn input(input: &AttachContainerInput) -> Result<(), String> {
         attach_container_input::Type::ContainerId => {
             let id = input.container_id.as_ref();
             let id = present(&format!("{field}.container_id"), id)?;
-            inside::check(field, id, false)
+            check_container_id(field, id, false)
         }
         attach_container_input::Type::ProcessIo => {
             let io = input.process_io.as_ref();

@@ -1,6 +1,6 @@
 //! Files of sandboxes by path: LIST_FILES and READ_FILE (Mesos: SBX-03).
 //!
-//! Only what is below the folder of all sandboxes is shown; no link leads out of it.
+//! Only what is below the folders of all sandboxes is shown; no link leads out of them.
 
 use std::{
     fs::{self, File},
@@ -74,10 +74,15 @@ pub(super) async fn read(
     .await
 }
 
-/// Opens a path that is either below the folder of all sandboxes or relative to it.
+/// Opens a path that is either below the folder of all sandboxes or relative to it. Containers that
+/// stand alone have their sandboxes in a folder beside that.
 fn open(sandboxes: &Path, path: &str) -> io::Result<File> {
+    let alone = sandboxes.with_file_name(tepui_agent_core::ALONE);
     let below = Path::new(path);
-    let below = below.strip_prefix(sandboxes).unwrap_or(below);
+    let (sandboxes, below) = match below.strip_prefix(&alone) {
+        Ok(below) => (alone.as_path(), below),
+        Err(_) => (sandboxes, below.strip_prefix(sandboxes).unwrap_or(below)),
+    };
     let below = if below.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -188,6 +193,18 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((beyond.size, beyond.data.len()), (5, 0));
+    }
+
+    #[tokio::test]
+    async fn files_of_containers_that_stand_alone_are_read_by_their_full_path() {
+        let work_dir = tempfile::tempdir().unwrap();
+        let alone = work_dir.path().join("containers/one");
+        fs::create_dir_all(&alone).unwrap();
+        fs::write(alone.join("stdout"), "hello").unwrap();
+        let path = alone.join("stdout").display().to_string();
+        let sandboxes = work_dir.path().join("slaves");
+        let read = read(&sandboxes, part(&path, 0, None)).await.unwrap();
+        assert_eq!(read.data, b"hello");
     }
 
     #[tokio::test]

@@ -1,15 +1,13 @@
-//! Containers inside of others: launched, waited for, ended and forgotten by calls (Mesos: NST-01
-//! to NST-03).
+//! What calls do to containers by their names: those of tasks and executors, those that calls have
+//! launched, and sessions (Mesos: NST-01 to NST-03).
 
-use std::path::PathBuf;
-
-use tepui_agent_core::Agent;
+use tepui_agent_core::{Agent, ContainerName as Name, Named};
 use tepui_containers::{
     ExitStatus, LaunchError, Session, SessionControl, SessionSpec, SessionStream, Signal,
 };
 use tepui_model::ContainerId;
 use tepui_proto::v1;
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::{
@@ -17,110 +15,89 @@ use super::{
     sessions::{self, stillborn},
 };
 use crate::{
-    inside::{self, Console, Known, Log, Name, Piece, State},
+    inside::{self, Console, Known, Piece, Pieces, State, Taken},
     machine::Containers,
 };
 
-/// What a container inside of another is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// It does work of its own, and has a folder and files for its output.
-    Default,
-    /// Somebody looks at the other by it: it is in the other's folder, and ends with its client
-    /// (Mesos: NST-03).
-    Debug,
-}
-
-/// What is to be launched.
+/// A session that is to be opened.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) name: Name,
     pub(super) command: Option<v1::CommandInfo>,
     pub(super) container: Option<v1::ContainerInfo>,
-    pub(super) class: Class,
 }
 
-/// What was launched, for who stays with it.
+/// A session that was opened, for who stays with it.
 #[derive(Debug)]
-pub(super) struct Launched {
+pub(super) struct Opened {
     /// What its program writes.
     pub(super) pieces: mpsc::Receiver<Piece>,
     /// How it is ended. None: it has ended already.
     pub(super) control: Option<SessionControl>,
 }
 
-/// Where a container is launched.
-struct Ground {
-    root: ContainerId,
-    sandbox: PathBuf,
-}
-
 impl<C: Containers> Node<C> {
-    /// Launches a container inside of another.
-    pub(super) async fn launch_inside(&self, order: Order) -> Result<Launched, Status> {
-        let ground = self.ground(&order.name).await?;
-        let mut spec = spec(ground.root, &order)?;
-        let on_terminal = spec.terminal.is_some();
-        let attachable = on_terminal || order.class == Class::Debug;
-        let reserved = self.inside.reserve(&order.name, attachable);
+    /// Opens a session in a container.
+    pub(super) async fn open_session(&self, order: Order) -> Result<Opened, Status> {
+        let container = self.container_of_session(&order.name).await?;
+        let spec = spec(container, &order)?;
+        let reserved = self.inside.reserve(&order.name);
         let reserved = reserved.map_err(|taken| refuse(&order.name, taken))?;
-        let mut log = None;
-        if order.class == Class::Default {
-            let (path, made) = folder(ground.sandbox, order.name.clone()).await?;
-            spec.working_dir = Some(path);
-            log = Some(made);
-        }
         match self.machine.open_session(spec).await {
             Ok(session) => {
-                let (console, launched) = attend(session, log, attachable).await?;
-                if let Some(control) = &launched.control {
+                let (console, opened) = attend(session)?;
+                if let Some(control) = &opened.control {
                     reserved.runs(console, control.clone());
                 }
-                Ok(launched)
+                Ok(opened)
             }
             Err(error) => {
                 let (code, words) = stillborn(&error).ok_or_else(|| refusal(&error))?;
                 reserved.never_ran(ExitStatus::Code(code));
-                Ok(last_words(words, log))
+                Ok(last_words(words))
             }
         }
     }
 
-    /// The container that a new one is to be in, and the sandbox of that.
-    async fn ground(&self, name: &Name) -> Result<Ground, Status> {
-        let missing = || {
-            let text = "only containers inside of others can be launched by calls";
-            Status::unimplemented(format!("'{name}' has no parent: {text}"))
+    /// The container that a session is to be opened in. One in a session is in that one's.
+    async fn container_of_session(&self, name: &Name) -> Result<ContainerId, Status> {
+        let missing = || Status::invalid_argument(format!("'{name}' has no parent"));
+        let invalid = |parent: &Name, what: &str| {
+            Status::invalid_argument(format!("Parent container {parent} {what}"))
         };
         let mut parent = name.parent().ok_or_else(missing)?;
-        // Those that calls have launched are in the container that one of them was launched in.
-        if let Some(known) = self.inside.get(&parent) {
-            if !matches!(known.state(), State::Running(..)) {
-                return Err(Status::invalid_argument(format!(
-                    "Parent container {parent} is not running"
-                )));
-            }
-            while self.inside.get(&parent).is_some() {
-                parent = parent.parent().ok_or_else(missing)?;
-            }
+        if let Some(known) = self.inside.get(&parent)
+            && !matches!(known.state(), State::Running(..))
+        {
+            return Err(invalid(&parent, "is not running"));
         }
-        let text = format!("Parent container {parent} does not exist");
-        let root = parent.own().cloned().ok_or_else(missing)?;
-        let sandbox = self.look(move |agent: &Agent| agent.sandbox_of_container(parent.ids()));
-        let sandbox = sandbox.await?;
-        let sandbox = sandbox.ok_or_else(|| Status::invalid_argument(text))?;
-        Ok(Ground { root, sandbox })
+        while self.inside.get(&parent).is_some() {
+            parent = parent.parent().ok_or_else(missing)?;
+        }
+        match self.named(&parent).await? {
+            Some(named) if named.runs => Ok(named.container),
+            Some(_) => Err(invalid(&parent, "is not running")),
+            None => Err(invalid(&parent, "does not exist")),
+        }
     }
 
-    /// Waits until a container has ended: one inside of another, or one of a task or executor.
+    /// A container of a task or executor, or one that a call has launched, that may run.
+    pub(super) async fn named(&self, name: &Name) -> Result<Option<Named>, Status> {
+        let name = name.clone();
+        self.look(move |agent: &Agent| agent.named(&name)).await
+    }
+
+    /// Waits until a container has ended.
     pub(super) async fn wait_for(&self, name: &Name) -> Result<Ended, Status> {
         if let Some(known) = self.inside.get(name) {
             return Ok(Ended::of(known.wait().await));
         }
-        let root = self.root(name).await?;
-        let root = root.ok_or_else(|| not_found(name))?;
-        let exit = self.machine.wait(&root).await;
-        Ok(exit.into())
+        if let Some(ended) = self.wait_for_guest(name).await? {
+            return Ok(ended);
+        }
+        let named = self.named(name).await?;
+        let container = named.ok_or_else(|| not_found(name))?.container;
+        Ok(self.machine.wait(&container).await.into())
     }
 
     /// Sends a signal to a container.
@@ -142,18 +119,23 @@ impl<C: Containers> Node<C> {
                 .signal(signal)
                 .map_err(|error| Status::internal(format!("cannot signal {name}: {error}")));
         }
-        let root = self.root(name).await?.ok_or_else(gone)?;
+        let container = self.named(name).await?.ok_or_else(gone)?.container;
         match signal {
-            Signal::SIGKILL => self.machine.clone().kill(root).await,
-            Signal::SIGTERM => self.machine.terminate(&root),
-            _ => {
-                return Err(Status::invalid_argument(
-                    "the container of a task takes SIGTERM and SIGKILL: for another, signal its \
-                     program in a session",
-                ));
+            Signal::SIGKILL if self.kill_guest(name).await? => Ok(()),
+            Signal::SIGKILL => {
+                self.machine.clone().kill(container).await;
+                Ok(())
             }
+            Signal::SIGTERM => {
+                self.machine.terminate(&container);
+                Ok(())
+            }
+            other => self.machine.signal(&container, other).map_err(|error| {
+                let text = "SIGTERM, SIGKILL, and those that say what the program wants to take \
+                            them for can be sent";
+                Status::invalid_argument(format!("cannot send {other} to {name}: {error}; {text}"))
+            }),
         }
-        Ok(())
     }
 
     /// Forgets a container that has ended. One that nobody knows is forgotten already.
@@ -162,40 +144,30 @@ impl<C: Containers> Node<C> {
         if !self.inside.remove(name) {
             return Err(running());
         }
-        match self.root(name).await? {
-            Some(_) => Err(running()),
-            None => Ok(()),
+        if self.remove_guest(name).await?.is_err() || self.named(name).await?.is_some() {
+            return Err(running());
         }
-    }
-
-    /// A container of a task or executor, by its name.
-    async fn root(&self, name: &Name) -> Result<Option<ContainerId>, Status> {
-        let wanted = name.clone();
-        let look = move |agent: &Agent| agent.sandbox_of_container(wanted.ids()).is_some();
-        let is_there = self.look(look).await?;
-        Ok(name.own().filter(|_| is_there).cloned())
+        Ok(())
     }
 
     /// A container that can be attached to.
     pub(super) async fn attachable(&self, name: &Name) -> Result<Target, Status> {
-        match self.inside.get(name) {
-            Some(known) if known.attachable => Ok(Target::Inside(known)),
-            Some(_) => Err(disabled()),
-            None => {
-                let root = self.root(name).await?;
-                root.map(Target::Task).ok_or_else(|| not_found(name))
-            }
+        if let Some(known) = self.inside.get(name) {
+            return Ok(Target::Session(known));
         }
+        let named = self.named(name).await?;
+        let named = named.ok_or_else(|| not_found(name))?;
+        Ok(Target::Container(named.container))
     }
 }
 
 /// What is attached to.
 #[derive(Debug)]
 pub(super) enum Target {
-    /// A container inside of another.
-    Inside(Known),
-    /// The terminal of a task's own container.
-    Task(ContainerId),
+    /// A session.
+    Session(Known),
+    /// The terminal of a container's own program.
+    Container(ContainerId),
 }
 
 /// There is no console to a container.
@@ -213,13 +185,11 @@ pub(super) fn name(id: &v1::ContainerId) -> Result<Name, Status> {
     Name::read(id).map_err(Status::invalid_argument)
 }
 
-fn refuse(name: &Name, taken: inside::Taken) -> Status {
+fn refuse(name: &Name, taken: Taken) -> Status {
     match taken {
-        inside::Taken::Exists => {
-            Status::already_exists(format!("there is a container {name} already"))
-        }
-        inside::Taken::Full => Status::resource_exhausted(
-            "as many containers run inside of others as can: end one first".to_owned(),
+        Taken::Exists => Status::already_exists(format!("there is a container {name} already")),
+        Taken::Full => Status::resource_exhausted(
+            "as many sessions are open in containers as can be: end one first".to_owned(),
         ),
     }
 }
@@ -231,19 +201,13 @@ fn refusal(error: &LaunchError) -> Status {
     }
 }
 
-async fn folder(sandbox: PathBuf, name: Name) -> Result<(PathBuf, Log), Status> {
-    let made = spawn_blocking(move || inside::make(&sandbox, &name)).await;
-    let made = made.map_err(|error| Status::internal(error.to_string()))?;
-    made.map_err(|error| Status::internal(format!("Failed to create sandbox: {error}")))
-}
-
-/// The runtime's view of what is asked for. It shares what the other container has; what would be
-/// its own is refused.
+/// The runtime's view of what is asked for. It shares what the container has; what would be its own
+/// is refused.
 fn spec(root: ContainerId, order: &Order) -> Result<SessionSpec, Status> {
     let container = order.container.clone().unwrap_or_default();
     let refused = |what: &str| {
         Err(Status::invalid_argument(format!(
-            "container.{what} is not taken: the container shares what that has which it is in"
+            "container.{what} is not taken: a session shares what the container has which it is in"
         )))
     };
     if container.docker.is_some() || container.mesos.is_some_and(|it| it.image.is_some()) {
@@ -261,48 +225,26 @@ fn spec(root: ContainerId, order: &Order) -> Result<SessionSpec, Status> {
 }
 
 /// Sets a program's output going.
-async fn attend(
-    session: Session,
-    log: Option<Log>,
-    attachable: bool,
-) -> Result<(Console, Launched), Status> {
-    let Session {
-        mut input,
-        output,
-        control,
-    } = session;
-    if !attachable {
-        // Nobody can give it input.
-        let _ = input.end().await;
-    }
-    let console = Console::new(input);
-    let is_session = log.is_none();
-    let pieces = match is_session {
-        true => console.read(true),
-        // Nobody reads these.
-        false => Ok(mpsc::channel(1).1),
-    };
+fn attend(session: Session) -> Result<(Console, Opened), Status> {
+    let console = Console::new(session.input);
+    let pieces = console.read(true);
     let pieces = pieces.map_err(|error| Status::resource_exhausted(error.to_string()))?;
-    tokio::spawn(inside::relay(output, control.clone(), console.clone(), log));
-    let launched = Launched {
+    let control = session.control;
+    let written = Pieces::new(session.output, control.clone());
+    tokio::spawn(inside::relay(written, console.clone()));
+    let opened = Opened {
         pieces,
         control: Some(control),
     };
-    Ok((console, launched))
+    Ok((console, opened))
 }
 
 /// A program that could not be run has said why, as a shell would have.
-fn last_words(words: String, log: Option<Log>) -> Launched {
-    let piece = (SessionStream::Error, words.into_bytes());
+fn last_words(words: String) -> Opened {
     let (told, pieces) = mpsc::channel(1);
-    if let Some(mut log) = log
-        && let Err(error) = log.write(&piece)
-    {
-        tracing::warn!(%error, "cannot write down why a container's program was not run");
-    }
     // There is room.
-    let _ = told.try_send(piece);
-    Launched {
+    let _ = told.try_send((SessionStream::Error, words.into_bytes()));
+    Opened {
         pieces,
         control: None,
     }

@@ -1,21 +1,21 @@
-//! The calls about containers inside of others that are answered at once, or when one has ended.
+//! The calls about containers that are answered at once, or when one runs or has ended.
 //! The streams are in `attach`.
 #![allow(deprecated, reason = "Mesos' clients use the older calls")]
 
-use tepui_proto::v1::{
-    self,
-    agent::{
-        Call, Response,
-        call::Type,
-        response::{self, WaitContainer, WaitNestedContainer},
-    },
+use std::collections::BTreeMap;
+
+use tepui_agent_core::{ContainerName, GuestOrder};
+use tepui_proto::v1::agent::{
+    Call, Response,
+    call::Type,
+    response::{self, WaitContainer, WaitNestedContainer},
 };
 use tonic::Status;
 
 use super::{
     Node,
     check::target,
-    inside::{Class, Ended, Order, name},
+    inside::{Ended, name},
 };
 use crate::machine::Containers;
 
@@ -29,8 +29,9 @@ impl<C: Containers> Node<C> {
         let id = id.ok_or_else(|| Status::invalid_argument(format!("Call.{field} is not set")))?;
         let name = name(id)?;
         match kind {
-            Type::WaitNestedContainer => Ok(waited_nested(self.wait_for(&name).await?)),
-            Type::WaitContainer => Ok(waited(self.wait_for(&name).await?)),
+            Type::WaitNestedContainer | Type::WaitContainer => {
+                Ok(waited(kind, self.wait_for(&name).await?))
+            }
             Type::KillNestedContainer | Type::KillContainer => {
                 self.kill_one(&name, signal(&call)).await?;
                 Ok(Response::default())
@@ -40,14 +41,7 @@ impl<C: Containers> Node<C> {
                 Ok(Response::default())
             }
             _ => {
-                let (command, container) = parts(call)?;
-                let order = Order {
-                    name,
-                    command,
-                    container,
-                    class: Class::Default,
-                };
-                self.launch_inside(order).await?;
+                self.launch_guest(order(name, call)).await?;
                 Ok(Response::default())
             }
         }
@@ -59,46 +53,48 @@ fn signal(call: &Call) -> Option<i32> {
     nested.or_else(|| call.kill_container.as_ref()?.signal)
 }
 
-type Parts = (Option<v1::CommandInfo>, Option<v1::ContainerInfo>);
-
-/// What is to run, and how.
-fn parts(call: Call) -> Result<Parts, Status> {
+/// What is to be launched.
+fn order(name: ContainerName, call: Call) -> GuestOrder {
     if let Some(nested) = call.launch_nested_container {
-        return Ok((nested.command, nested.container));
+        return GuestOrder {
+            name,
+            command: nested.command,
+            container: nested.container,
+            resources: Vec::new(),
+            limits: BTreeMap::new(),
+        };
     }
-    let alone = call.launch_container.unwrap_or_default();
-    if !alone.resources.is_empty() || !alone.limits.is_empty() {
-        return Err(Status::invalid_argument(
-            "Resources and limits are not taken: the container shares those of the one that it is in",
-        ));
-    }
-    Ok((alone.command, alone.container))
-}
-
-fn waited_nested(ended: Ended) -> Response {
-    Response {
-        r#type: Some(response::Type::WaitNestedContainer.into()),
-        wait_nested_container: Some(WaitNestedContainer {
-            exit_status: ended.exit_status,
-            state: ended.state,
-            reason: ended.reason,
-            limitation: ended.limitation,
-            message: ended.message,
-        }),
-        ..Response::default()
+    let launch = call.launch_container.unwrap_or_default();
+    let limits = launch.limits.into_iter();
+    GuestOrder {
+        name,
+        command: launch.command,
+        container: launch.container,
+        resources: launch.resources,
+        limits: limits.map(|(name, limit)| (name, limit.value)).collect(),
     }
 }
 
-fn waited(ended: Ended) -> Response {
-    Response {
-        r#type: Some(response::Type::WaitContainer.into()),
-        wait_container: Some(WaitContainer {
-            exit_status: ended.exit_status,
-            state: ended.state,
-            reason: ended.reason,
-            limitation: ended.limitation,
-            message: ended.message,
-        }),
-        ..Response::default()
+/// How a container ended, in the form that the call asks for: they differ in their names alone.
+fn waited(kind: Type, ended: Ended) -> Response {
+    macro_rules! filled {
+        ($form:ident) => {
+            Some($form {
+                exit_status: ended.exit_status,
+                state: ended.state,
+                reason: ended.reason,
+                limitation: ended.limitation,
+                message: ended.message,
+            })
+        };
     }
+    let mut response = Response::default();
+    if kind == Type::WaitContainer {
+        response.r#type = Some(response::Type::WaitContainer.into());
+        response.wait_container = filled!(WaitContainer);
+    } else {
+        response.r#type = Some(response::Type::WaitNestedContainer.into());
+        response.wait_nested_container = filled!(WaitNestedContainer);
+    }
+    response
 }

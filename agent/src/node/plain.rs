@@ -1,7 +1,7 @@
 //! The endpoints without a version that people's tools use (Mesos: OPU, SBX-03).
 
 use axum::{
-    extract::State,
+    extract::{RawQuery, State},
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE},
@@ -16,7 +16,10 @@ use tepui_edge::{
     http::{Page, Refusal},
     metrics::{machine, prometheus},
 };
-use tepui_proto::v1::{self, agent::call::ReadFile};
+use tepui_proto::v1::{
+    self,
+    agent::call::{GetContainers, ReadFile},
+};
 use tokio::time::timeout;
 
 use super::{Node, files, operator::refusal, state, statistics as figures, stopping};
@@ -100,12 +103,23 @@ async fn all_metrics<C: Containers>(State(node): State<Node<C>>) -> Result<Respo
     Ok(([(CONTENT_TYPE, KIND)], prometheus(&metrics, counts)).into_response())
 }
 
-/// What runs, and what it uses.
+/// What runs, and what it uses; with `show_nested=true` and `show_standalone=true`, also what calls
+/// have launched.
 async fn containers<C: Containers>(
     page: Page,
+    RawQuery(query): RawQuery,
     State(node): State<Node<C>>,
 ) -> Result<Response, Refusal> {
-    let found = node.measured().await.map_err(|status| refusal(&status))?;
+    let query = query.unwrap_or_default();
+    let asks = |what| query.split('&').any(|part| part == what);
+    let asked = GetContainers {
+        show_nested: Some(asks("show_nested=true")),
+        show_standalone: Some(asks("show_standalone=true")),
+    };
+    let found = node
+        .measured(asked)
+        .await
+        .map_err(|status| refusal(&status))?;
     let shown = found.iter().map(|(container, usage)| {
         json!({
             "container_id": container.container_id.value,
@@ -127,7 +141,11 @@ async fn statistics<C: Containers>(
     page: Page,
     State(node): State<Node<C>>,
 ) -> Result<Response, Refusal> {
-    let found = node.measured().await.map_err(|status| refusal(&status))?;
+    let none = GetContainers::default();
+    let found = node
+        .measured(none)
+        .await
+        .map_err(|status| refusal(&status))?;
     let shown = found.iter().map(|(container, usage)| {
         json!({
             "executor_id": container.executor_id.as_ref().map(|id| &id.value),

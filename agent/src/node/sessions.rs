@@ -18,14 +18,11 @@ use tepui_proto::{
         agent::{ProcessIo, process_io},
     },
 };
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::timeout};
 use tonic::{Status, Streaming};
 
 use super::{Node, ids};
-use crate::{limits, machine::Containers};
+use crate::{inside::Pieces, limits, machine::Containers};
 
 /// What goes to the client.
 type Told = mpsc::Sender<Result<SessionOutput, Status>>;
@@ -260,18 +257,9 @@ fn obey(message: SessionInput, control: &SessionControl) -> Option<Vec<u8>> {
 }
 
 /// Shows the client what the program writes, and at last how it ended.
-async fn show(mut output: Output, control: &SessionControl, told: &Told) {
-    let late = async {
-        control.wait().await;
-        sleep(limits::SESSION_OUTPUT_WITHIN).await;
-    };
-    tokio::pin!(late);
-    loop {
-        let next = tokio::select! {
-            next = output.next() => next,
-            () = &mut late => None,
-        };
-        let Some((stream, bytes)) = next else { break };
+async fn show(output: Output, control: &SessionControl, told: &Told) {
+    let mut pieces = Pieces::new(output, control.clone());
+    while let Some((stream, bytes)) = pieces.next().await {
         let kind = match stream {
             SessionStream::Output => process_io::data::Type::Stdout,
             SessionStream::Error => process_io::data::Type::Stderr,

@@ -10,7 +10,7 @@ use tepui_proto::v1;
 use uuid::Uuid;
 
 use super::start::blocking;
-use crate::{Error, Options, detect, error::broken, work_dir::WorkDir};
+use crate::{Error, Options, detect, error::broken, machine::Users, work_dir::WorkDir};
 
 /// What an agent stands on. Dropping it gives everything back.
 #[derive(Debug)]
@@ -102,6 +102,7 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
     Ok(Config {
         endpoint: format!("{}:{}", info.hostname, info.port),
         executable: std::env::current_exe().ok(),
+        user: Users::own(),
         ip: specific.then(|| address.ip().to_string()),
         boot_id,
         reconfiguration: options.reconfiguration_policy,

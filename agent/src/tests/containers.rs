@@ -8,7 +8,7 @@ use std::{
 
 use tepui_agent_core::{Exit, FoundContainer, JoinedNetwork};
 use tepui_containers::{
-    LaunchError, Limits, Session, SessionSpec, Spec, TerminalInput, TerminalOutput, Usage,
+    LaunchError, Limits, Session, SessionSpec, Signal, Spec, TerminalInput, TerminalOutput, Usage,
 };
 use tepui_model::ContainerId;
 use tokio::sync::watch;
@@ -120,6 +120,11 @@ impl Containers for Fake {
 
     fn terminate(&self, id: &ContainerId) -> Result<(), String> {
         self.state().signals.push(("TERM", id.clone()));
+        Ok(())
+    }
+
+    fn signal(&self, id: &ContainerId, _: Signal) -> Result<(), String> {
+        self.state().signals.push(("other", id.clone()));
         Ok(())
     }
 

@@ -328,6 +328,10 @@ impl Kernel for Recorder {
         self.record(format!("signal all {signal}"))
     }
 
+    fn signal_one(&self, pid: i32, signal: Signal) -> io::Result<()> {
+        self.record(format!("signal {pid} {signal}"))
+    }
+
     fn signal_descendants(&self, signal: Signal) -> io::Result<()> {
         self.record(format!("signal descendants {signal}"))
     }

@@ -135,6 +135,8 @@ pub trait Kernel {
     fn is_childless(&self) -> io::Result<bool>;
     /// Sends a signal to every process in this PID namespace but the caller.
     fn signal_all(&self, signal: Signal) -> io::Result<()>;
+    /// Sends a signal to one process. One that has ended needs none.
+    fn signal_one(&self, pid: i32, signal: Signal) -> io::Result<()>;
     /// Sends a signal to every process descended from the caller.
     fn signal_descendants(&self, signal: Signal) -> io::Result<()>;
     /// Makes orphaned descendants children of this process.

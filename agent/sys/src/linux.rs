@@ -320,15 +320,17 @@ impl Kernel for Linux {
         }
     }
 
-    fn signal_descendants(&self, signal: Signal) -> io::Result<()> {
-        for pid in descendants(std::process::id()) {
-            // Whoever ended while we looked needs no signal.
-            match kill(Pid::from_raw(pid), signal) {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(error) => return Err(error.into()),
-            }
+    fn signal_one(&self, pid: i32, signal: Signal) -> io::Result<()> {
+        match kill(Pid::from_raw(pid), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        Ok(())
+    }
+
+    fn signal_descendants(&self, signal: Signal) -> io::Result<()> {
+        // Whoever ended while we looked needs no signal.
+        let mut all = descendants(std::process::id()).into_iter();
+        all.try_for_each(|pid| self.signal_one(pid, signal))
     }
 
     fn adopt_orphans(&self) -> io::Result<()> {

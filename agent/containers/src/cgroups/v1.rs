@@ -129,6 +129,10 @@ impl Hierarchies for V1 {
         true
     }
 
+    fn limits_beside_processes(&self) -> bool {
+        true
+    }
+
     fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
         for hierarchy in &self.mounted {
             let root = hierarchy.path.join(&self.name);

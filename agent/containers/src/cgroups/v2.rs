@@ -110,6 +110,11 @@ impl Hierarchies for V2 {
         false
     }
 
+    fn limits_beside_processes(&self) -> bool {
+        // A group there has either processes or groups that controllers are enabled for.
+        false
+    }
+
     fn rename(&self, from: &str, _to: &str) -> Result<(), Error> {
         Err(Error::new(
             "rename",

@@ -8,6 +8,19 @@ use tepui_sys::{Kernel, Logger, Reaped, Signal};
 /// agent kills the init itself, and the kernel does the rest.
 pub(crate) const KILL_SIGNAL: Signal = Signal::SIGUSR1;
 
+/// What is passed on to the task's own program and to nobody else: it is for the program to say
+/// what these mean.
+pub(crate) const PASSED_ON: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGCONT,
+    Signal::SIGWINCH,
+];
+
 /// Waits until the task's own process has ended, and writes its output meanwhile. Orphans are
 /// reaped on the way; SIGTERM goes to all, as the signal by which the task wants to be asked to
 /// end.
@@ -38,6 +51,8 @@ pub(super) fn wait_for(
             Signal::SIGTERM if own_processes => kernel.signal_all(stop)?,
             Signal::SIGTERM => kernel.signal_descendants(stop)?,
             KILL_SIGNAL if !own_processes => kernel.signal_descendants(Signal::SIGKILL)?,
+            // It is this one's child, so its number stands for no other until it is reaped here.
+            other if PASSED_ON.contains(&other) => kernel.signal_one(task, other)?,
             _ => {}
         }
     }
@@ -101,13 +116,21 @@ mod tests {
     fn sigterm_goes_to_every_process() {
         let signals = [
             Signal::SIGTERM,
-            Signal::SIGHUP,
+            Signal::SIGPIPE,
             Signal::SIGTERM,
             Signal::SIGCHLD,
         ];
         let kernel = kernel(&signals, &[DONE]);
         wait_for(&kernel, (TASK, None), true, Signal::SIGTERM).unwrap();
         assert_eq!(kernel.calls(), ["signal all SIGTERM", "signal all SIGTERM"]);
+    }
+
+    #[test]
+    fn other_signals_go_to_the_program_alone() {
+        let signals = [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGCHLD];
+        let kernel = kernel(&signals, &[DONE]);
+        wait_for(&kernel, (TASK, None), true, Signal::SIGTERM).unwrap();
+        assert_eq!(kernel.calls(), ["signal 2 SIGHUP", "signal 2 SIGUSR1"]);
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::{io, sync::Arc};
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 
-use super::{secrets, step, volumes};
+use super::{parent_group, secrets, step, volumes};
 use crate::{
     Communication, Ids, Isolation, Isolator, LaunchError, LogRoom, NetworkSpec, Parent, Program,
     Spec,
-    cgroups::{Entrance, Group, Quota},
+    cgroups::{Entrance, Group, Hierarchies, Quota},
     container::{Container, group_name},
     grants::Granted,
     init::wire::{Command, ConsolePlan, LogPlan, Plan, UserPlan},
@@ -71,7 +71,7 @@ fn prepare(
     let parent = spec
         .parent
         .as_ref()
-        .map(|parent| find_parent(inner, parent));
+        .map(|parent| find_parent(inner, parent, spec.share_cgroups));
     let parent = parent.transpose()?;
     let mut plan = first_plan(inner, spec, folder)?;
     make_folder(spec, folder)?;
@@ -204,13 +204,21 @@ fn process(container: &Container) -> Option<(u32, u64)> {
 }
 
 /// The container that a new one is to be inside of.
-fn find_parent(inner: &Inner, parent: &Parent) -> Result<(Arc<Container>, bool), LaunchError> {
-    let holds = |container: &Arc<Container>| {
-        let record = container.record.as_ref();
-        record.is_some_and(|record| record.holds_others) && !container.has_ended()
-    };
-    let found = inner.known(&parent.container).filter(holds);
+fn find_parent(
+    inner: &Inner,
+    parent: &Parent,
+    share_cgroups: bool,
+) -> Result<(Arc<Container>, bool), LaunchError> {
+    let found = inner.known(&parent.container).filter(|it| !it.has_ended());
     let found = found.ok_or_else(|| LaunchError::NotRunning(parent.container.clone()))?;
+    let holds = found.record.as_ref().is_some_and(|it| it.holds_others);
+    let apart = |hierarchies: &Arc<dyn Hierarchies>| !hierarchies.limits_beside_processes();
+    if !holds && !share_cgroups && inner.hierarchies.as_ref().is_some_and(apart) {
+        let message = "on cgroup v2 a container inside of one that runs a program has no limits of \
+                       its own: let it share that one's cgroups, or put it inside of the executor \
+                       of a task group";
+        return Err(LaunchError::Invalid(message.to_owned()));
+    }
     Ok((found, parent.share_processes))
 }
 
@@ -233,8 +241,8 @@ fn make_group(
     let Some(hierarchies) = &inner.hierarchies else {
         return Ok(None);
     };
-    let parent = spec.parent.as_ref().map(|parent| parent.container.as_str());
-    let group = hierarchies.group(&group_name(parent, &spec.id));
+    let parent = parent_group(inner, spec);
+    let group = hierarchies.group(&group_name(parent.as_deref(), &spec.id));
     match seat {
         Some(seat) => hierarchies.rename(&seat.name, spec.id.as_str())?,
         None => group.create()?,

@@ -133,6 +133,9 @@ impl Agent {
         if let Some(key) = self.executor_containers.get(&container).cloned() {
             return self.executor_event(now, &key, event, fx);
         }
+        if let Some(name) = self.guest_containers.get(&container).cloned() {
+            return self.guest_event(now, &name, event, fx);
+        }
         let Some(key) = self.containers.get(&container).cloned() else {
             return self.orphan_event(container, &event, fx);
         };

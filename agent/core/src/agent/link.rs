@@ -258,6 +258,7 @@ impl Agent {
         if matches!(self.standing, Standing::Serving | Standing::Forgetting) {
             self.forget(now, fx);
             self.standing = Standing::Dismissed;
+            self.kill_guests(now, fx);
         }
     }
 
@@ -298,6 +299,7 @@ impl Agent {
             self.kill(now, &key, KillCause::Shutdown, None, fx);
         }
         self.shut_down_all(now, None, fx);
+        self.kill_guests(now, fx);
     }
 
     /// Time is up for an agent that leaves: what still runs is killed, what is unheard stays so.
@@ -309,6 +311,7 @@ impl Agent {
         for key in self.executors.keys().cloned().collect::<Vec<_>>() {
             self.kill_executor(now, key, fx);
         }
+        self.kill_guests(now, fx);
         for key in self.keys() {
             self.kill(now, &key, KillCause::Shutdown, Some(Duration::ZERO), fx);
         }
@@ -342,6 +345,7 @@ impl Agent {
     pub(super) fn settle(&mut self, now: Time, fx: &mut Effects) {
         self.draining &= !self.tasks.is_empty();
         let idle = self.tasks.is_empty() && self.executors.is_empty();
+        let alone = self.guest_containers.is_empty();
         match self.standing {
             Standing::Forgetting if idle => {
                 self.identity = None;
@@ -349,7 +353,7 @@ impl Agent {
                 self.standing = Standing::Serving;
                 self.introduce(now, fx);
             }
-            Standing::Leaving | Standing::Dismissed if idle => self.left(fx),
+            Standing::Leaving | Standing::Dismissed if idle && alone => self.left(fx),
             Standing::Leaving if self.has_no_containers() => {
                 self.timers
                     .bring_forward(Timer::Leave, now + limits::LAST_WORDS);
@@ -359,7 +363,7 @@ impl Agent {
     }
 
     fn has_no_containers(&self) -> bool {
-        self.containers.is_empty() && self.executors.is_empty()
+        self.containers.is_empty() && self.executors.is_empty() && self.guest_containers.is_empty()
     }
 
     pub(super) const fn is_serving(&self) -> bool {

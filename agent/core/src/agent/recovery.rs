@@ -120,6 +120,8 @@ impl Agent {
             resources: config.info.resources.clone(),
             operations: BTreeMap::new(),
             removals: BTreeMap::new(),
+            guests: BTreeMap::new(),
+            guest_containers: BTreeMap::new(),
             orphans: BTreeSet::new(),
             timers: Timers::default(),
             names: Names::new(config.seed),
@@ -218,6 +220,10 @@ impl Agent {
             Kind::Removal => {
                 let volume = record::read_removal(bytes)?;
                 read.removals.push((key.to_owned(), volume));
+            }
+            Kind::Guest => {
+                let (name, guest) = record::read_guest(bytes)?;
+                self.guests.insert(name, guest);
             }
         }
         Ok(())
@@ -355,6 +361,7 @@ impl Agent {
                 }
             }
         }
+        self.place_guests(now, &mut found, fx);
         self.adopt_orphans(now, found, fx);
         self.end_idle_pods(now, fx);
         self.drop_idle_frameworks(fx);

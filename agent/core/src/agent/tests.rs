@@ -3,6 +3,7 @@
 mod checking;
 mod draining;
 mod executing;
+mod guests;
 mod histories;
 mod node;
 mod operating;

@@ -166,6 +166,26 @@ pub(super) fn of_executor(
     bounded(variables)
 }
 
+/// The whole environment of a guest: its own, and where its sandbox is. Nothing of the container
+/// that it is inside of is inherited (Mesos: only sessions inherit).
+pub(super) fn of_guest(
+    command: &v1::CommandInfo,
+    sandbox: &Path,
+    in_image: bool,
+    on_terminal: bool,
+) -> Result<Environment, Unplannable> {
+    let mut variables = of_command(command, in_image)?;
+    let sandbox = match in_image {
+        true => SANDBOX_IN_IMAGE.into(),
+        false => sandbox.to_string_lossy(),
+    };
+    variables.set("MESOS_SANDBOX", sandbox);
+    if on_terminal {
+        set_unless_there(&mut variables, "TERM", TERMINAL);
+    }
+    bounded(variables)
+}
+
 /// A span as Mesos writes it: a whole number of the largest unit that it is a multiple of.
 fn words(span: Duration) -> String {
     const UNITS: [(u128, &str); 6] = [

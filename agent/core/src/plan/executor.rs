@@ -4,8 +4,8 @@ use tepui_model::{ExecutorId, Resources};
 use tepui_proto::v1;
 
 use super::{
-    ContainerPlan, Place, Unplannable, containable, environment, image, networks, persistent,
-    program, rights, sandbox, secrets, shared_limits, uris, volumes,
+    ContainerPlan, Place, Shown, Unplannable, containable, environment, image, networks,
+    persistent, program, rights, sandbox, secrets, shared_limits, uris, volumes,
 };
 use crate::ExecutorKey;
 
@@ -63,6 +63,7 @@ pub(crate) fn executor(
         folders: Vec::new(),
         stop_signal: None,
         sandbox,
+        shown: Shown::Latest,
         parent: None,
     })
 }

@@ -5,7 +5,7 @@ use tepui_model::Resources;
 use tepui_proto::v1;
 
 use super::{
-    ContainerPlan, Place, Program, Unplannable, containable, networks, rights, sandbox,
+    ContainerPlan, Place, Program, Shown, Unplannable, containable, networks, rights, sandbox,
     shared_limits,
 };
 
@@ -57,6 +57,7 @@ pub(crate) fn pod(
         working_dir: None,
         folders: Vec::new(),
         stop_signal: None,
+        shown: Shown::Latest,
         parent: None,
     })
 }

@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod nested;
 mod terminal;
 
 use std::process::Child;
@@ -80,7 +81,9 @@ impl World {
     }
 
     fn launch(&self, id: &Value, line: &str) -> (u16, String) {
-        let launch = json!({"container_id": id, "command": {"value": line}});
+        let variables = json!([{"name": "WORD", "value": "own"}]);
+        let command = json!({"value": line, "environment": {"variables": variables}});
+        let launch = json!({"container_id": id, "command": command});
         let order = json!({"type": "LAUNCH_NESTED_CONTAINER", "launch_nested_container": launch});
         call(&self.agent, &order)
     }
@@ -213,7 +216,7 @@ fn a_container_inside_runs_by_itself_and_is_waited_for_killed_and_forgotten() {
             world.cluster.tepui(&arguments).output
         };
         eventually("its output is in its folder", || {
-            (read("stdout") == "task\n" && read("stderr") == "bad\n").then_some(())
+            (read("stdout") == "own\n" && read("stderr") == "bad\n").then_some(())
         });
         // One inside of it ends with it.
         let inner = json!({"value": "inner", "parent": id});

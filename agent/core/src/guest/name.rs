@@ -9,11 +9,14 @@ use crate::limits::CONTAINER_DEPTH;
 
 /// The ids of a container and of those that it is in, the outermost first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name(Vec<ContainerId>);
+pub struct ContainerName(Vec<ContainerId>);
 
-impl Name {
-    /// Reads a name, or says why it is none, as Mesos does.
-    pub(crate) fn read(id: &v1::ContainerId) -> Result<Self, String> {
+impl ContainerName {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// Why it is none, as Mesos says it.
+    pub fn read(id: &v1::ContainerId) -> Result<Self, String> {
         let mut ids = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next {
@@ -35,23 +38,41 @@ impl Name {
     }
 
     /// The name of the container that it is in.
-    pub(crate) fn parent(&self) -> Option<Self> {
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
         let (_, rest) = self.0.split_last()?;
         (!rest.is_empty()).then(|| Self(rest.to_vec()))
     }
 
     /// Its own id.
-    pub(crate) fn own(&self) -> Option<&ContainerId> {
+    #[must_use]
+    pub fn own(&self) -> Option<&ContainerId> {
         self.0.last()
     }
 
     /// The ids, the outermost first.
-    pub(crate) fn ids(&self) -> &[ContainerId] {
+    #[must_use]
+    pub fn ids(&self) -> &[ContainerId] {
         &self.0
     }
 }
 
-impl fmt::Display for Name {
+impl From<&ContainerName> for v1::ContainerId {
+    fn from(name: &ContainerName) -> Self {
+        let mut outer = None;
+        let mut id = Self::default();
+        for own in &name.0 {
+            id = Self {
+                value: own.to_string(),
+                parent: outer.take().map(Box::new),
+            };
+            outer = Some(id.clone());
+        }
+        id
+    }
+}
+
+impl fmt::Display for ContainerName {
     /// Mesos' form, which is why no id may have a period.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<_> = self.0.iter().map(ContainerId::as_str).collect();
@@ -71,9 +92,13 @@ fn one(value: &str) -> Result<ContainerId, String> {
 }
 
 /// Looks whether the id in a field of a call is a name, and one of a container inside of another if
-/// it must be. The words are Mesos'.
-pub(crate) fn check(field: &str, id: &v1::ContainerId, nested: bool) -> Result<(), String> {
-    Name::read(id).map_err(|error| format!("'{field}.container_id' is invalid: {error}"))?;
+/// it must be.
+///
+/// # Errors
+/// What is wrong, in Mesos' words.
+pub fn check_container_id(field: &str, id: &v1::ContainerId, nested: bool) -> Result<(), String> {
+    ContainerName::read(id)
+        .map_err(|error| format!("'{field}.container_id' is invalid: {error}"))?;
     if nested && id.parent.is_none() {
         return Err(format!(
             "Expecting '{field}.container_id.parent' to be present"
@@ -99,16 +124,17 @@ mod tests {
 
     #[test]
     fn a_name_is_written_from_the_outermost_on() {
-        let name = Name::read(&id(&["a", "b", "c"])).unwrap();
+        let name = ContainerName::read(&id(&["a", "b", "c"])).unwrap();
         assert_eq!(name.to_string(), "a.b.c");
         assert_eq!(name.own().unwrap().as_str(), "c");
         assert_eq!(name.parent().unwrap().to_string(), "a.b");
-        assert_eq!(Name::read(&id(&["a"])).unwrap().parent(), None);
+        assert_eq!(v1::ContainerId::from(&name), id(&["a", "b", "c"]));
+        assert_eq!(ContainerName::read(&id(&["a"])).unwrap().parent(), None);
     }
 
     #[test]
     fn what_is_no_name_is_refused_in_mesos_words() {
-        let refusal = |ids: &[&str], nested| check("x", &id(ids), nested).unwrap_err();
+        let refusal = |ids: &[&str], nested| check_container_id("x", &id(ids), nested).unwrap_err();
         let text =
             "'x.container_id' is invalid: 'ContainerID.value' 'a.b' contains invalid characters";
         assert_eq!(refusal(&["a.b"], false), text);
@@ -121,6 +147,6 @@ mod tests {
         assert_eq!(refusal(&["p p", "a"], true), text);
         let deep = vec!["a"; CONTAINER_DEPTH + 1];
         assert!(refusal(&deep, true).contains("deep"));
-        assert_eq!(check("x", &id(&["a", "b"]), true), Ok(()));
+        assert_eq!(check_container_id("x", &id(&["a", "b"]), true), Ok(()));
     }
 }
