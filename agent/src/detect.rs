@@ -3,7 +3,7 @@
 use std::{fs, io, num::NonZero, path::Path, thread};
 
 use nix::sys::statvfs::statvfs;
-use tepui_model::{Resources, Role, Traits};
+use tepui_model::{Quantity, Resources, Role, Traits};
 use tepui_proto::{decode, v1};
 
 use crate::Error;
@@ -14,8 +14,14 @@ const PORTS: &str = "[31000-32000]";
 const GIGABYTE: u64 = 1024;
 
 /// The operator's resources, completed by what is found of the kinds that they do not mention.
-/// What names no role is reserved to `role` (Mesos: RES-01).
-pub(crate) fn resources(given: &str, role: &Role, work_dir: &Path) -> Result<Resources, Error> {
+/// What names no role is reserved to `role` (Mesos: RES-01). With no count of GPUs, none are looked
+/// for.
+pub(crate) fn resources(
+    given: &str,
+    role: &Role,
+    work_dir: &Path,
+    gpus: Option<usize>,
+) -> Result<Resources, Error> {
     let refused = |error: &dyn std::fmt::Display| Error::Option {
         flag: "resources",
         problem: format!("'{given}' cannot be read: {error}"),
@@ -43,6 +49,17 @@ pub(crate) fn resources(given: &str, role: &Role, work_dir: &Path) -> Result<Res
             let text = format!("{name}:{}", found(work_dir)?);
             resources += &Resources::parse(&text, role).map_err(|error| refused(&error))?;
         }
+    }
+    let Some(gpus) = gpus else {
+        return Ok(resources);
+    };
+    if !mentions("gpus") && gpus > 0 {
+        let text = format!("gpus:{gpus}");
+        resources += &Resources::parse(&text, role).map_err(|error| refused(&error))?;
+    } else if resources.gpus() > Quantity::from_units(i64::try_from(gpus).unwrap_or(i64::MAX)) {
+        let problem = format!("'{given}' has more GPUs than the {gpus} that there are");
+        let flag = "resources";
+        return Err(Error::Option { flag, problem });
     }
     Ok(resources)
 }
@@ -148,12 +165,10 @@ fn ports(_: &Path) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use tepui_model::Quantity;
-
     use super::*;
 
     fn detected(given: &str) -> Resources {
-        resources(given, &Role::default(), Path::new("/")).unwrap()
+        resources(given, &Role::default(), Path::new("/"), None).unwrap()
     }
 
     #[test]
@@ -173,7 +188,7 @@ mod tests {
     #[test]
     fn what_names_no_role_is_reserved_to_the_default_one() {
         let (given, role) = ("cpus:4;mem(db):64", Role::new("web").unwrap());
-        let found = resources(given, &role, Path::new("/")).unwrap();
+        let found = resources(given, &role, Path::new("/"), None).unwrap();
         assert_eq!(found.reserved_to(&role).cpus(), Quantity::from_units(4));
         assert_eq!(found.reserved_to(&role).ports().len(), 1001);
         assert_eq!(found.reserved_to(&role).memory(), Quantity::ZERO);
@@ -186,7 +201,7 @@ mod tests {
             {"name": "disk", "type": "SCALAR", "scalar": {"value": 64}, "role": "db",
              "disk": {"source": {"type": "MOUNT", "mount": {"root": "/mnt/a"}}}}]"#;
         let role = Role::new("web").unwrap();
-        let found = resources(disk, &role, Path::new("/")).unwrap();
+        let found = resources(disk, &role, Path::new("/"), None).unwrap();
         assert_eq!(found.reserved_to(&role).cpus(), Quantity::from_units(2));
         assert_eq!(
             found.disk(),
@@ -200,7 +215,7 @@ mod tests {
             "disk": {"persistence": {"id": "v"},
                      "volume": {"container_path": "v", "mode": "RW"}}}]"#;
         for (refused, why) in [(volume, "while the agent runs"), ("[{]", "cannot be read")] {
-            let error = resources(refused, &role, Path::new("/")).unwrap_err();
+            let error = resources(refused, &role, Path::new("/"), None).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -208,7 +223,7 @@ mod tests {
     #[test]
     fn malformed_resources_are_refused_with_the_flag() {
         for given in ["cpus", "cpus:x", "ports:[5-1]", "cpus:-1;mem:1"] {
-            let error = resources(given, &Role::default(), Path::new("/"));
+            let error = resources(given, &Role::default(), Path::new("/"), None);
             let error = error.unwrap_err().to_string();
             assert!(
                 error.starts_with("--resources") && error.contains(given),
@@ -224,5 +239,17 @@ mod tests {
             Some(23977)
         );
         assert_eq!(total_megabytes("MemFree: 1 kB\n"), None);
+    }
+
+    #[test]
+    fn gpus_are_counted_where_they_can_be_given_and_never_more_than_there_are() {
+        let with = |given, gpus| resources(given, &Role::default(), Path::new("/"), Some(gpus));
+        let found = with("cpus:1", 2).unwrap();
+        assert_eq!(found.gpus(), Quantity::from_units(2));
+        assert_eq!(with("gpus:1", 2).unwrap().gpus(), Quantity::from_units(1));
+        assert!(with("cpus:1", 0).unwrap().gpus().is_zero());
+        assert!(detected("cpus:1").gpus().is_zero());
+        let error = with("gpus:3", 2).unwrap_err().to_string();
+        assert!(error.contains("more GPUs than the 2"), "{error}");
     }
 }

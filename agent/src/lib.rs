@@ -37,6 +37,7 @@ mod work_dir;
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
 pub use options::{
-    ExecutorOptions, FetcherOptions, ImageOptions, LogOptions, NetworkOptions, Options, WallOptions,
+    ExecutorOptions, FetcherOptions, GpuOptions, ImageOptions, LogOptions, NetworkOptions, Options,
+    WallOptions,
 };
 pub use server::{Server, run};

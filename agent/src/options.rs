@@ -3,6 +3,7 @@
 mod executors;
 mod fetcher;
 mod flags;
+mod gpus;
 mod images;
 mod logs;
 mod networks;
@@ -21,8 +22,8 @@ use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 
 pub use self::{
-    executors::ExecutorOptions, fetcher::FetcherOptions, images::ImageOptions, logs::LogOptions,
-    networks::NetworkOptions, walls::WallOptions,
+    executors::ExecutorOptions, fetcher::FetcherOptions, gpus::GpuOptions, images::ImageOptions,
+    logs::LogOptions, networks::NetworkOptions, walls::WallOptions,
 };
 use crate::{Error, Masters};
 
@@ -242,6 +243,13 @@ pub struct Options {
     )]
     pub walls: WallOptions,
 
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a comment would become the manual of the flags' group"
+    )]
+    pub gpus: GpuOptions,
+
     /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
     /// does
     #[arg(
@@ -344,6 +352,7 @@ impl Default for Options {
             allowed_host_paths: Vec::new(),
             networks: NetworkOptions::default(),
             walls: WallOptions::default(),
+            gpus: GpuOptions::default(),
             switch_user: true,
             executors: ExecutorOptions::default(),
             images: ImageOptions::default(),

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use tepui_model::ContainerId;
 
 use crate::{
-    Isolation, Isolator, Program, Spec,
+    Isolation, Isolator, LaunchError, Program, Spec,
     cgroups::{self, Group, Hierarchies},
+    gpus,
     processors::{Processor, Processors, choose},
 };
 
@@ -22,6 +23,9 @@ pub(crate) struct Granted {
     /// Processors that no other container runs on. Without any, it shares what is left.
     #[serde(default)]
     pub(crate) processors: Processors,
+    /// The numbers of its GPUs.
+    #[serde(default)]
+    pub(crate) gpus: BTreeSet<u32>,
 }
 
 /// Who has what.
@@ -29,13 +33,19 @@ pub(crate) struct Granted {
 pub(crate) struct Grants {
     /// The processors of this machine.
     machine: Vec<Processor>,
+    /// The GPUs that containers may have.
+    gpus: BTreeSet<u32>,
     held: Mutex<BTreeMap<ContainerId, Granted>>,
 }
 
 impl Grants {
-    pub(crate) fn new(machine: Vec<Processor>) -> Self {
+    pub(crate) fn new(machine: Vec<Processor>, gpus: BTreeSet<u32>) -> Self {
         let held = Mutex::default();
-        Self { machine, held }
+        Self {
+            machine,
+            gpus,
+            held,
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<ContainerId, Granted>> {
@@ -43,24 +53,64 @@ impl Grants {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes for a new container what it is to have to itself.
-    pub(crate) fn take(&self, spec: &Spec, isolation: Isolation) -> Granted {
+    /// Takes for a new container what it is to have to itself. Who has ended needs nothing any
+    /// more, though it is not yet removed.
+    pub(crate) fn take(
+        &self,
+        spec: &Spec,
+        isolation: Isolation,
+        has_ended: impl Fn(&ContainerId) -> bool,
+    ) -> Result<Granted, LaunchError> {
         let mut held = self.held();
-        let mut granted = Granted::default();
-        if isolation.has(Isolator::Processors)
-            && let Some(count) = whole_processors(spec)
-        {
-            let free = shared(&self.machine, &held);
-            match choose(&self.machine, &free, count) {
-                Some(chosen) => granted.processors = chosen,
-                None => tracing::warn!(
-                    container = %spec.id, count, free = free.len(),
-                    "too few processors are left for one container alone: it shares them"
-                ),
-            }
-        }
+        let needed: Vec<_> = held
+            .iter()
+            .filter(|(id, _)| !has_ended(id))
+            .map(|(_, granted)| granted)
+            .collect();
+        let granted = Granted {
+            processors: match isolation.has(Isolator::Processors) {
+                true => self.choose_processors(spec, &needed),
+                false => Processors::new(),
+            },
+            gpus: self.choose_gpus(spec, isolation, &needed)?,
+        };
         held.insert(spec.id.clone(), granted.clone());
-        granted
+        Ok(granted)
+    }
+
+    fn choose_processors(&self, spec: &Spec, needed: &[&Granted]) -> Processors {
+        let Some(count) = whole_processors(spec) else {
+            return Processors::new();
+        };
+        let free = shared(&self.machine, needed.iter().copied());
+        choose(&self.machine, &free, count).unwrap_or_else(|| {
+            tracing::warn!(
+                container = %spec.id, count, free = free.len(),
+                "too few processors are left for one container alone: it shares them"
+            );
+            Processors::new()
+        })
+    }
+
+    fn choose_gpus(
+        &self,
+        spec: &Spec,
+        isolation: Isolation,
+        needed: &[&Granted],
+    ) -> Result<BTreeSet<u32>, LaunchError> {
+        let count = spec.gpus as usize;
+        if count > 0 && !isolation.has(Isolator::Gpus) {
+            let message = "GPUs need gpu/nvidia in --isolation";
+            return Err(LaunchError::Invalid(message.to_owned()));
+        }
+        let taken = needed.iter().flat_map(|it| it.gpus.iter().copied());
+        let taken: BTreeSet<u32> = taken.collect();
+        gpus::choose(self.gpus.iter().copied(), &taken, count).ok_or_else(|| {
+            let all = self.gpus.len();
+            let message =
+                format!("it asks for {count} GPUs, and too few of this agent's {all} are free");
+            LaunchError::Invalid(message)
+        })
     }
 
     /// Notes what a container has that an earlier agent launched.
@@ -81,7 +131,7 @@ impl Grants {
                 self.spread(hierarchies, &held)?;
                 group.set_processors(&own.processors)
             }
-            _ => group.set_processors(&shared(&self.machine, &held)),
+            _ => group.set_processors(&shared(&self.machine, held.values())),
         }
     }
 
@@ -113,7 +163,7 @@ impl Grants {
         hierarchies: &dyn Hierarchies,
         held: &BTreeMap<ContainerId, Granted>,
     ) -> Result<(), cgroups::Error> {
-        let shared = shared(&self.machine, held);
+        let shared = shared(&self.machine, held.values());
         let owns = |name: &String| {
             let mut owners = held.iter().filter(|(_, it)| !it.processors.is_empty());
             owners.any(|(id, _)| id.as_str() == name)
@@ -125,11 +175,8 @@ impl Grants {
 }
 
 /// The processors that nobody has to himself.
-fn shared(machine: &[Processor], held: &BTreeMap<ContainerId, Granted>) -> Processors {
-    let owned: BTreeSet<u32> = held
-        .values()
-        .flat_map(|it| it.processors.iter().copied())
-        .collect();
+fn shared<'a>(machine: &[Processor], held: impl Iterator<Item = &'a Granted>) -> Processors {
+    let owned: BTreeSet<u32> = held.flat_map(|it| it.processors.iter().copied()).collect();
     let all = machine.iter().map(|it| it.number);
     all.filter(|number| !owned.contains(number)).collect()
 }
@@ -174,11 +221,11 @@ mod tests {
             core: number,
             package: 0,
         };
-        Grants::new((0..4).map(processor).collect())
+        Grants::new((0..4).map(processor).collect(), [0, 1].into())
     }
 
     fn left(grants: &Grants) -> Processors {
-        shared(&grants.machine, &grants.held())
+        shared(&grants.machine, grants.held().values())
     }
 
     #[test]
@@ -209,21 +256,56 @@ mod tests {
     #[test]
     fn processors_are_one_container_s_until_they_are_given_back_and_over_a_restart() {
         let (grants, isolation) = (grants(), Isolation::NONE.with(Isolator::Processors));
-        let first = grants.take(&spec("first", 2000), isolation);
+        let first = grants
+            .take(&spec("first", 2000), isolation, |_| false)
+            .unwrap();
         assert_eq!(first.processors, parse("0-1"));
-        let second = grants.take(&spec("second", 2000), isolation);
+        let second = grants
+            .take(&spec("second", 2000), isolation, |_| false)
+            .unwrap();
         assert_eq!(second, Granted::default(), "one is left for all others");
-        let third = grants.take(&spec("third", 1000), isolation);
+        let third = grants
+            .take(&spec("third", 1000), isolation, |_| false)
+            .unwrap();
         assert_eq!((third.processors.len(), left(&grants)), (1, parse("3")));
 
         let later = self::grants();
         later.restore(&spec("first", 0).id, first);
         assert_eq!(left(&later), parse("2-3"));
-        let next = later.take(&spec("next", 1000), isolation);
+        let next = later
+            .take(&spec("next", 1000), isolation, |_| false)
+            .unwrap();
         assert_eq!(next.processors, parse("2"));
         later.give_back(&spec("first", 0).id, None);
         assert_eq!(left(&later), parse("0-1,3"));
-        let none = later.take(&spec("off", 1000), Isolation::NONE);
+        let none = later
+            .take(&spec("off", 1000), Isolation::NONE, |_| false)
+            .unwrap();
         assert_eq!(none, Granted::default());
+    }
+
+    #[test]
+    fn a_gpu_is_one_container_s_until_that_has_ended() {
+        let (grants, isolation) = (grants(), Isolation::NONE.with(Isolator::Gpus));
+        let wanting = |name, gpus| {
+            let mut spec = spec(name, 100);
+            spec.gpus = gpus;
+            spec
+        };
+        let running = |_: &ContainerId| false;
+        let take = |name, gpus| grants.take(&wanting(name, gpus), isolation, running);
+        assert_eq!(take("a", 1).unwrap().gpus, [0].into());
+        assert_eq!(take("b", 1).unwrap().gpus, [1].into());
+        let refused = take("c", 1).unwrap_err().to_string();
+        assert!(
+            refused.contains("too few of this agent's 2 are free"),
+            "{refused}"
+        );
+        let ended = |id: &ContainerId| id.as_str() == "b";
+        let next = grants.take(&wanting("d", 1), isolation, ended).unwrap();
+        assert_eq!(next.gpus, [1].into());
+        let without = grants.take(&wanting("e", 1), Isolation::NONE, running);
+        let refused = without.unwrap_err().to_string();
+        assert!(refused.contains("gpu/nvidia in --isolation"), "{refused}");
     }
 }

@@ -48,11 +48,13 @@ pub enum Isolator {
     HugePages,
     /// `cgroups/cpuset`: processors that no other container runs on, for who asks for whole ones.
     Processors,
+    /// `gpu/nvidia`: whole GPUs, each for one container.
+    Gpus,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -73,6 +75,7 @@ impl Isolator {
         Self::Io,
         Self::HugePages,
         Self::Processors,
+        Self::Gpus,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -99,13 +102,17 @@ impl Isolator {
             Self::Io => "cgroups/blkio",
             Self::HugePages => "cgroups/hugetlb",
             Self::Processors => "cgroups/cpuset",
+            Self::Gpus => "gpu/nvidia",
         }
     }
 
     /// Whether it is only there when it is asked for by name: many machines do without it.
     #[must_use]
     pub const fn is_extra(self) -> bool {
-        matches!(self, Self::Io | Self::HugePages | Self::Processors)
+        matches!(
+            self,
+            Self::Io | Self::HugePages | Self::Processors | Self::Gpus
+        )
     }
 
     /// The one that it cannot be without.
@@ -118,6 +125,8 @@ impl Isolator {
             | Self::Users
             | Self::Files
             | Self::Network => Some(Self::MountNamespace),
+            // Nothing else keeps others from them.
+            Self::Gpus => Some(Self::Devices),
             // The kernel takes filters from nobody else, but from root.
             Self::SystemCalls => Some(Self::NoNewPrivileges),
             _ => None,
@@ -146,6 +155,7 @@ impl Isolator {
             Self::Devices => "no device but those that it is given",
             Self::Io => "its reads and writes of disks are counted (if asked for)",
             Self::HugePages => "no huge pages, which no limit counts (if asked for)",
+            Self::Gpus => "whole GPUs to itself, and no others (if asked for)",
             Self::Processors => "whole processors to itself (if asked for)",
             Self::Network => "a network of its own, or those of CNI plugins, as asked for",
         }

@@ -4,6 +4,7 @@ mod cpu;
 mod devices;
 mod disk;
 mod files;
+mod gpus;
 mod huge_pages;
 mod io;
 mod machine;
@@ -18,7 +19,7 @@ mod users;
 use crate::{
     Bytes, Isolation, Isolator, LaunchError, Limits, Networks, Policy, Spec,
     cgroups::{self, Group, Hierarchies, Quota},
-    grants::Grants,
+    grants::{Granted, Grants},
     init::wire::Plan,
     records::Folder,
     seccomp::Filters,
@@ -65,6 +66,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) hierarchies: Option<&'a dyn Hierarchies>,
     /// Who has what to himself.
     pub(crate) grants: &'a Grants,
+    /// What it has to itself.
+    pub(crate) granted: &'a Granted,
 }
 
 impl<'a> Preparation<'a> {
@@ -104,6 +107,7 @@ impl Isolator {
             Self::Io => &io::Io,
             Self::HugePages => &huge_pages::HugePages,
             Self::Processors => &processors::OwnProcessors,
+            Self::Gpus => &gpus::Gpus,
         }
     }
 }

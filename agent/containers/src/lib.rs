@@ -15,6 +15,7 @@ mod error;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gpus;
 mod grants;
 mod init;
 mod isolation;
@@ -43,6 +44,7 @@ pub use cgroups::Error as CgroupError;
 pub use console::{TerminalInput, TerminalOutput};
 pub use error::{Error, LaunchError};
 pub use exit::{DiskReport, Exit, ExitStatus, OomReport};
+pub use gpus::Gpus;
 pub use init::init_main;
 pub use isolation::{InvalidIsolation, Isolation, Isolator};
 pub use launch::find_user;

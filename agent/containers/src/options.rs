@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Bytes, Isolation, Networks, Policy, UserRange, UsersPolicy,
+    Bytes, Gpus, Isolation, Networks, Policy, UserRange, UsersPolicy,
     limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
@@ -32,6 +32,8 @@ pub struct Options {
     pub users: UserRange,
     /// Which containers have users of their own.
     pub users_policy: UsersPolicy,
+    /// The GPUs that containers may have.
+    pub gpus: Gpus,
     /// The program that becomes launcher and init of containers.
     pub init: InitProgram,
 }
@@ -51,6 +53,7 @@ impl Options {
             shared_memory: None,
             users: UserRange::default(),
             users_policy: UsersPolicy::default(),
+            gpus: Gpus::default(),
             init: InitProgram::CurrentExecutable,
         }
     }

@@ -12,8 +12,9 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::sync::Semaphore;
 
 use crate::{
-    InitProgram, Isolation, Isolator, Missing, Options, Refusal, UsersPolicy,
+    Gpus, InitProgram, Isolation, Isolator, Missing, Options, Refusal, UsersPolicy,
     cgroups::{Controller, Hierarchies, Mounted, hierarchies},
+    gpus::Found,
     grants::Grants,
     init::{
         LAUNCHER_NAME,
@@ -37,6 +38,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
     let kernel = nix::sys::utsname::uname().map_err(|error| Refusal::Machine(error.into()))?;
     check_kernel(&kernel.release().to_string_lossy())?;
     let mut machine = Machine::look().map_err(Refusal::Machine)?;
+    machine.gpus = Found::look(&options.gpus);
     let mounted = Mounted::find().map_err(Refusal::Machine)?;
     let wanted = isolation.controllers();
     let in_use = hierarchies(&mounted, &options.cgroup_root, &wanted);
@@ -66,6 +68,8 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         let lock = lock(root).map_err(Refusal::Machine)?;
         locks.push(lock.ok_or_else(|| Refusal::CgroupRootInUse(root.to_owned()))?);
     }
+    let gpus = machine.gpus.devices.keys().copied().collect();
+    let grants = Grants::new(processors::of_this_machine(), gpus);
     Ok(Inner {
         boot_id: tepui_sys::boot_id().map_err(Refusal::Machine)?,
         all_hierarchies: hierarchies(&mounted, &options.cgroup_root, &Controller::ALL.into()),
@@ -76,7 +80,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         records,
         launcher: Arc::new(launcher),
         seats: Arc::default(),
-        grants: Arc::new(Grants::new(processors::of_this_machine())),
+        grants: Arc::new(grants),
         launches: Semaphore::new(MAX_LAUNCHES),
         sessions: Arc::new(Semaphore::new(MAX_SESSIONS)),
         containers: Mutex::default(),
@@ -100,6 +104,7 @@ pub struct Offer {
 /// When the machine cannot be looked at, or the launcher does not start.
 pub fn offers(init: &InitProgram) -> Result<Vec<Offer>, Refusal> {
     let mut machine = Machine::look().map_err(Refusal::Machine)?;
+    machine.gpus = Found::look(&Gpus::default());
     let mounted = Mounted::find().map_err(Refusal::Machine)?;
     let root = format!("tepui-look-{}", std::process::id());
     let wanted: BTreeSet<_> = Controller::ALL.into();

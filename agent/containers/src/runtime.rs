@@ -310,11 +310,16 @@ impl Runtime {
             .inner
             .known(id)
             .ok_or_else(|| Error::NotFound(id.clone()))?;
-        let Some(group) = container.group.clone() else {
-            return Ok(Usage::default());
+        let granted = container.record.as_ref().map(|record| &record.granted);
+        let gpus = granted.map_or_else(Vec::new, |it| it.gpus.iter().copied().collect());
+        let used = match container.group.clone() {
+            // Some twenty files of the kernel's.
+            Some(group) => tokio::task::spawn_blocking(move || group.usage()).await,
+            None => Ok(Usage::default()),
         };
-        // Some twenty files of the kernel's.
-        let read = tokio::task::spawn_blocking(move || group.usage()).await;
-        Ok(read.unwrap_or_default())
+        Ok(Usage {
+            gpus,
+            ..used.unwrap_or_default()
+        })
     }
 }

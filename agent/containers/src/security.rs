@@ -32,6 +32,11 @@ impl Device {
         if !path.starts_with("/dev") || !path.components().all(plain) {
             return Err(io::Error::other("it is no path below /dev"));
         }
+        Self::at(path)
+    }
+
+    /// The device that a file is for, wherever it is.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
         let status = fs::symlink_metadata(path)?;
         let kind = status.file_type();
         if !kind.is_block_device() && !kind.is_char_device() {

@@ -31,6 +31,8 @@ pub struct Spec {
     pub hostname: Option<String>,
     /// How much it may use.
     pub limits: Limits,
+    /// How many GPUs it has to itself.
+    pub gpus: u32,
     /// What it sees of the machine's folders besides its sandbox.
     pub volumes: Vec<VolumeSpec>,
     /// Volumes that begin as images.
@@ -172,6 +174,7 @@ impl Spec {
             users: Users::default(),
             hostname: None,
             limits,
+            gpus: 0,
             volumes: Vec::new(),
             image_volumes: Vec::new(),
             secrets: Vec::new(),

@@ -25,6 +25,8 @@ pub struct Usage {
     pub pressure: Pressure,
     /// The processors that it may run on, as in `0-3,7`, where they are bounded.
     pub processors: Option<String>,
+    /// The numbers of the GPUs that it has.
+    pub gpus: Vec<u32>,
 }
 
 /// How often a quota was used up.

@@ -47,6 +47,8 @@ pub struct Config {
     pub recovery_timeout: Duration,
     /// Where else than at the endpoint executors reach the agent: `MESOS_DOMAIN_SOCKET`.
     pub domain_socket: Option<PathBuf>,
+    /// Whether tasks can be given GPUs.
+    pub gives_gpus: bool,
 }
 
 impl Config {
@@ -72,6 +74,7 @@ impl Config {
             executor_shutdown_grace_period: limits::EXECUTOR_SHUTDOWN_GRACE,
             recovery_timeout: limits::RECOVERY_TIMEOUT,
             domain_socket: None,
+            gives_gpus: false,
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::{Config, ExecutorKey, TaskKey, VolumeMount, checks, volumes as persis
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is said to who asks for them.
-pub(crate) const GPUS: &str = "GPUs: it can give no task a device of them";
+pub(crate) const GPUS: &str = "GPUs: its operator has to ask for 'gpu/nvidia' in --isolation";
 
 /// The rows and columns of a terminal of which nobody says how large it is.
 const USUAL_SIZE: (u16, u16) = (24, 80);
@@ -157,6 +157,8 @@ pub struct Limits {
     pub memory_limit: Option<Quantity>,
     /// The most megabytes its sandbox may hold; none if it asks for no disk.
     pub disk: Option<Quantity>,
+    /// GPUs of its own.
+    pub gpus: u32,
 }
 
 /// Why no container can be made for a task, for the framework to read.
@@ -182,7 +184,7 @@ pub(crate) struct Place<'a> {
 
 /// Makes the plan of a task's container.
 pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, Unplannable> {
-    if task.resources.gpus().is_positive() {
+    if task.resources.gpus().is_positive() && !place.config.gives_gpus {
         return Err(Unplannable::Unsupported(GPUS));
     }
     let command = supported(&task.wire)?;
@@ -317,6 +319,7 @@ fn limits(config: &Config, task: &TaskInfo) -> Result<Limits, Unplannable> {
         memory,
         memory_limit: limit("mem", memory)?,
         disk: Some(disk).filter(|disk| disk.is_positive()),
+        gpus: u32::try_from(task.resources.gpus().millis() / 1000).unwrap_or(u32::MAX),
     })
 }
 
@@ -332,6 +335,8 @@ pub(crate) fn shared_limits(config: &Config, held: &Resources) -> Limits {
         memory,
         memory_limit: Some(memory),
         disk: Some(disk).filter(|disk| disk.is_positive()),
+        // Those of a group are its tasks' own.
+        gpus: 0,
     }
 }
 
@@ -341,12 +346,16 @@ mod tests {
     use crate::agent::tests::{config, framework, sleeper, wire_task};
 
     pub(super) fn plan_of(wire: v1::TaskInfo) -> Result<ContainerPlan, Unplannable> {
+        plan_on(&config(), wire)
+    }
+
+    fn plan_on(config: &Config, wire: v1::TaskInfo) -> Result<ContainerPlan, Unplannable> {
         let task = TaskInfo::try_from(wire).unwrap();
         let framework = framework("f");
         let key = TaskKey::new(framework.id.as_ref().unwrap(), &task.id);
         plan(
             &Place {
-                config: &config(),
+                config,
                 agent: &AgentId::new("m-S0").unwrap(),
                 framework: &framework,
                 key: &key,
@@ -444,6 +453,27 @@ mod tests {
             text.starts_with("This agent does not support GPUs"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn gpus_are_given_where_the_agent_can() {
+        let mut wire = wire_task("t");
+        wire.resources.push(v1::Resource {
+            name: "gpus".to_owned(),
+            scalar: Some(v1::value::Scalar { value: 2.0 }),
+            ..wire.resources[0].clone()
+        });
+        let able = Config {
+            gives_gpus: true,
+            ..config()
+        };
+        assert_eq!(plan_on(&able, wire.clone()).unwrap().limits.gpus, 2);
+        let refused = plan_of(wire).unwrap_err().to_string();
+        assert!(
+            refused.ends_with("'gpu/nvidia' in --isolation"),
+            "{refused}"
+        );
+        assert_eq!(plan_on(&able, wire_task("t")).unwrap().limits.gpus, 0);
     }
 
     #[test]

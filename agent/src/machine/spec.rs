@@ -96,6 +96,7 @@ pub(super) fn spec(
         .map(secret)
         .collect::<Result<_, _>>()?;
     spec.network = network(plan.network);
+    spec.gpus = plan.limits.gpus;
     spec.disk = plan.limits.disk.map(Bytes::from_megabytes);
     spec.communication = match plan.rights.communication {
         Communication::Usual => containers::Communication::Usual,

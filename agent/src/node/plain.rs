@@ -130,6 +130,7 @@ async fn containers<C: Containers>(
             "statistics": container.resource_statistics,
             "pressure": figures::pressure(usage),
             "processors": usage.processors,
+            "gpus": usage.gpus,
             "status": container.container_status,
         })
     });
@@ -155,6 +156,7 @@ async fn statistics<C: Containers>(
             "statistics": container.resource_statistics,
             "pressure": figures::pressure(usage),
             "processors": usage.processors,
+            "gpus": usage.gpus,
         })
     });
     Ok(page.show(shown.collect::<Vec<_>>()).await)

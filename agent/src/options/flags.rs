@@ -19,6 +19,7 @@ impl Options {
             .chain(self.container_flags())
             .chain(self.networks.flags())
             .chain(self.walls.flags())
+            .chain(self.gpus.flags())
             .chain(self.executors.flags())
             .chain(self.images.flags())
             .chain(self.fetcher.flags())

@@ -68,6 +68,7 @@ impl Ground {
             shared_memory: options.walls.default_container_shm_size.map(megabytes),
             users: options.walls.userns_remap,
             users_policy: options.walls.user_namespaces.policy(),
+            gpus: options.gpus.gpus(),
             init: options.init.clone(),
             ..containers::Options::new(
                 runtime_dir.unwrap_or_else(|| work_dir.runtime()),
@@ -84,7 +85,9 @@ fn megabytes(count: u32) -> containers::Bytes {
 /// What the core is told about this agent.
 fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<Config, Error> {
     let role = options.parse_default_role()?;
-    let resources = detect::resources(&options.resources, &role, work_dir.path())?;
+    let gpus = options.isolation.has(containers::Isolator::Gpus);
+    let gpus = gpus.then(|| options.gpus.gpus().count());
+    let resources = detect::resources(&options.resources, &role, work_dir.path(), gpus)?;
     let resources = resources + options.parse_oversubscribed()?;
     let wire = v1::AgentInfo {
         hostname: options.name(address),
@@ -111,6 +114,7 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         executor_reregistration_timeout: executors.executor_reregistration_timeout,
         executor_shutdown_grace_period: executors.executor_shutdown_grace_period,
         recovery_timeout: executors.recovery_timeout,
+        gives_gpus: gpus.is_some(),
         domain_socket: executors
             .http_executor_domain_sockets
             .then(|| work_dir.path().join("agent.sock")),

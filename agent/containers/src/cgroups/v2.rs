@@ -323,6 +323,7 @@ impl Group for V2Group {
             devices: statistics::devices_v2(&read(&self.file("io.stat"))),
             pressure: statistics::pressure(&self.path),
             processors: cpuset::shown(&self.path, "cpuset.cpus.effective"),
+            gpus: Vec::new(),
         }
     }
 

@@ -23,9 +23,10 @@ impl Isolate for Devices {
         if container.plan.hold {
             return Ok(());
         }
-        let given = &container.policy.devices;
-        container.plan.more_devices = given.iter().map(file).collect();
-        let given = given.iter().map(rule);
+        let gpus = container.machine.gpus.files(&container.granted.gpus);
+        let given: Vec<_> = container.policy.devices.iter().chain(&gpus).collect();
+        container.plan.more_devices = given.iter().map(|device| file(device)).collect();
+        let given = given.into_iter().map(rule);
         let rules: Vec<_> = usual().chain(given).collect();
         container.group()?.allow_devices(&rules)?;
         Ok(())

@@ -5,7 +5,9 @@ use std::{
     fs, io,
 };
 
-use crate::{Bytes, Capabilities, Isolator, cgroups::Controller, limits::MIN_KERNEL_USERS};
+use crate::{
+    Bytes, Capabilities, Isolator, cgroups::Controller, gpus::Found, limits::MIN_KERNEL_USERS,
+};
 
 /// What this machine can do, as far as it can be told without trying.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Machine {
     pub(crate) controllers: BTreeMap<Controller, String>,
     /// All of its memory.
     pub(crate) memory: Bytes,
+    /// Its GPUs that containers may have.
+    pub(crate) gpus: Found,
     /// How gladly the kernel takes the agent when memory runs out.
     pub(crate) oom_score: i32,
 }

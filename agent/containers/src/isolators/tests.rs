@@ -171,6 +171,7 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             quota: &mut quota,
             hierarchies: None,
             grants: &Grants::default(),
+            granted: &Granted::default(),
         };
         isolator.isolate().prepare(&mut container).unwrap();
     }

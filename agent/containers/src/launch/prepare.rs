@@ -3,6 +3,7 @@
 use std::{io, sync::Arc};
 
 use nix::unistd::{Gid, Uid, User, getgrouplist};
+use tepui_model::ContainerId;
 
 use super::{parent_group, secrets, step, volumes};
 use crate::{
@@ -80,7 +81,9 @@ fn prepare(
     plan.volumes
         .extend(volumes::of_images(spec, &inner.options, folder)?);
     let group = make_group(inner, spec, seat.as_ref())?;
-    let granted = inner.grants.take(spec, inner.options.isolation);
+    let has_ended = |id: &ContainerId| inner.known(id).is_some_and(|it| it.has_ended());
+    let grants = &inner.grants;
+    let granted = grants.take(spec, inner.options.isolation, has_ended)?;
     let mut quota = None;
     let mut container = Preparation {
         spec,
@@ -97,7 +100,8 @@ fn prepare(
         folder,
         quota: &mut quota,
         hierarchies: inner.hierarchies.as_deref(),
-        grants: &inner.grants,
+        grants,
+        granted: &granted,
     };
     for isolator in inner.options.isolation.iter() {
         isolator.isolate().prepare(&mut container)?;

@@ -4,6 +4,7 @@
 
 mod breakout;
 mod ending;
+mod gpus;
 mod hostile;
 mod isolation;
 mod launching;

@@ -26,7 +26,9 @@ pub(crate) fn executor(
     }
     let image = image::image(info.container.as_ref(), command)?;
     if total.gpus().is_positive() {
-        return Err(Unplannable::Unsupported(super::GPUS));
+        return Err(Unplannable::Unsupported(
+            "GPUs of executors and of tasks that are run by them",
+        ));
     }
     let config = place.config;
     let sandbox = sandbox(&config.work_dir, place.agent, place.key, place.container);

@@ -32,7 +32,9 @@ pub(crate) fn guest(
     let command = order.command.as_ref().unwrap_or(&nothing);
     let container = order.container.as_ref();
     if resources.gpus().is_positive() {
-        return Err(Unplannable::Unsupported(super::GPUS));
+        return Err(Unplannable::Unsupported(
+            "GPUs of containers that calls launch",
+        ));
     }
     let image = image::image(container, command)?;
     let rights = share(place.host.is_some(), container, order)?;
@@ -178,5 +180,6 @@ fn limits(resources: &Resources, asked: &BTreeMap<String, f64>) -> Result<Limits
         memory,
         memory_limit: limit("mem", memory)?,
         disk: Some(resources.disk()).filter(|disk| disk.is_positive()),
+        gpus: 0,
     })
 }

@@ -30,8 +30,13 @@ pub(crate) fn pod(
             "persistent volumes of the executor of a task group: give them to its tasks",
         ));
     }
-    if total.gpus().is_positive() {
+    if total.gpus().is_positive() && !place.config.gives_gpus {
         return Err(Unplannable::Unsupported(super::GPUS));
+    }
+    if info.resources.iter().any(|it| it.name == "gpus") {
+        return Err(Unplannable::Unsupported(
+            "GPUs of the executor of a task group: give them to its tasks",
+        ));
     }
     let config = place.config;
     Ok(ContainerPlan {
