@@ -8,6 +8,7 @@ mod domain;
 mod history;
 pub mod http;
 mod joined;
+mod letters;
 pub mod limits;
 mod listener;
 pub mod metrics;

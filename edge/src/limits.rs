@@ -53,6 +53,12 @@ pub const LARGE_BODY_BYTES: usize = 64 << 10;
 /// Large bodies that are read at once; others wait for their turn. Small ones do not.
 pub const LARGE_BODIES: usize = 16;
 
+/// A message of gRPC that is larger takes turns with others: as large bodies do if it is as large.
+pub const SMALL_MESSAGE_BYTES: usize = 4 << 10;
+
+/// Messages of gRPC between the two sizes that may have begun and not ended: 64 MiB of them.
+pub const MIDDLING_MESSAGES: usize = 1024;
+
 /// Bytes of the text with which a request is refused.
 pub const REFUSAL_BYTES: usize = 4000;
 

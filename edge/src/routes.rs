@@ -3,6 +3,7 @@
 use axum::{
     Router,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    middleware::map_request,
     response::{IntoResponse, Response},
 };
 use tonic::{Status, service::Routes};
@@ -11,6 +12,8 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 use tonic_reflection::server::{Builder, Error};
+
+use crate::letters;
 
 /// Everything that is served on one port.
 #[derive(Debug)]
@@ -48,6 +51,7 @@ impl Site {
         let elsewhere = async move |headers: HeaderMap| elsewhere(&headers, text);
         // The gRPC router comes with a fallback of its own, and there can only be one.
         let grpc = services.into_axum_router().reset_fallback();
+        let grpc = grpc.layer(map_request(letters::take_turns));
         Ok(Routes::from(grpc.merge(self.plain).fallback(elsewhere)).prepare())
     }
 }

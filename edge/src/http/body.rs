@@ -15,8 +15,9 @@ use super::refusal::Refusal;
 use crate::limits;
 
 /// The turns of large bodies, of all servers of this process. Each connection may send one at a
-/// time, and there are many connections: together they would be more than the memory.
-static TURNS: Semaphore = Semaphore::const_new(limits::LARGE_BODIES);
+/// time, and there are many connections: together they would be more than the memory. Large
+/// messages of gRPC take these turns too.
+pub(crate) static TURNS: Semaphore = Semaphore::const_new(limits::LARGE_BODIES);
 
 /// Reads all of it.
 pub async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {

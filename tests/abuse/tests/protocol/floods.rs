@@ -1,12 +1,17 @@
 //! P11 to P15: too much of what HTTP/2 allows.
 
-use std::{io::Write as _, thread, time::Instant};
+use std::{
+    io::Write as _,
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
 
 use tepui_abuse::{
     Role, Victim, http1,
     http2::{
-        self, CONTINUATION, Connection, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY,
-        HEADERS, PING, REFUSED_STREAM, RST_STREAM, SETTINGS,
+        self, CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY,
+        HEADERS, PING, REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE,
     },
 };
 
@@ -147,6 +152,117 @@ fn p15_answers_that_are_not_taken_take_little_room() {
         let _ = stream.set_nonblocking(true);
         let _ = stream.write_all(&requests);
         victim.is_well(role);
+    }
+    victim.is_unharmed();
+}
+
+/// What a flood of messages that do not end has come to.
+#[derive(Default)]
+struct Windows {
+    connection: i64,
+    streams: Vec<i64>,
+    is_over: bool,
+}
+
+/// Takes the room that the other side gives.
+fn follow(mut reader: Connection, windows: &(Mutex<Windows>, Condvar)) {
+    while let Some(frame) = reader.take() {
+        let mut room = windows.0.lock().unwrap();
+        match frame.kind {
+            WINDOW_UPDATE => {
+                let more = u32::from_be_bytes(frame.payload[..4].try_into().unwrap());
+                match frame.stream as usize {
+                    0 => room.connection += i64::from(more),
+                    stream => room.streams[(stream - 1) / 2] += i64::from(more),
+                }
+            }
+            SETTINGS if frame.flags == 0 => {
+                for setting in frame.payload.chunks(6).filter(|it| it[..2] == [0, 4]) {
+                    let size = u32::from_be_bytes(setting[2..].try_into().unwrap());
+                    let more = i64::from(size) - 65_535;
+                    room.streams.iter_mut().for_each(|stream| *stream += more);
+                }
+            }
+            _ => {}
+        }
+        windows.1.notify_all();
+    }
+    windows.0.lock().unwrap().is_over = true;
+    windows.1.notify_all();
+}
+
+/// Sends on every stream whatever there is room for, up to so much, until there is no more room for
+/// a while: how much that was.
+fn pour(connection: &mut Connection, windows: &(Mutex<Windows>, Condvar), most: usize) -> usize {
+    let mut sent = vec![0; windows.0.lock().unwrap().streams.len()];
+    loop {
+        let mut room = windows.0.lock().unwrap();
+        let free = (0..sent.len()).find(|it| room.streams[*it] > 0 && sent[*it] < most);
+        let Some(stream) = free.filter(|_| room.connection > 0) else {
+            let waited = windows.1.wait_timeout(room, Duration::from_secs(2));
+            let (room, waited) = waited.unwrap();
+            if waited.timed_out() || room.is_over {
+                return sent.iter().sum();
+            }
+            continue;
+        };
+        let size = room.streams[stream].min(room.connection).min(16_384) as usize;
+        let size = size.min(most - sent[stream]);
+        room.streams[stream] -= size as i64;
+        room.connection -= size as i64;
+        drop(room);
+        sent[stream] += size;
+        let id = 2 * stream as u32 + 1;
+        let data = http2::frame(DATA, 0, id, &vec![0; size]);
+        if connection.send(&data).is_err() {
+            return sent.iter().sum();
+        }
+    }
+}
+
+/// P1 and P14 together: what has come of a message is kept until it is whole.
+#[test]
+fn p14_messages_that_begin_on_every_stream_and_do_not_end_take_turns() {
+    const STREAMS: usize = 64;
+    const MESSAGE: usize = 4 << 20;
+    let victim = Victim::start();
+    for role in Role::BOTH {
+        let path = match role {
+            Role::Master => "/tepui.v1.Operator/Call",
+            Role::Agent => "/tepui.v1.Node/Call",
+        };
+        let mut connection = Connection::open(victim.address(role), &[]);
+        let windows = Windows {
+            connection: 65_535,
+            streams: vec![65_535; STREAMS],
+            is_over: false,
+        };
+        let windows = Arc::new((Mutex::new(windows), Condvar::new()));
+        let (reader, shared) = (connection.twin(), Arc::clone(&windows));
+        let following = thread::spawn(move || follow(reader, &shared));
+        let head = http2::request("POST", path, "application/grpc");
+        for stream in 0..STREAMS {
+            let id = 2 * stream as u32 + 1;
+            let open = http2::frame(HEADERS, END_HEADERS, id, &head);
+            connection.send(&open).unwrap();
+            let length = [&[0][..], &(MESSAGE as u32).to_be_bytes()].concat();
+            connection
+                .send(&http2::frame(DATA, 0, id, &length))
+                .unwrap();
+            let mut room = windows.0.lock().unwrap();
+            room.streams[stream] -= 5;
+            room.connection -= 5;
+        }
+        // All but the last byte.
+        let taken = pour(&mut connection, &windows, MESSAGE - 1);
+        println!("{role:?}: {taken} bytes of {}", STREAMS * MESSAGE);
+        let turns = tepui_edge::limits::LARGE_BODIES;
+        assert!(taken >= MESSAGE, "{role:?} took {taken} bytes");
+        // Each stream that waits has its window besides.
+        assert!(taken < (turns + STREAMS / 4) * MESSAGE, "{taken}");
+        victim.is_well(role);
+        let _ = connection.half_close();
+        following.join().unwrap();
     }
     victim.is_unharmed();
 }
