@@ -35,6 +35,8 @@ pub struct Server {
     domain: Option<Serving>,
     /// The link and the collector, which run until they are told to end.
     background: Vec<AbortHandle>,
+    /// What containers run in. None in tests that play it.
+    containers: Option<Runtime>,
     /// Last, so that the next agent finds everything at rest.
     work_dir: WorkDir,
 }
@@ -82,7 +84,9 @@ impl Server {
     pub async fn start(options: Options) -> Result<Self, Error> {
         let ground = Ground::take(options).await?;
         let runtime = Runtime::probe(ground.runtime_options())?;
-        start::start(ground, runtime).await
+        let mut server = start::start(ground, runtime.clone()).await?;
+        server.containers = Some(runtime);
+        Ok(server)
     }
 
     /// Where it listens.
@@ -143,6 +147,9 @@ impl Server {
             domain.close().await;
         }
         self.serving.close().await;
+        if let Some(containers) = self.containers {
+            containers.close().await;
+        }
         drop(self.work_dir);
         driven?;
         match committed {

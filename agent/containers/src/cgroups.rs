@@ -116,6 +116,8 @@ pub(crate) trait Hierarchies: fmt::Debug + Send + Sync {
     fn rename(&self, from: &str, to: &str) -> Result<(), Error>;
     /// The names of all groups that exist.
     fn names(&self) -> BTreeSet<String>;
+    /// Removes the group under which all groups of containers live, where there are none.
+    fn remove_root(&self);
 }
 
 /// How a process gets into a group.

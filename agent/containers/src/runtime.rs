@@ -29,7 +29,7 @@ use crate::{
     networks, probe,
     records::Records,
     recover,
-    seat::Seats,
+    seat::{Seats, remove_seats},
     seccomp::Filters,
     session,
     users::Ranges,
@@ -264,6 +264,15 @@ impl Runtime {
         self.inner.give_back(id).await;
         self.inner.table().remove(id);
         Ok(())
+    }
+
+    /// Gives up what was prepared for containers to come, and the cgroup root, if there is none in
+    /// it. Containers run on. Call it last, when nothing is launched any more.
+    pub async fn close(&self) {
+        remove_seats(&self.inner).await;
+        if let Some(hierarchies) = &self.inner.all_hierarchies {
+            hierarchies.remove_root();
+        }
     }
 
     /// The networks that a container is attached to. None, if it has the host's.

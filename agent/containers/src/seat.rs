@@ -10,6 +10,7 @@
 
 use std::{
     collections::VecDeque,
+    future::Future,
     io,
     os::fd::{AsFd, OwnedFd},
     os::unix::net::UnixStream,
@@ -20,6 +21,7 @@ use std::{
 };
 
 use tepui_sys::{Watched, receive};
+use tokio::task::JoinHandle;
 
 use crate::{
     cgroups::{Group, Hierarchies},
@@ -53,7 +55,10 @@ pub(crate) struct Seats {
 #[derive(Debug, Default)]
 struct State {
     ready: VecDeque<Seat>,
-    making: bool,
+    /// Who makes them, while somebody does.
+    making: Option<JoinHandle<()>>,
+    /// None is made any more.
+    closed: bool,
 }
 
 impl Seats {
@@ -62,23 +67,39 @@ impl Seats {
         self.state().ready.pop_front()
     }
 
-    /// How many to make: none while there are enough, or while somebody makes them. Who gets
-    /// another answer must [`finish`](Self::finish).
-    fn begin(&self) -> usize {
+    /// Has the missing ones made, unless there are enough, or somebody makes them already.
+    fn refill<Maker>(&self, maker: impl FnOnce(usize) -> Maker)
+    where
+        Maker: Future<Output = ()> + Send + 'static,
+    {
         let mut state = self.state();
-        if state.making || state.ready.len() >= MIN_SEATS {
-            return 0;
+        let busy = state.making.as_ref().is_some_and(|it| !it.is_finished());
+        if state.closed || busy || state.ready.len() >= MIN_SEATS {
+            return;
         }
-        state.making = true;
-        SEATS - state.ready.len()
+        let missing = SEATS - state.ready.len();
+        state.making = Some(tokio::spawn(maker(missing)));
     }
 
-    fn add(&self, seat: Seat) {
-        self.state().ready.push_back(seat);
+    /// Keeps a seat. Says whether more are wanted.
+    fn add(&self, seat: Seat) -> bool {
+        let mut state = self.state();
+        state.ready.push_back(seat);
+        !state.closed
     }
 
-    fn finish(&self) {
-        self.state().making = false;
+    /// Has no more made, and gives those that are ready.
+    async fn close(&self) -> VecDeque<Seat> {
+        let making = {
+            let mut state = self.state();
+            state.closed = true;
+            state.making.take()
+        };
+        if let Some(making) = making {
+            // One that panicked makes none either.
+            let _ = making.await;
+        }
+        std::mem::take(&mut self.state().ready)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,25 +122,39 @@ pub(crate) fn prepare_seats(inner: &Inner) {
     let Some(hierarchies) = inner.hierarchies.as_ref().filter(slow) else {
         return;
     };
-    let missing = inner.seats.begin();
-    if missing == 0 {
-        return;
-    }
     // Without the runtime itself, which is gone when its last user is.
     let (seats, launcher) = (Arc::clone(&inner.seats), Arc::clone(&inner.launcher));
     let hierarchies = Arc::clone(hierarchies);
-    tokio::spawn(async move {
+    inner.seats.refill(|missing| async move {
         for _ in 0..missing {
             match make_seat(&launcher, Arc::clone(&hierarchies)).await {
-                Ok(seat) => seats.add(seat),
+                Ok(seat) => {
+                    if !seats.add(seat) {
+                        break;
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot prepare for the next launches");
                     break;
                 }
             }
         }
-        seats.finish();
     });
+}
+
+/// Removes the seats: no container is launched any more.
+pub(crate) async fn remove_seats(inner: &Inner) {
+    let seats = inner.seats.close().await;
+    let Some(hierarchies) = &inner.hierarchies else {
+        return;
+    };
+    for Seat { name, socket } in seats {
+        // Its process ends, since nobody can ask it for anything.
+        drop(socket);
+        if let Err(error) = remove_group(&*hierarchies.group(&name)).await {
+            tracing::warn!(group = name, %error, "cannot remove what was prepared");
+        }
+    }
 }
 
 async fn make_seat(launcher: &Launcher, hierarchies: Arc<dyn Hierarchies>) -> io::Result<Seat> {

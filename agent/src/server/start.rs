@@ -90,6 +90,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
         serving,
         domain,
         background,
+        containers: None,
         work_dir,
     })
 }

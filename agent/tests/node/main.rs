@@ -17,7 +17,7 @@ use tepui_proto::v1;
 
 use self::{
     master::{Master, Session},
-    process::{Agent, Signal},
+    process::{Agent, Signal, cgroup_roots},
 };
 
 /// An agent in a process of its own, registered with the test's master.
@@ -88,5 +88,8 @@ impl World {
         }
         self.agent.remains_nothing().await;
         self.agent.end(Signal::SIGTERM).await;
+        // Not even what it had prepared for tasks to come.
+        let left = cgroup_roots(self.folder.path());
+        assert!(left.is_empty(), "{left:?}");
     }
 }

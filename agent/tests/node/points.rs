@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     World,
     master::{PATIENCE, shell},
-    process::{Signal, isolated},
+    process::{Signal, cgroup_roots, isolated},
 };
 
 /// The calls by which an agent changes something, and how many of each are tried: more than one
@@ -76,11 +76,7 @@ fn left_behind(work_dir: &Path) -> Vec<PathBuf> {
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
     let records = entries(&work_dir.join("run/containers"));
-    let name = work_dir.file_name().unwrap();
-    let below = |hierarchy: &Path| entries(&hierarchy.join("tepui-node").join(name));
-    let cgroups = Path::new("/sys/fs/cgroup");
-    let hierarchies = [vec![cgroups.to_owned()], entries(cgroups)].concat();
-    let groups = hierarchies.iter().flat_map(|one| below(one));
+    let groups = cgroup_roots(work_dir).into_iter().flat_map(|it| entries(&it));
     let of_containers = |path: &PathBuf| path.is_dir() && !path.to_string_lossy().contains("/.");
     records
         .into_iter()

@@ -1,6 +1,11 @@
 //! An agent in a process of its own.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use nix::{
     sys::signal::kill,
@@ -36,6 +41,19 @@ pub(crate) fn isolated(test: &str) -> bool {
 pub(crate) struct Agent {
     process: Child,
     address: Option<SocketAddr>,
+}
+
+/// The cgroups beneath which an agent with this work dir has its containers.
+pub(crate) fn cgroup_roots(work_dir: &Path) -> Vec<PathBuf> {
+    let root = Path::new("tepui-node").join(work_dir.file_name().unwrap());
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
+    let mut roots: Vec<PathBuf> = hierarchies
+        .flatten()
+        .map(|hierarchy| hierarchy.path().join(&root))
+        .collect();
+    roots.push(Path::new("/sys/fs/cgroup").join(&root));
+    roots.retain(|root| root.exists());
+    roots
 }
 
 impl Agent {

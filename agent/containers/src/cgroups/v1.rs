@@ -150,6 +150,13 @@ impl Hierarchies for V1 {
             .map(|hierarchy| hierarchy.path.join(&self.name));
         roots.flat_map(|root| folder_names(&root)).collect()
     }
+
+    fn remove_root(&self) {
+        for hierarchy in &self.mounted {
+            // One that has groups in it stays.
+            let _ = std::fs::remove_dir(hierarchy.path.join(&self.name));
+        }
+    }
 }
 
 impl V1 {

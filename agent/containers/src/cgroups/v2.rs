@@ -126,6 +126,11 @@ impl Hierarchies for V2 {
     fn names(&self) -> BTreeSet<String> {
         folder_names(&self.root).collect()
     }
+
+    fn remove_root(&self) {
+        // One that has groups in it stays.
+        let _ = fs::remove_dir(&self.root);
+    }
 }
 
 /// Lets the groups below this one have a controller.

@@ -2,13 +2,13 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use tepui_containers::{Error, Exit, ExitStatus};
 
-use crate::machine::{Machine, exited, id, signaled, soon};
+use crate::machine::{self, Machine, exited, id, signaled, soon};
 
 fn wait_for_line(sandbox: &Path, line: &str) {
     soon(line, || {
@@ -196,4 +196,24 @@ async fn a_running_container_is_not_removed_and_an_unknown_one_ended_unseen() {
         Err(Error::NotFound(_))
     ));
     machine.runtime.kill(&known).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_prepared_for_containers_to_come_is_given_back_at_the_end() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    assert_eq!(machine.run_shell("exit 3").await.exit, exited(3));
+    let staying = machine.shell("staying", "exec sleep 1000");
+    machine.runtime.launch(staying.clone()).await.unwrap();
+    machine.runtime.close().await;
+    let groups = machine::groups(&machine.options);
+    let of_container = |group: &PathBuf| group.ends_with("staying");
+    assert!(groups.iter().all(of_container), "{groups:?}");
+    // It runs on: whoever comes next finds it.
+    machine.runtime.kill(&staying.id).await.unwrap();
+    machine.runtime.remove(&staying.id).await.unwrap();
+    machine.runtime.close().await;
+    let roots = machine::roots(&machine.options);
+    assert!(roots.iter().all(|root| !root.exists()), "{roots:?}");
 }

@@ -173,7 +173,7 @@ pub(crate) fn own_capabilities() -> Capabilities {
 }
 
 /// The groups that containers have theirs below, one per hierarchy.
-fn roots(options: &Options) -> Vec<PathBuf> {
+pub(crate) fn roots(options: &Options) -> Vec<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let hierarchies = mounts.lines().filter(|line| line.contains(" - cgroup"));
     let paths = hierarchies.filter_map(|line| line.split(' ').nth(4));
