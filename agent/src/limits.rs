@@ -37,6 +37,8 @@ pub const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 pub const REMOVE_ATTEMPTS: u32 = 20;
 /// The pause between two attempts to remove what is left of a container.
 pub const REMOVE_PAUSE: Duration = Duration::from_secs(3);
+/// How long an agent that stops waits until what is left of ended containers is removed.
+pub const REMOVALS_AT_END: Duration = Duration::from_secs(5);
 
 /// The masters that can be named.
 pub const MASTERS: usize = 16;

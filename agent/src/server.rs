@@ -13,6 +13,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
     task::AbortHandle,
+    time::timeout,
 };
 
 pub(crate) use ground::Ground;
@@ -20,7 +21,9 @@ use start::Core;
 #[cfg(test)]
 pub(crate) use start::start;
 
-use crate::{Error, Options, driver::Front, error::broken, executors::Streams, work_dir::WorkDir};
+use crate::{
+    Error, Options, driver::Front, error::broken, executors::Streams, limits, work_dir::WorkDir,
+};
 
 /// An agent that serves.
 #[derive(Debug)]
@@ -125,7 +128,7 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Commit`] when the last changes could not be made durable.
-    pub async fn stop(self) -> Result<(), Error> {
+    pub async fn stop(mut self) -> Result<(), Error> {
         self.health
             .set_service_status("", ServingStatus::NotServing)
             .await;
@@ -147,6 +150,8 @@ impl Server {
             domain.close().await;
         }
         self.serving.close().await;
+        // Whoever is late is left to the next agent.
+        let _ = timeout(limits::REMOVALS_AT_END, self.core.removals.recv()).await;
         if let Some(containers) = self.containers {
             containers.close().await;
         }

@@ -1,6 +1,6 @@
 //! How an agent starts: it finds what an earlier one left, and goes on with it.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use tepui_agent_core::{Agent, Config, Effect, Effects, FoundContainer, Recovered};
 use tepui_edge::{Clock, HealthReporter};
@@ -122,6 +122,8 @@ pub(super) struct Core {
     pub(super) committed: oneshot::Receiver<Result<(), StoreError>>,
     /// Told that the agent has left the cluster for good.
     pub(super) left: oneshot::Receiver<()>,
+    /// Closes when nobody removes what is left of a container any more, and nobody will.
+    pub(super) removals: mpsc::Receiver<Infallible>,
 }
 
 /// Makes the core from what an earlier agent left, and sets it to work.
@@ -143,7 +145,8 @@ async fn start_core<C: Containers>(
     let agent = Agent::new(config, recovered, clock.now(), &mut fx)?;
 
     let (works, pending) = mpsc::channel(limits::BATCHES_IN_LINE);
-    let (act, left) = actions(machine.clone(), outbox.clone(), streams.clone());
+    let (removing, removals) = mpsc::channel(1);
+    let (act, left) = actions(machine.clone(), outbox.clone(), streams.clone(), removing);
     let committed =
         committer::spawn(store, pending, act).map_err(|error| broken("disk", &error))?;
     let mut first = Work::default();
@@ -160,6 +163,7 @@ async fn start_core<C: Containers>(
         driver,
         committed,
         left,
+        removals,
     })
 }
 
@@ -212,6 +216,7 @@ fn actions<C: Containers>(
     machine: Machine<C>,
     outbox: Outbox,
     streams: Streams,
+    removing: mpsc::Sender<Infallible>,
 ) -> (impl FnMut(Effect) + Send + 'static, oneshot::Receiver<()>) {
     let (sender, left) = oneshot::channel();
     let mut sender = Some(sender);
@@ -234,7 +239,13 @@ fn actions<C: Containers>(
         Effect::Probe(order) => drop(handle.spawn(machine.clone().probe(*order))),
         Effect::Terminate { container } => machine.terminate(&container),
         Effect::Kill { container } => drop(handle.spawn(machine.clone().kill(container))),
-        Effect::Remove { container } => drop(handle.spawn(machine.clone().remove(container))),
+        Effect::Remove { container } => {
+            let (machine, removing) = (machine.clone(), removing.clone());
+            handle.spawn(async move {
+                machine.remove(container).await;
+                drop(removing);
+            });
+        }
         Effect::MakeVolume(place) => machine.make_volume(&place),
         Effect::RemoveVolume { removal, place } => {
             drop(machine.remove_volume(&handle, removal, place));

@@ -76,7 +76,9 @@ fn left_behind(work_dir: &Path) -> Vec<PathBuf> {
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
     let records = entries(&work_dir.join("run/containers"));
-    let groups = cgroup_roots(work_dir).into_iter().flat_map(|it| entries(&it));
+    let groups = cgroup_roots(work_dir)
+        .into_iter()
+        .flat_map(|it| entries(&it));
     let of_containers = |path: &PathBuf| path.is_dir() && !path.to_string_lossy().contains("/.");
     records
         .into_iter()

@@ -1,9 +1,10 @@
 //! A container's life: create it, start `true` in it, reap, remove. Ours and runc's in turn, so
-//! that both meet the same machine.
+//! that both meet the same machine, on the same root: a folder with a static busybox.
 //!
 //! Both have their own pid, mount, uts and ipc namespaces and limits for cpu, memory and
-//! processes. Needs root; says so where it is missing.
+//! processes. Needs root and busybox; says so where they are missing.
 
+mod beside;
 pub(crate) mod runc;
 
 use std::{
@@ -11,18 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tepui_containers::{Bytes, InitProgram, Limits, Options, Program, Runtime, Spec};
+use tepui_containers::{Bytes, Limits, Program, RootSpec, Runtime, Spec};
 use tepui_model::{ContainerId, Quantity};
 
-use self::runc::Bundle;
+pub(crate) use self::beside::{Beside, in_turn};
 use crate::{Settings, report::Report};
 
-const ROUNDS: usize = 50;
-/// Rounds before those that count, while everything is cold.
-const WARM_UP: usize = 3;
-
 /// Times of whole lives.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Samples {
     /// Until the program runs.
     started: Vec<Duration>,
@@ -34,49 +31,31 @@ struct Samples {
 }
 
 pub(crate) fn run(_: &Settings, report: &mut Report) -> Result<(), String> {
-    if !tepui_cluster_tests::can_isolate() {
-        report.line().with("left_out", "needs-root");
+    let Some(beside) = Beside::prepare("tepui-bench", &["/bin/true"], report)? else {
         return Ok(());
-    }
-    let folder = tempfile::tempdir().map_err(text)?;
-    let runc = Bundle::make(&folder.path().join("bundle"))?;
-    let runtime = tokio::runtime::Runtime::new().map_err(text)?;
-    let samples = runtime.block_on(measure(folder.path(), runc.as_ref()))?;
+    };
+    let (cold, samples) = beside.measure(rounds)?;
     let line = report
         .line()
-        .with("rounds", ROUNDS)
+        .with_percentiles("cold", &cold.whole)
         .with_percentiles("start", &samples.started)
         .with_percentiles("end", &samples.ended)
         .with_percentiles("whole", &samples.whole);
-    let Some(runc) = runc else {
-        line.with("runc", "absent");
-        return Ok(());
-    };
-    line.with("runc", runc.version())
-        .with_percentiles("runc_whole", &samples.runc)
-        .with("runc_ratio_p50", ratio(samples.runc, samples.whole));
+    beside.compare(line, &cold.runc, &samples.runc, &samples.whole);
     Ok(())
 }
 
-async fn measure(folder: &Path, runc: Option<&Bundle>) -> Result<Samples, String> {
-    let mut options = Options::new(folder.join("run"), "tepui-bench");
-    options.init = InitProgram::Path(tepui_cluster_tests::program());
-    let runtime = Runtime::probe(options).map_err(text)?;
-    let mut samples = Samples::default();
-    for number in 0..WARM_UP + ROUNDS {
-        if number == WARM_UP {
-            samples = Samples::default();
-        }
-        let name = format!("bench-{}-{number}", std::process::id());
-        let sandbox = folder.join(&name);
-        std::fs::create_dir(&sandbox).map_err(text)?;
-        let id = ContainerId::new(&name).map_err(text)?;
-        one(&runtime, spec(id, &sandbox), &mut samples).await?;
-        if let Some(bundle) = runc {
+async fn rounds(beside: &Beside) -> Result<(Samples, Samples), String> {
+    in_turn(async |number, samples: &mut Samples| {
+        let (id, sandbox) = beside.place(&format!("{number}"))?;
+        let name = id.to_string();
+        one(&beside.runtime, spec(id, &sandbox, &beside.root()), samples).await?;
+        if let Some(bundle) = &beside.runc {
             samples.runc.push(bundle.run(&name)?);
         }
-    }
-    Ok(samples)
+        Ok(())
+    })
+    .await
 }
 
 async fn one(runtime: &Runtime, spec: Spec, samples: &mut Samples) -> Result<(), String> {
@@ -91,7 +70,8 @@ async fn one(runtime: &Runtime, spec: Spec, samples: &mut Samples) -> Result<(),
     Ok(())
 }
 
-pub(crate) fn spec(id: ContainerId, sandbox: &Path) -> Spec {
+/// A container that runs `true` in this root.
+pub(crate) fn spec(id: ContainerId, sandbox: &Path, root: &Path) -> Spec {
     let program = Program::Exec {
         path: "/bin/true".to_owned(),
         arguments: Vec::new(),
@@ -105,17 +85,12 @@ pub(crate) fn spec(id: ContainerId, sandbox: &Path) -> Spec {
         pids: None,
     };
     let mut spec = Spec::new(id, sandbox, program, limits);
+    spec.root = Some(RootSpec::Folder {
+        path: root.to_owned(),
+        read_only: true,
+    });
     spec.hostname = Some("container".to_owned());
     spec
-}
-
-/// How many times longer the first take, by the median.
-pub(crate) fn ratio(mut longer: Vec<Duration>, mut shorter: Vec<Duration>) -> String {
-    longer.sort_unstable();
-    shorter.sort_unstable();
-    let median = |times: &[Duration]| times.get(times.len() / 2).map(Duration::as_secs_f64);
-    let ratio = median(&longer).zip(median(&shorter)).map(|(a, b)| a / b);
-    format!("{:.1}", ratio.unwrap_or_default())
 }
 
 pub(crate) fn text(error: impl std::fmt::Display) -> String {

@@ -5,29 +5,28 @@
 
 use std::{
     io::Read as _,
-    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use tepui_containers::{InitProgram, Options, Program, Runtime, SessionSpec, WindowSize};
+use tepui_containers::{Program, Runtime, SessionSpec, WindowSize};
 use tepui_model::ContainerId;
 
 use crate::{
     Settings,
-    containers::{self, runc::Bundle, text},
+    containers::{self, Beside, in_turn, text},
     report::Report,
 };
 
-const ROUNDS: usize = 50;
-/// Rounds before those that count, while everything is cold.
-const WARM_UP: usize = 3;
-
 /// What runs: it says a word, so that it is known when it has run.
 const PROGRAM: [&str; 2] = ["/bin/echo", "here"];
+const SIZE: WindowSize = WindowSize {
+    rows: 24,
+    columns: 80,
+};
 
 /// Times until a program's first output.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Samples {
     piped: Vec<Duration>,
     on_terminal: Vec<Duration>,
@@ -35,72 +34,43 @@ struct Samples {
 }
 
 pub(crate) fn run(_: &Settings, report: &mut Report) -> Result<(), String> {
-    if !tepui_cluster_tests::can_isolate() {
-        report.line().with("left_out", "needs-root");
-        return Ok(());
-    }
-    let folder = tempfile::tempdir().map_err(text)?;
-    let runc = Bundle::staying(&folder.path().join("bundle"))?;
-    let runtime = tokio::runtime::Runtime::new().map_err(text)?;
-    let samples = runtime.block_on(measure(folder.path(), runc.as_ref()))?;
-    let line = report
-        .line()
-        .with("rounds", ROUNDS)
-        .with_percentiles("output", &samples.piped)
-        .with_percentiles("terminal", &samples.on_terminal);
-    let Some(runc) = runc else {
-        line.with("runc", "absent");
+    let staying = ["/bin/sleep", "1000"];
+    let Some(beside) = Beside::prepare("tepui-bench-exec", &staying, report)? else {
         return Ok(());
     };
-    let ratio = containers::ratio(samples.runc.clone(), samples.piped);
-    line.with("runc", runc.version())
-        .with_percentiles("runc_output", &samples.runc)
-        .with("runc_ratio_p50", ratio);
+    let (cold, samples) = beside.measure(measure)?;
+    let line = report
+        .line()
+        .with_percentiles("output", &samples.piped)
+        .with_percentiles("terminal", &samples.on_terminal);
+    beside.compare(line, &cold.runc, &samples.runc, &samples.piped);
     Ok(())
 }
 
-async fn measure(folder: &Path, runc: Option<&Bundle>) -> Result<Samples, String> {
-    let mut options = Options::new(folder.join("run"), "tepui-bench-exec");
-    options.init = InitProgram::Path(tepui_cluster_tests::program());
-    let runtime = Runtime::probe(options).map_err(text)?;
-    let name = format!("bench-exec-{}", std::process::id());
-    let sandbox = folder.join(&name);
-    std::fs::create_dir(&sandbox).map_err(text)?;
-    let id = ContainerId::new(&name).map_err(text)?;
-    let mut spec = containers::spec(id.clone(), &sandbox);
+async fn measure(beside: &Beside) -> Result<(Samples, Samples), String> {
+    let (id, sandbox) = beside.place("exec")?;
+    let name = id.to_string();
+    let mut spec = containers::spec(id.clone(), &sandbox, &beside.root());
     spec.program = Program::Shell("exec sleep 1000".to_owned());
-    runtime.launch(spec).await.map_err(text)?;
-    let theirs = runc.map(|bundle| bundle.start(&name)).transpose()?;
-    let samples = rounds(&runtime, &id, runc.is_some().then_some(&name)).await;
-    drop(theirs);
-    runtime.kill(&id).await.map_err(text)?;
-    runtime.remove(&id).await.map_err(text)?;
-    samples
-}
-
-async fn rounds(
-    runtime: &Runtime,
-    id: &ContainerId,
-    runc: Option<&String>,
-) -> Result<Samples, String> {
-    let mut samples = Samples::default();
-    for number in 0..WARM_UP + ROUNDS {
-        if number == WARM_UP {
-            samples = Samples::default();
-        }
-        samples.piped.push(ours(runtime, id, None).await?);
-        let size = WindowSize {
-            rows: 24,
-            columns: 80,
-        };
+    beside.runtime.launch(spec).await.map_err(text)?;
+    let theirs = beside.runc.as_ref().map(|bundle| bundle.start(&name));
+    let theirs = theirs.transpose()?;
+    let samples = in_turn(async |_, samples: &mut Samples| {
+        let runtime = &beside.runtime;
+        samples.piped.push(ours(runtime, &id, None).await?);
         samples
             .on_terminal
-            .push(ours(runtime, id, Some(size)).await?);
-        if let Some(name) = runc {
-            samples.runc.push(theirs(name)?);
+            .push(ours(runtime, &id, Some(SIZE)).await?);
+        if theirs.is_some() {
+            samples.runc.push(self::theirs(&name)?);
         }
-    }
-    Ok(samples)
+        Ok(())
+    })
+    .await;
+    drop(theirs);
+    beside.runtime.kill(&id).await.map_err(text)?;
+    beside.runtime.remove(&id).await.map_err(text)?;
+    samples
 }
 
 async fn ours(

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -12,10 +11,7 @@ use serde_json::{Value, json};
 
 use super::text;
 
-/// Folders of the host that the container sees, read-only, so that `true` is found in it.
-const SYSTEM: [&str; 4] = ["usr", "bin", "lib", "lib64"];
-
-/// An OCI bundle that runs `true` on the host's own system.
+/// An OCI bundle.
 #[derive(Debug)]
 pub(crate) struct Bundle {
     folder: PathBuf,
@@ -23,33 +19,19 @@ pub(crate) struct Bundle {
 }
 
 impl Bundle {
-    /// `None` when there is no runc on this machine.
-    pub(crate) fn make(folder: &Path) -> Result<Option<Self>, String> {
+    /// One that runs this program in the root `rootfs` of the folder. `None` when there is no runc
+    /// on this machine.
+    pub(crate) fn make(folder: &Path, program: &[&str]) -> Result<Option<Self>, String> {
         let Some(version) = installed() else {
             return Ok(None);
         };
-        let root = folder.join("rootfs");
-        fs::create_dir_all(&root).map_err(text)?;
         let folder = folder.to_owned();
         let bundle = Self { folder, version };
         bundle.runc(&["spec"])?;
         let path = bundle.folder.join("config.json");
         let written = fs::read(&path).map_err(text)?;
         let mut config: Value = serde_json::from_slice(&written).map_err(text)?;
-        edit(&mut config, &root)?;
-        fs::write(&path, config.to_string()).map_err(text)?;
-        Ok(Some(bundle))
-    }
-
-    /// One that stays, to run further programs in.
-    pub(crate) fn staying(folder: &Path) -> Result<Option<Self>, String> {
-        let Some(bundle) = Self::make(folder)? else {
-            return Ok(None);
-        };
-        let path = bundle.folder.join("config.json");
-        let written = fs::read(&path).map_err(text)?;
-        let mut config: Value = serde_json::from_slice(&written).map_err(text)?;
-        config["process"]["args"] = json!(["/bin/sleep", "1000"]);
+        edit(&mut config, program);
         fs::write(&path, config.to_string()).map_err(text)?;
         Ok(Some(bundle))
     }
@@ -116,27 +98,12 @@ fn installed() -> Option<String> {
     Some(version)
 }
 
-/// No terminal, `true` for a program, the host's system for a root, and the limits that ours has.
-fn edit(config: &mut Value, root: &Path) -> Result<(), String> {
+/// No terminal, the program, and the limits that ours has.
+fn edit(config: &mut Value, program: &[&str]) {
     config["process"]["terminal"] = json!(false);
-    config["process"]["args"] = json!(["/bin/true"]);
+    config["process"]["args"] = json!(program);
     config["linux"]["resources"]["cpu"] =
         json!({"shares": 1024, "quota": 100_000, "period": 100_000});
     config["linux"]["resources"]["memory"] = json!({"limit": 64 << 20});
     config["linux"]["resources"]["pids"] = json!({"limit": 1024});
-    let mounts = config["mounts"]
-        .as_array_mut()
-        .ok_or("no mounts in runc's spec")?;
-    for name in SYSTEM {
-        let host = Path::new("/").join(name);
-        if let Ok(target) = fs::read_link(&host) {
-            symlink(target, root.join(name)).map_err(text)?;
-        } else if host.is_dir() {
-            let options = ["rbind", "ro"];
-            mounts.push(
-                json!({"destination": host, "source": host, "type": "bind", "options": options}),
-            );
-        }
-    }
-    Ok(())
 }
