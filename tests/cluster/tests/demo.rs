@@ -13,8 +13,11 @@ use std::{
     path::Path,
 };
 
-use serde_json::Value;
-use tepui_cluster_tests::{Cluster, eventually};
+use serde_json::{Value, json};
+use tepui_cluster_tests::{
+    Cluster, eventually,
+    images::{Image, Registry, Tools},
+};
 
 /// The project's root, where the examples are.
 fn project() -> &'static Path {
@@ -48,6 +51,40 @@ fn with_web_service(agents: usize) -> Cluster {
     let file = file.display().to_string();
     cluster.tepui(&["service", "deploy", &file]).ok();
     cluster
+}
+
+/// A file of services may name images: nothing but the image says what runs.
+#[test]
+fn a_service_in_an_image_runs_what_the_image_says() {
+    let Some(tools) = Tools::get() else { return };
+    let registry = Registry::start(&tools);
+    let run = "echo $WORD at $PORT0 in $(pwd) as $(id -u); exec sleep 1000";
+    let config = json!({"Cmd": ["sh", "-c", run], "WorkingDir": "/srv", "User": "web"});
+    let image = Image::new(&config, &[tools.busybox()]);
+    let name = registry.push("web", "1", &image);
+    let mut cluster = Cluster::start(1);
+    cluster.add_framework("service");
+    let file = cluster.folder().join("imaged.yaml");
+    let text = format!(
+        "name: imaged\nimage: {name}\nreplicas: 2\ncpus: 0.1\nmem: 32\nports: [http]\n\
+         env: {{WORD: hello}}\n"
+    );
+    fs::write(&file, text).unwrap();
+    let file = file.display().to_string();
+    cluster.tepui(&["service", "deploy", &file]).ok();
+    for task in cluster.await_running(2) {
+        let id = task["task_id"]["value"].as_str().unwrap().to_owned();
+        let address = first_port(&task);
+        let port = address.rsplit(':').next().unwrap();
+        let line = format!("hello at {port} in /srv as 1033\n");
+        eventually("the image's program has spoken", || {
+            (cluster.tepui(&["logs", &id]).output == line).then_some(())
+        });
+    }
+    cluster.tepui(&["service", "rm", "imaged"]).ok();
+    eventually("nothing of it runs", || {
+        cluster.tasks().is_empty().then_some(())
+    });
 }
 
 #[test]

@@ -9,9 +9,16 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
+    path::{Path, PathBuf},
+    process::Command,
 };
 
-use tepui_cluster_tests::{Cluster, PATIENCE, program};
+use serde_json::json;
+use tepui_cluster_tests::{
+    Cluster, PATIENCE,
+    images::{Image, Layer, Registry, Tools},
+    program,
+};
 use tepui_sdk::{
     Driver, Event, Events, Failure, OfferMatcher, Operations, Options, Profile, TaskBuilder,
     custom_executor,
@@ -79,12 +86,18 @@ impl Framework {
     }
 }
 
-fn executor() -> v1::ExecutorInfo {
+/// The example's program.
+fn primes() -> PathBuf {
     let path = program().with_file_name("tepui-primes");
     assert!(
         path.is_file(),
         "build the example first: cargo build -p tepui-primes"
     );
+    path
+}
+
+fn executor() -> v1::ExecutorInfo {
+    let path = primes();
     let command = v1::CommandInfo {
         shell: Some(false),
         value: Some(path.display().to_string()),
@@ -95,8 +108,107 @@ fn executor() -> v1::ExecutorInfo {
 }
 
 fn counts(id: &str, up_to: &str) -> tepui_sdk::Task {
+    counts_in(executor(), id, up_to)
+}
+
+fn counts_in(executor: v1::ExecutorInfo, id: &str, up_to: &str) -> tepui_sdk::Task {
     let task = TaskBuilder::new(id).cpus(0.1).memory(16.0);
-    task.executor(executor()).data(up_to).build().unwrap()
+    task.executor(executor).data(up_to).build().unwrap()
+}
+
+/// The same executor in an image that does not have its program: that is fetched.
+fn executor_in(image: &str) -> v1::ExecutorInfo {
+    let command = v1::CommandInfo {
+        shell: Some(false),
+        value: Some("./tepui-primes".to_owned()),
+        uris: vec![v1::command_info::Uri {
+            value: primes().display().to_string(),
+            executable: Some(true),
+            ..Default::default()
+        }],
+        ..v1::CommandInfo::default()
+    };
+    let id = ExecutorId::new("primes").unwrap();
+    let docker = v1::image::Docker {
+        name: image.to_owned(),
+        ..Default::default()
+    };
+    let image = v1::Image {
+        r#type: v1::image::Type::Docker.into(),
+        docker: Some(docker),
+        ..v1::Image::default()
+    };
+    let container = v1::ContainerInfo {
+        r#type: v1::container_info::Type::Mesos.into(),
+        mesos: Some(v1::container_info::MesosInfo { image: Some(image) }),
+        ..v1::ContainerInfo::default()
+    };
+    v1::ExecutorInfo {
+        container: Some(container),
+        ..custom_executor(&id, &"cpus:0.1;mem:128".parse().unwrap(), command)
+    }
+}
+
+/// A layer with the libraries that a program of this machine loads.
+fn libraries(program: &Path) -> Layer {
+    let listed = Command::new("ldd").arg(program).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let words = listed.split_whitespace().filter(|it| it.starts_with('/'));
+    words.fold(Layer::default(), |layer, path| {
+        let bytes = std::fs::read(path).unwrap();
+        layer.file(path.trim_start_matches('/'), 0o755, &bytes)
+    })
+}
+
+#[test]
+fn an_executor_in_an_image_is_fetched_and_runs_its_tasks_there() {
+    let Some(tools) = Tools::get() else { return };
+    let registry = Registry::start(&tools);
+    let layers = [libraries(&primes()).bytes()];
+    let image = registry.push("libraries", "1", &Image::new(&json!({}), &layers));
+    let mut cluster = Cluster::start(0);
+    let folder = primes().parent().unwrap().display().to_string();
+    cluster.add_agent(&["--allowed-host-paths", &folder]);
+    cluster.await_agents(1);
+    let run = async {
+        let mut framework = Framework::subscribe(&cluster);
+        let offer = framework.offer().await;
+        let agent = offer.agent_id.clone();
+        let mut matcher = OfferMatcher::new(vec![offer]);
+        let task = counts_in(executor_in(&image), "small", "100");
+        matcher.place(&task).expect("there is room");
+        let driver = &framework.driver;
+        driver.apply(matcher.finish(), Filters::NONE).await;
+        let finished = framework.state("small", TaskState::Finished).await;
+        assert_eq!(finished.message.as_deref(), Some("25 primes to 100"));
+        let run = latest_run(&cluster);
+        assert!(run.join("tepui-primes").is_file(), "it was fetched");
+        let id = ExecutorId::new("primes").unwrap();
+        framework.driver.shutdown_executor(&agent, &id).await;
+        while framework.failures.is_empty() {
+            framework.update().await;
+        }
+        assert_eq!(framework.failures[0].status, Some(0));
+        framework.driver.teardown().await;
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(run);
+}
+
+/// The sandbox of the one executor that there is.
+fn latest_run(cluster: &Cluster) -> PathBuf {
+    let mut folder = cluster.folder().join("agent-0/slaves");
+    for part in ["", "frameworks", "", "executors/primes/runs/latest"] {
+        folder = match part {
+            "" => std::fs::read_dir(&folder)
+                .unwrap()
+                .next()
+                .unwrap()
+                .unwrap()
+                .path(),
+            part => folder.join(part),
+        };
+    }
+    folder
 }
 
 /// The answer to a call of the executor API that proves nothing.
