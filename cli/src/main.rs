@@ -20,6 +20,10 @@ fn main() -> ExitCode {
     if let Some(code) = tepui_containers::init_main() {
         return code;
     }
+    // Beside an agent it may be what unpacks one layer of an image.
+    if let Some(code) = tepui_images::unpack_main() {
+        return code;
+    }
     if let Some(code) = commands::inside_task(std::env::args_os()) {
         return code;
     }

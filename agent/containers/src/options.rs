@@ -71,3 +71,15 @@ pub enum InitProgram {
     /// Another program.
     Path(PathBuf),
 }
+
+impl InitProgram {
+    /// Where the program is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            // The running program, even if its file was replaced by a newer one.
+            Self::CurrentExecutable => PathBuf::from("/proc/self/exe"),
+            Self::Path(path) => path.clone(),
+        }
+    }
+}

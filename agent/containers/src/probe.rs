@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{self, Read},
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
     sync::{Arc, Mutex},
 };
 
@@ -191,11 +191,7 @@ fn start_launcher(program: &InitProgram) -> Result<Launcher, Refusal> {
             "this program does not call init_main()",
         )));
     }
-    let path = match program {
-        // The running program, even if its file was replaced by a newer one.
-        InitProgram::CurrentExecutable => PathBuf::from("/proc/self/exe"),
-        InitProgram::Path(path) => path.clone(),
-    };
+    let path = program.path();
     let sealed = tepui_sys::seal_program(&path).map_err(|source| Refusal::Seal { path, source })?;
     Launcher::start(sealed).map_err(Refusal::Launcher)
 }

@@ -83,6 +83,9 @@ pub enum Error {
     /// It is larger than it may be.
     #[error("the image is too large: {0}")]
     TooLarge(String),
+    /// The process that unpacks it did not do so.
+    #[error("the layer was not unpacked: {0}")]
+    Unpacker(String),
     /// The store cannot be worked on.
     #[error("cannot {step} {path}: {source}")]
     Store {

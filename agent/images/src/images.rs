@@ -72,7 +72,8 @@ impl Images {
     /// The folder cannot be used.
     pub fn open(options: Options) -> Result<Self, Error> {
         Ok(Self(Arc::new(Inner {
-            store: Store::open(&options.folder, options.size_limit)?,
+            store: Store::open(&options.folder, options.size_limit)?
+                .unpacking_by(options.unpacker.clone()),
             http: Http::new(options.stall_timeout, options.trusted.as_deref())?,
             turns: Semaphore::new(LAYERS_AT_ONCE),
             busy: Mutex::default(),

@@ -45,5 +45,5 @@ pub use reference::{InvalidReference, Reference};
 pub use retry::Retry;
 pub use source::Pieces;
 pub use store::{Listed, Pruned, Root, list};
-pub use unpack::{Form, Unpacked, extract, make_file, unpack};
+pub use unpack::{Form, Unpacked, extract, make_file, unpack, unpack_main};
 pub use users::User;

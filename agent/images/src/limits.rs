@@ -92,3 +92,19 @@ pub const MIN_BYTES_PER_SECOND: u64 = 1024;
 
 /// Images that are remembered by name.
 pub const MAX_IMAGES: usize = 10_000;
+
+/// The memory that a process which unpacks a layer may have for itself, in bytes. What compresses
+/// best wants 128 MB of it.
+pub const UNPACKER_MEMORY_BYTES: u64 = 512 << 20;
+
+/// The processor time of a process that unpacks a layer, in seconds: the largest takes a quarter.
+pub const UNPACKER_SECONDS: u64 = 3600;
+
+/// The files that a process which unpacks a layer may have open.
+pub const UNPACKER_FILES: u64 = 32;
+
+/// How long a process that unpacks a layer may take no byte, or may say nothing after the last.
+pub const UNPACKER_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The longest verdict of such a process, in bytes.
+pub const MAX_VERDICT_BYTES: u64 = 64 << 10;

@@ -34,6 +34,9 @@ pub struct Options {
     pub pull_timeout: Duration,
     /// How long a download may be too slow before it is given up.
     pub stall_timeout: Duration,
+    /// The program that unpacks layers, in a process of its own that can touch nothing else; its
+    /// `main` calls [`unpack_main`](crate::unpack_main) first. Without it, they are unpacked here.
+    pub unpacker: Option<PathBuf>,
     /// Certificates that are trusted besides those of this machine: a file in PEM.
     pub trusted: Option<PathBuf>,
 }
@@ -50,6 +53,7 @@ impl Options {
             credentials: Credentials::default(),
             pull_timeout: DEFAULT_PULL_TIMEOUT,
             stall_timeout: DEFAULT_STALL_TIMEOUT,
+            unpacker: None,
             trusted: None,
         }
     }

@@ -21,7 +21,7 @@ use std::{
     fs::{self, File},
     io::Read,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -38,7 +38,7 @@ use crate::{
     Digest, Error,
     config::RunConfig,
     limits::{MAX_IMAGES, MAX_LAYER_BYTES},
-    unpack::{Unpacked, unpack},
+    unpack::{Unpacked, unpack, unpack_apart},
 };
 
 /// The store. Cheap to clone.
@@ -49,6 +49,8 @@ pub(crate) struct Store(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     size_limit: u64,
+    /// The program that unpacks layers, unless that is done here.
+    unpacker: OnceLock<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -124,8 +126,18 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             folder: folder.to_owned(),
             size_limit,
+            unpacker: OnceLock::new(),
             state: Mutex::new(state),
         })))
+    }
+
+    /// Lets a program unpack layers from now on.
+    pub(crate) fn unpacking_by(self, program: Option<PathBuf>) -> Self {
+        if let Some(program) = program {
+            // Said once, when the store is opened.
+            let _ = self.0.unpacker.set(program);
+        }
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -200,7 +212,10 @@ impl Store {
         let opened = File::open(&tree).map_err(Error::store("open", &tree))?;
         files::open_to_all(&opened, &tree)?;
         let limit = self.room().min(MAX_LAYER_BYTES);
-        let unpacked = unpack(&mut stream, opened.into(), limit)?;
+        let unpacked = match self.0.unpacker.get() {
+            Some(program) => unpack_apart(program, &mut stream, opened.into(), limit)?,
+            None => unpack(&mut stream, opened.into(), limit)?,
+        };
         check(stream, &unpacked)?;
         let record = LayerRecord {
             bytes: unpacked.bytes,

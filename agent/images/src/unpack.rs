@@ -1,6 +1,7 @@
 //! From a stream of tar to a folder, whatever the stream holds: layers for overlayfs, and archives
 //! that tasks want unpacked.
 
+mod apart;
 mod archive;
 mod entries;
 mod extensions;
@@ -20,8 +21,13 @@ use std::{
 };
 
 use rustix::fs::fstatvfs;
+use serde::{Deserialize, Serialize};
 
-pub use self::archive::{Form, extract, make_file};
+pub(crate) use self::apart::unpack_apart;
+pub use self::{
+    apart::unpack_main,
+    archive::{Form, extract, make_file},
+};
 use self::{
     entries::{Entry, Kind},
     tree::Tree,
@@ -36,7 +42,7 @@ use crate::{
 const BUFFER_BYTES: usize = 128 << 10;
 
 /// What became of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unpacked {
     /// The digest of the stream when decompressed.
     pub diff_id: Digest,
@@ -55,9 +61,13 @@ pub struct Unpacked {
 /// What is wrong with the layer, or with the disk. A stream of more than `limit` bytes when
 /// decompressed is [`Error::TooLarge`].
 pub fn unpack(stream: impl Read, folder: OwnedFd, limit: u64) -> Result<Unpacked, Error> {
+    unpack_into(stream, Tree::new(folder), limit)
+}
+
+fn unpack_into(stream: impl Read, tree: Tree, limit: u64) -> Result<Unpacked, Error> {
     let stream = decompress(stream).map_err(|error| failed(&error))?;
     let mut stream = Verified::new(stream, limit);
-    let mut layer = Unpacking::new(folder, Rules::Layer);
+    let mut layer = Unpacking::new(tree, Rules::Layer);
     let entries = entries::each(&mut stream, |entry, contents| layer.add(entry, contents))?;
     layer.finish()?;
     // The digest is that of every byte, also of those after the last entry.
@@ -93,10 +103,10 @@ struct Unpacking {
 }
 
 impl Unpacking {
-    fn new(folder: OwnedFd, rules: Rules) -> Self {
+    fn new(tree: Tree, rules: Rules) -> Self {
         Self {
             rules,
-            tree: Tree::new(folder),
+            tree,
             folders: Vec::new(),
             name_bytes: 0,
             unchecked: FREE_CHECK_BYTES,

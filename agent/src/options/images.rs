@@ -128,6 +128,7 @@ impl ImageOptions {
             credentials: self.credentials()?,
             pull_timeout: self.image_pull_timeout,
             stall_timeout: self.image_stall_timeout,
+            unpacker: None,
             trusted: self.image_registry_ca.clone(),
         })
     }

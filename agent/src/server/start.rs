@@ -97,7 +97,10 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
 
 /// Opens the store of images.
 async fn open_images(options: &Options, work_dir: &WorkDir) -> Result<Images, Error> {
-    let options = options.images.store(work_dir.images())?;
+    let unpacker = options.init.path();
+    let mut options = options.images.store(work_dir.images())?;
+    // Who is not root can confine nobody, and make no containers that have images either.
+    options.unpacker = nix::unistd::geteuid().is_root().then_some(unpacker);
     blocking(move || Images::open(options).map_err(Error::Images)).await
 }
 

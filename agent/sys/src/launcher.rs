@@ -26,10 +26,7 @@ pub fn become_launcher() -> io::Result<OwnedFd> {
     // Fails only for the leader of a process group, which has left the terminal's group already.
     let _ = setsid();
     chdir("/")?;
-    // SAFETY: at the start of `main`, nothing that lives in this process owns a file above standard
-    // error.
-    let closed = unsafe { libc::close_range(3, u32::MAX, 0) };
-    Errno::result(closed)?;
+    close_inherited()?;
     let socket = io::stdin().as_fd().try_clone_to_owned()?;
     dup2_stdin(open(
         "/dev/null",
@@ -43,6 +40,15 @@ pub fn become_launcher() -> io::Result<OwnedFd> {
     // vanish too.
     prctl::set_child_subreaper(true)?;
     Ok(socket)
+}
+
+/// Closes every file but standard input, output and error. Only for the very start of `main`,
+/// before anything is opened.
+pub fn close_inherited() -> io::Result<()> {
+    // SAFETY: at the start of `main`, nothing that lives in this process owns a file above standard
+    // error.
+    let closed = unsafe { libc::close_range(3, u32::MAX, 0) };
+    Ok(Errno::result(closed).map(drop)?)
 }
 
 /// Closes every file but standard input, output, error and this one. For a process that was forked

@@ -4,6 +4,7 @@
 //! `fake::Recorder` (feature `fake`) writes the calls down. The rest is what the agent itself needs
 //! beside tokio: process descriptors, sealed programs, file descriptors sent through sockets.
 
+mod confine;
 mod devices;
 mod enter;
 #[cfg(any(test, feature = "fake"))]
@@ -26,12 +27,13 @@ mod terminal;
 mod users;
 mod watched;
 
+pub use confine::{Confinement, confine};
 pub use devices::{DeviceRule, allow_devices, can_allow_devices};
 pub use enter::Entered;
 pub use files::{open_beneath, open_folder, open_output};
 pub use identity::{boot_id, start_time};
 pub use kernel::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, User};
-pub use launcher::{become_launcher, keep_only, leave};
+pub use launcher::{become_launcher, close_inherited, keep_only, leave};
 pub use linux::Linux;
 pub use logs::{LogStream, Logger, Room};
 pub use mounts::make_beneath;

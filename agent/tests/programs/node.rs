@@ -17,6 +17,9 @@ fn main() -> ExitCode {
     if let Some(code) = tepui_containers::init_main() {
         return code;
     }
+    if let Some(code) = tepui_images::unpack_main() {
+        return code;
+    }
     match serve(Program::parse().options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tepui-agent-core", &["tepui-model", "tepui-proto"]),
     ("tepui-sys", &[]),
     ("tepui-containers", &["tepui-model", "tepui-sys"]),
-    ("tepui-images", &["tepui-model"]),
+    ("tepui-images", &["tepui-model", "tepui-sys"]),
     ("tepui-fetcher", &["tepui-images"]),
     (
         "tepui-agent",

@@ -65,7 +65,7 @@ pub fn extract(
     limit: u64,
     given_up: &Arc<AtomicBool>,
 ) -> Result<u64, Error> {
-    let mut unpacking = Unpacking::new(folder, Rules::Archive);
+    let mut unpacking = Unpacking::new(Tree::new(folder), Rules::Archive);
     unpacking.given_up = Arc::clone(given_up);
     let bytes = match form {
         Form::Tar => {

@@ -21,7 +21,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::entries::Entry;
+use super::{apart::OPAQUE_FOLDER, entries::Entry};
 use crate::path::EntryPath;
 
 /// Says to an overlay that a folder shows nothing of lower layers.
@@ -38,11 +38,34 @@ pub(super) struct Tree {
     root: OwnedFd,
     /// The folder that was last worked in: most entries follow others of the same folder.
     last: Option<(Vec<u8>, OwnedFd)>,
+    /// To whom folders are sent that are to show nothing of lower layers, where that cannot be set
+    /// here.
+    marker: Option<OwnedFd>,
 }
 
 impl Tree {
     pub(super) const fn new(root: OwnedFd) -> Self {
-        Self { root, last: None }
+        Self {
+            root,
+            last: None,
+            marker: None,
+        }
+    }
+
+    /// One that has somebody else set what takes more power than to make files.
+    pub(super) const fn marked_by(root: OwnedFd, marker: OwnedFd) -> Self {
+        Self {
+            root,
+            last: None,
+            marker: Some(marker),
+        }
+    }
+
+    fn set_opaque(&self, folder: BorrowedFd<'_>) -> io::Result<()> {
+        match &self.marker {
+            Some(marker) => tepui_sys::send(marker.as_fd(), &[OPAQUE_FOLDER], &[folder]).map(drop),
+            None => set_opaque(folder),
+        }
     }
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
@@ -150,7 +173,7 @@ impl Tree {
         let folder = self.folder(path.folder())?;
         let opened = openat(folder, path.name(), FOLDER, Mode::empty())?;
         if opaque {
-            set_opaque(opened.as_fd())?;
+            self.set_opaque(opened.as_fd())?;
         }
         Ok(opened)
     }
@@ -166,14 +189,16 @@ impl Tree {
         }
         let there = statat(folder, hidden, AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(there.st_mode) == FileType::Directory {
-            set_opaque(openat(folder, hidden, FOLDER, Mode::empty())?.as_fd())?;
+            let hidden = openat(folder, hidden, FOLDER, Mode::empty())?;
+            self.set_opaque(hidden.as_fd())?;
         }
         Ok(())
     }
 
     /// Lets nothing that lower layers have in a folder be seen.
     pub(super) fn make_opaque(&mut self, folder: &[u8]) -> io::Result<()> {
-        set_opaque(self.folder(folder)?.as_fd())
+        let folder = self.folder(folder)?.try_clone()?;
+        self.set_opaque(folder.as_fd())
     }
 
     /// Makes something under a name. What has it is taken away, unless it is a folder with
@@ -274,7 +299,8 @@ fn times((seconds, nanoseconds): (i64, u32)) -> Timestamps {
     }
 }
 
-fn set_opaque(folder: BorrowedFd<'_>) -> io::Result<()> {
+/// Lets a folder show nothing of lower layers.
+pub(super) fn set_opaque(folder: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fsetxattr(folder, OPAQUE, b"y", XattrFlags::empty())?)
 }
 

@@ -6,6 +6,7 @@
     reason = "a test may panic anywhere"
 )]
 
+mod apart;
 mod encrypted;
 mod folders;
 mod hostile;
@@ -16,6 +17,9 @@ use std::{collections::BTreeMap, io::Write as _, path::Path};
 
 use serde_json::{Value, json};
 use tepui_images::{Credentials, Digest, Error, Image, Images, Options, Wanted};
+
+/// A program that unpacks layers.
+pub(crate) const UNPACKER: &str = env!("CARGO_BIN_EXE_tepui-test-unpacker");
 
 /// An image: what it is made of, by digest.
 #[derive(Clone, Debug)]
@@ -98,6 +102,9 @@ impl Store {
     pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(folder.path().join("images"));
+        // As in an agent: as root, by a process that is confined.
+        let root = rustix::process::geteuid().is_root();
+        options.unpacker = root.then(|| UNPACKER.into());
         change(&mut options);
         let images = Images::open(options).unwrap();
         Self { images, folder }
