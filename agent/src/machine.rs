@@ -49,6 +49,10 @@ pub(crate) trait Containers: Clone + fmt::Debug + Send + Sync + 'static {
     fn network(&self, id: &ContainerId) -> Option<PathBuf>;
     /// The networks that a container is attached to.
     fn networks(&self, id: &ContainerId) -> Vec<JoinedNetwork>;
+    /// The handle on the packets of a container, if it has one.
+    fn net_class(&self, _id: &ContainerId) -> Option<u32> {
+        None
+    }
     /// Asks those who attached a container to its networks whether it still is.
     fn check_networks(&self, id: &ContainerId) -> impl Future<Output = Result<(), String>> + Send;
     /// Waits until a container has ended.
@@ -104,6 +108,10 @@ impl Containers for Runtime {
         Self::attached(self, id).into_iter().map(joined).collect()
     }
 
+    fn net_class(&self, id: &ContainerId) -> Option<u32> {
+        Self::net_class(self, id)
+    }
+
     async fn check_networks(&self, id: &ContainerId) -> Result<(), String> {
         let checked = Self::check_networks(self, id).await;
         checked.map_err(|error| error.to_string())
@@ -138,6 +146,7 @@ impl Containers for Runtime {
             .into_iter()
             .map(|found| FoundContainer {
                 networks: Containers::networks(self, &found.id),
+                net_class: Self::net_class(self, &found.id),
                 id: found.id,
                 pid: match found.state {
                     containers::RecoveredState::Running(started) => Some(started.pid),
@@ -241,7 +250,11 @@ impl<C: Containers> Machine<C> {
         match self.prepare_and_start(plan, abandoned).await {
             Ok(pid) => {
                 let networks = self.containers.networks(&container);
-                let started = ContainerEvent::Started { pid, networks };
+                let started = ContainerEvent::Started {
+                    pid,
+                    networks,
+                    net_class: self.containers.net_class(&container),
+                };
                 self.tell(&container, started).await;
                 self.watch(container).await;
             }

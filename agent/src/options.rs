@@ -1,5 +1,6 @@
 //! What can be set on an agent: one struct for flags, environment, configuration file and manual.
 
+mod cgroups;
 mod executors;
 mod fetcher;
 mod flags;
@@ -22,8 +23,8 @@ use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 
 pub use self::{
-    executors::ExecutorOptions, fetcher::FetcherOptions, gpus::GpuOptions, images::ImageOptions,
-    logs::LogOptions, networks::NetworkOptions, walls::WallOptions,
+    cgroups::CgroupOptions, executors::ExecutorOptions, fetcher::FetcherOptions, gpus::GpuOptions,
+    images::ImageOptions, logs::LogOptions, networks::NetworkOptions, walls::WallOptions,
 };
 use crate::{Error, Masters};
 
@@ -250,6 +251,13 @@ pub struct Options {
     )]
     pub gpus: GpuOptions,
 
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a comment would become the manual of the flags' group"
+    )]
+    pub cgroups: CgroupOptions,
+
     /// Whether tasks run as the user they name, for which the agent must be root, or as the agent
     /// does
     #[arg(
@@ -353,6 +361,7 @@ impl Default for Options {
             networks: NetworkOptions::default(),
             walls: WallOptions::default(),
             gpus: GpuOptions::default(),
+            cgroups: CgroupOptions::default(),
             switch_user: true,
             executors: ExecutorOptions::default(),
             images: ImageOptions::default(),
@@ -409,7 +418,9 @@ impl Options {
         {
             return Err(refuse("allowed-host-paths", "must be absolute paths"));
         }
-        if let Some((flag, problem)) = self.networks.problem().or_else(|| self.walls.problem()) {
+        let problem = self.networks.problem().or_else(|| self.walls.problem());
+        let problem = problem.or_else(|| self.cgroups.problem(self.isolation));
+        if let Some((flag, problem)) = problem {
             return Err(refuse(flag, problem));
         }
         if self.container_disk_watch_interval < Duration::from_millis(10) {
@@ -449,6 +460,7 @@ impl Options {
             unconfined: self.allow_unconfined,
             devices: self.walls.devices(),
             host_paths: self.allowed_host_paths.clone(),
+            io: self.cgroups.io(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! moves the agent itself.
 
 mod cpuset;
+mod disks;
 mod mounts;
 mod statistics;
 mod v1;
@@ -60,10 +61,11 @@ pub(crate) enum Controller {
     Io,
     HugePages,
     Processors,
+    NetClass,
 }
 
 impl Controller {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -71,6 +73,7 @@ impl Controller {
         Self::Io,
         Self::HugePages,
         Self::Processors,
+        Self::NetClass,
     ];
 
     /// Those by which it is told whether a machine is v1 or v2.
@@ -86,13 +89,14 @@ impl Controller {
             Self::Io => "blkio",
             Self::HugePages => "hugetlb",
             Self::Processors => "cpuset",
+            Self::NetClass => "net_cls",
         }
     }
 
-    /// Its name in v2, where devices are not for a controller.
+    /// Its name in v2, where devices and packets are not for a controller.
     const fn unified_name(self) -> Option<&'static str> {
         match self {
-            Self::Devices => None,
+            Self::Devices | Self::NetClass => None,
             Self::Io => Some("io"),
             _ => Some(self.name()),
         }
@@ -112,6 +116,8 @@ pub(crate) trait Hierarchies: fmt::Debug + Send + Sync {
     fn is_slow_to_join(&self) -> bool;
     /// Whether a group that has processes may have groups with limits of their own below.
     fn limits_beside_processes(&self) -> bool;
+    /// Whether containers can be weighed where several want one disk.
+    fn can_weigh_disks(&self) -> bool;
     /// Gives a group, with all that is in it, another name.
     fn rename(&self, from: &str, to: &str) -> Result<(), Error>;
     /// The names of all groups that exist.
@@ -138,6 +144,17 @@ pub(crate) struct CpuLimits {
     pub(crate) low_priority: bool,
     /// CPU time per period at most.
     pub(crate) quota: Option<Duration>,
+}
+
+/// How a group shares disks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IoLimits {
+    /// Its weight among those that want the same disk.
+    pub(crate) weight: Option<u64>,
+    /// The most that is read from each disk in a second.
+    pub(crate) most_read: Option<Bytes>,
+    /// The most that is written to each disk in a second.
+    pub(crate) most_written: Option<Bytes>,
 }
 
 /// How a group's processor time is bounded: a file, and what is to be written to it.
@@ -179,6 +196,10 @@ pub(crate) trait Group: fmt::Debug + Send + Sync {
     fn allow_devices(&self, rules: &[DeviceRule]) -> Result<(), Error>;
     /// Lets its processes, and those of the groups below, run on these processors alone.
     fn set_processors(&self, processors: &Processors) -> Result<(), Error>;
+    /// Weighs and bounds what it does with disks.
+    fn set_io(&self, limits: IoLimits) -> Result<(), Error>;
+    /// Gives its packets a handle.
+    fn set_net_class(&self, class: u32) -> Result<(), Error>;
     /// Lets its processes have no huge pages.
     fn forbid_huge_pages(&self) -> Result<(), Error>;
     /// The processes inside, and in the groups below.

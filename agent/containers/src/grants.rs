@@ -14,6 +14,7 @@ use crate::{
     Isolation, Isolator, LaunchError, Program, Spec,
     cgroups::{self, Group, Hierarchies},
     gpus,
+    net_classes::NetClasses,
     processors::{Processor, Processors, choose},
 };
 
@@ -26,6 +27,9 @@ pub(crate) struct Granted {
     /// The numbers of its GPUs.
     #[serde(default)]
     pub(crate) gpus: BTreeSet<u32>,
+    /// The handle on its packets.
+    #[serde(default)]
+    pub(crate) net_class: Option<u32>,
 }
 
 /// Who has what.
@@ -35,15 +39,22 @@ pub(crate) struct Grants {
     machine: Vec<Processor>,
     /// The GPUs that containers may have.
     gpus: BTreeSet<u32>,
+    /// The handles on packets that containers get, if they get any.
+    classes: Option<NetClasses>,
     held: Mutex<BTreeMap<ContainerId, Granted>>,
 }
 
 impl Grants {
-    pub(crate) fn new(machine: Vec<Processor>, gpus: BTreeSet<u32>) -> Self {
+    pub(crate) fn new(
+        machine: Vec<Processor>,
+        gpus: BTreeSet<u32>,
+        classes: Option<NetClasses>,
+    ) -> Self {
         let held = Mutex::default();
         Self {
             machine,
             gpus,
+            classes,
             held,
         }
     }
@@ -73,6 +84,10 @@ impl Grants {
                 false => Processors::new(),
             },
             gpus: self.choose_gpus(spec, isolation, &needed)?,
+            net_class: match isolation.has(Isolator::NetClass) && spec.parent.is_none() {
+                true => self.choose_class(&needed)?,
+                false => None,
+            },
         };
         held.insert(spec.id.clone(), granted.clone());
         Ok(granted)
@@ -111,6 +126,16 @@ impl Grants {
                 format!("it asks for {count} GPUs, and too few of this agent's {all} are free");
             LaunchError::Invalid(message)
         })
+    }
+
+    fn choose_class(&self, needed: &[&Granted]) -> Result<Option<u32>, LaunchError> {
+        let taken = needed.iter().filter_map(|it| it.net_class).collect();
+        let choose = |classes: NetClasses| {
+            let message = "all handles of --cgroups-net-cls-secondary-handles are in use";
+            let chosen = classes.choose(&taken);
+            chosen.ok_or_else(|| LaunchError::Invalid(message.to_owned()))
+        };
+        self.classes.map(choose).transpose()
     }
 
     /// Notes what a container has that an earlier agent launched.
@@ -221,7 +246,7 @@ mod tests {
             core: number,
             package: 0,
         };
-        Grants::new((0..4).map(processor).collect(), [0, 1].into())
+        Grants::new((0..4).map(processor).collect(), [0, 1].into(), None)
     }
 
     fn left(grants: &Grants) -> Processors {

@@ -50,11 +50,13 @@ pub enum Isolator {
     Processors,
     /// `gpu/nvidia`: whole GPUs, each for one container.
     Gpus,
+    /// `cgroups/net_cls`: a handle on its packets, for filters and queues of the host.
+    NetClass,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -76,6 +78,7 @@ impl Isolator {
         Self::HugePages,
         Self::Processors,
         Self::Gpus,
+        Self::NetClass,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -103,6 +106,7 @@ impl Isolator {
             Self::HugePages => "cgroups/hugetlb",
             Self::Processors => "cgroups/cpuset",
             Self::Gpus => "gpu/nvidia",
+            Self::NetClass => "cgroups/net_cls",
         }
     }
 
@@ -111,7 +115,7 @@ impl Isolator {
     pub const fn is_extra(self) -> bool {
         matches!(
             self,
-            Self::Io | Self::HugePages | Self::Processors | Self::Gpus
+            Self::Io | Self::HugePages | Self::Processors | Self::Gpus | Self::NetClass
         )
     }
 
@@ -155,6 +159,7 @@ impl Isolator {
             Self::Devices => "no device but those that it is given",
             Self::Io => "its reads and writes of disks are counted (if asked for)",
             Self::HugePages => "no huge pages, which no limit counts (if asked for)",
+            Self::NetClass => "a handle on its packets (if asked for)",
             Self::Gpus => "whole GPUs to itself, and no others (if asked for)",
             Self::Processors => "whole processors to itself (if asked for)",
             Self::Network => "a network of its own, or those of CNI plugins, as asked for",
@@ -233,6 +238,7 @@ impl Isolation {
             Isolator::Io => Some(Controller::Io),
             Isolator::HugePages => Some(Controller::HugePages),
             Isolator::Processors => Some(Controller::Processors),
+            Isolator::NetClass => Some(Controller::NetClass),
             _ => None,
         };
         self.iter().filter_map(controller).collect()

@@ -10,6 +10,7 @@ mod io;
 mod machine;
 mod memory;
 mod namespaces;
+mod net_class;
 mod network;
 mod pids;
 mod processors;
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub(crate) use files::SANDBOX_IN_ROOT;
+pub use io::IoPolicy;
 pub(crate) use machine::Machine;
 pub(crate) use memory::hard_limit;
 
@@ -108,6 +110,7 @@ impl Isolator {
             Self::HugePages => &huge_pages::HugePages,
             Self::Processors => &processors::OwnProcessors,
             Self::Gpus => &gpus::Gpus,
+            Self::NetClass => &net_class::NetClass,
         }
     }
 }
@@ -117,6 +120,7 @@ pub(crate) fn update(
     group: &dyn Group,
     isolation: Isolation,
     limits: &Limits,
+    io: IoPolicy,
 ) -> Result<(), cgroups::Error> {
     if isolation.has(Isolator::Cpu) {
         let cpu = cpu::of(limits);
@@ -124,6 +128,12 @@ pub(crate) fn update(
         if cpu.quota.is_none() {
             group.unthrottle()?;
         }
+    }
+    if isolation.has(Isolator::Io) && io.weight_per_cpu.is_some() {
+        group.set_io(cgroups::IoLimits {
+            weight: io.of(limits).weight,
+            ..cgroups::IoLimits::default()
+        })?;
     }
     if isolation.has(Isolator::Memory) {
         group.raise_memory(memory::hard_limit(limits), memory::soft_limit(limits))?;

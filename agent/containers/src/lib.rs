@@ -23,6 +23,7 @@ mod isolators;
 mod launch;
 mod launcher;
 pub mod limits;
+mod net_classes;
 mod networks;
 mod options;
 mod probe;
@@ -47,7 +48,9 @@ pub use exit::{DiskReport, Exit, ExitStatus, OomReport};
 pub use gpus::Gpus;
 pub use init::init_main;
 pub use isolation::{InvalidIsolation, Isolation, Isolator};
+pub use isolators::IoPolicy;
 pub use launch::find_user;
+pub use net_classes::{HandleRange, InvalidHandles, NetClasses};
 pub use networks::{
     Attached, Attachment, InterfaceAddress, NetworkError, NetworkSpec, Networks, PortMapping,
     Protocol,

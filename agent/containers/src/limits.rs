@@ -87,6 +87,12 @@ pub const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an emptied cgroup has to become removable.
 pub const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The least weight of a container for disks that kernels take.
+pub const MIN_IO_WEIGHT: u64 = 1;
+
+/// The most weight for disks that every kernel takes.
+pub const MAX_IO_WEIGHT: u64 = 1000;
+
 /// v2 CPU weight of one whole processor (Mesos: ISO-02).
 pub const WEIGHT_PER_CPU: u64 = 100;
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Bytes, Gpus, Isolation, Networks, Policy, UserRange, UsersPolicy,
+    Bytes, Gpus, Isolation, NetClasses, Networks, Policy, UserRange, UsersPolicy,
     limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
@@ -32,6 +32,8 @@ pub struct Options {
     pub users: UserRange,
     /// Which containers have users of their own.
     pub users_policy: UsersPolicy,
+    /// The handles on their packets that containers get, if they get any.
+    pub net_classes: Option<NetClasses>,
     /// The GPUs that containers may have.
     pub gpus: Gpus,
     /// The program that becomes launcher and init of containers.
@@ -53,6 +55,7 @@ impl Options {
             shared_memory: None,
             users: UserRange::default(),
             users_policy: UsersPolicy::default(),
+            net_classes: None,
             gpus: Gpus::default(),
             init: InitProgram::CurrentExecutable,
         }

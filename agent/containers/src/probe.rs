@@ -43,6 +43,12 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
     let wanted = isolation.controllers();
     let in_use = hierarchies(&mounted, &options.cgroup_root, &wanted);
     try_controllers(&mut machine, in_use.as_deref(), wanted);
+    let weighs = in_use.as_deref().is_some_and(Hierarchies::can_weigh_disks);
+    if isolation.has(Isolator::Io) && options.policy.io.weight_per_cpu.is_some() && !weighs {
+        let reason = "the kernel weighs nobody's use of disks (BFQ or io.cost): leave weights out";
+        let known = machine.controllers.entry(Controller::Io);
+        known.or_insert_with(|| reason.to_owned());
+    }
 
     let runtime_dir = &options.runtime_dir;
     let unusable = |source| Refusal::RuntimeDir {
@@ -69,7 +75,7 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         locks.push(lock.ok_or_else(|| Refusal::CgroupRootInUse(root.to_owned()))?);
     }
     let gpus = machine.gpus.devices.keys().copied().collect();
-    let grants = Grants::new(processors::of_this_machine(), gpus);
+    let grants = Grants::new(processors::of_this_machine(), gpus, options.net_classes);
     Ok(Inner {
         boot_id: tepui_sys::boot_id().map_err(Refusal::Machine)?,
         all_hierarchies: hierarchies(&mounted, &options.cgroup_root, &Controller::ALL.into()),

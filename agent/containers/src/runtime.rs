@@ -281,6 +281,12 @@ impl Runtime {
         networks::attached(&self.inner.records.folder(id))
     }
 
+    /// The handle on the packets of a container, if it has one of its own.
+    #[must_use]
+    pub fn net_class(&self, id: &ContainerId) -> Option<u32> {
+        self.inner.known(id)?.record.as_ref()?.granted.net_class
+    }
+
     /// Where the network namespace is mounted that a container is in. `None` for the host's.
     #[must_use]
     pub fn network(&self, id: &ContainerId) -> Option<PathBuf> {
@@ -299,9 +305,9 @@ impl Runtime {
         let known = self.inner.launched(id).await;
         let container = known.ok_or_else(|| Error::NotFound(id.clone()))?;
         let (isolation, limits) = (self.inner.options.isolation, limits.clone());
-        let id = id.clone();
+        let (id, io) = (id.clone(), self.inner.options.policy.io);
         let update = move || match &container.group {
-            Some(group) => isolators::update(&**group, isolation, &limits),
+            Some(group) => isolators::update(&**group, isolation, &limits, io),
             None => Ok(()),
         };
         let updated = tokio::task::spawn_blocking(update).await;
@@ -328,6 +334,7 @@ impl Runtime {
         };
         Ok(Usage {
             gpus,
+            net_class: self.net_class(id),
             ..used.unwrap_or_default()
         })
     }

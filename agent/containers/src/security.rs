@@ -8,7 +8,7 @@ use std::{
 
 use nix::sys::stat::{major, minor};
 
-use crate::Capabilities;
+use crate::{Capabilities, IoPolicy};
 
 /// A device of the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,8 @@ pub struct Policy {
     pub devices: Vec<Device>,
     /// The folders and files of the host that tasks may ask for, with all that is below.
     pub host_paths: Vec<PathBuf>,
+    /// How containers share disks, with `cgroups/blkio`.
+    pub io: IoPolicy,
 }
 
 impl Default for Policy {
@@ -148,6 +150,7 @@ impl Default for Policy {
             unconfined: false,
             devices: Vec::new(),
             host_paths: Vec::new(),
+            io: IoPolicy::default(),
         }
     }
 }

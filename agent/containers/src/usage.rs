@@ -27,6 +27,8 @@ pub struct Usage {
     pub processors: Option<String>,
     /// The numbers of the GPUs that it has.
     pub gpus: Vec<u32>,
+    /// The handle on its packets.
+    pub net_class: Option<u32>,
 }
 
 /// How often a quota was used up.

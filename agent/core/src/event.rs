@@ -86,6 +86,8 @@ pub enum ContainerEvent {
         pid: u32,
         /// The networks that it is attached to; none if it has the host's.
         networks: Vec<JoinedNetwork>,
+        /// The handle on its packets, if it has one.
+        net_class: Option<u32>,
     },
     /// It could not be started, and nothing of it runs.
     LaunchFailed {

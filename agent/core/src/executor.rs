@@ -97,6 +97,8 @@ pub(crate) struct Executor {
     pub(crate) pid: Option<u32>,
     /// The networks that its container is attached to, once it runs.
     pub(crate) networks: Vec<JoinedNetwork>,
+    /// The handle on its packets, if it has one.
+    pub(crate) net_class: Option<u32>,
     /// Where it hears its events, while it is subscribed.
     pub(crate) stream: Option<StreamId>,
     /// Whether it has ever been.
@@ -121,6 +123,7 @@ impl Executor {
             phase: Phase::Launching,
             pid: None,
             networks: Vec::new(),
+            net_class: None,
             stream: None,
             subscribed: false,
             employed: false,

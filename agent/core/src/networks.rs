@@ -3,7 +3,8 @@
 use core::net::IpAddr;
 
 use tepui_proto::v1::{
-    ContainerInfo, NetworkInfo,
+    CgroupInfo, ContainerInfo, NetworkInfo,
+    cgroup_info::NetCls,
     network_info::{IpAddress, Protocol},
 };
 
@@ -51,6 +52,15 @@ fn joined(network: &JoinedNetwork, asked_for: &[NetworkInfo]) -> NetworkInfo {
         name: Some(network.name.clone()),
         ip_addresses: network.addresses.iter().map(address).collect(),
         ..asked.cloned().unwrap_or_default()
+    }
+}
+
+/// The handle on a container's packets, as Mesos tells it.
+pub(crate) const fn class(handle: u32) -> CgroupInfo {
+    CgroupInfo {
+        net_cls: Some(NetCls {
+            classid: Some(handle),
+        }),
     }
 }
 

@@ -139,6 +139,8 @@ pub struct FoundContainer {
     pub pid: Option<u32>,
     /// The networks that it is attached to; none if it has the host's.
     pub networks: Vec<JoinedNetwork>,
+    /// The handle on its packets, if it has one.
+    pub net_class: Option<u32>,
 }
 
 mod checks;

@@ -152,6 +152,8 @@ pub(crate) struct Task {
     pub(crate) pid: Option<u32>,
     /// The networks that its container is attached to, once it runs.
     pub(crate) networks: Vec<JoinedNetwork>,
+    /// The handle on its packets, if it has one.
+    pub(crate) net_class: Option<u32>,
     /// Its checks, once it runs.
     pub(crate) checks: Vec<Check>,
     /// What an earlier agent knew of them, until they begin.
@@ -182,6 +184,7 @@ impl Task {
             phase: Phase::Launching,
             pid: None,
             networks: Vec::new(),
+            net_class: None,
             checks: Vec::new(),
             memories: Vec::new(),
             started: None,
@@ -220,6 +223,7 @@ mod tests {
         let started = ContainerEvent::Started {
             pid: 1,
             networks: Vec::new(),
+            net_class: None,
         };
         let failed = ContainerEvent::LaunchFailed {
             message: String::new(),

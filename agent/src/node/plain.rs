@@ -131,6 +131,7 @@ async fn containers<C: Containers>(
             "pressure": figures::pressure(usage),
             "processors": usage.processors,
             "gpus": usage.gpus,
+            "net_cls": usage.net_class,
             "status": container.container_status,
         })
     });
@@ -157,6 +158,7 @@ async fn statistics<C: Containers>(
             "pressure": figures::pressure(usage),
             "processors": usage.processors,
             "gpus": usage.gpus,
+            "net_cls": usage.net_class,
         })
     });
     Ok(page.show(shown.collect::<Vec<_>>()).await)

@@ -20,6 +20,7 @@ impl Options {
             .chain(self.networks.flags())
             .chain(self.walls.flags())
             .chain(self.gpus.flags())
+            .chain(self.cgroups.flags())
             .chain(self.executors.flags())
             .chain(self.images.flags())
             .chain(self.fetcher.flags())

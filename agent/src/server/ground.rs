@@ -69,6 +69,7 @@ impl Ground {
             users: options.walls.userns_remap,
             users_policy: options.walls.user_namespaces.policy(),
             gpus: options.gpus.gpus(),
+            net_classes: options.cgroups.net_classes(),
             init: options.init.clone(),
             ..containers::Options::new(
                 runtime_dir.unwrap_or_else(|| work_dir.runtime()),

@@ -109,6 +109,7 @@ impl Containers for Fake {
             id: id.clone(),
             pid: exit.borrow().is_none().then_some(7),
             networks: Vec::new(),
+            net_class: None,
         });
         found.collect()
     }

@@ -16,8 +16,8 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, cpuset, failed,
-    folder_names, forbid_pages, is_clean_cache, kill_tree,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, IoLimits, Quota, cpuset, disks,
+    failed, folder_names, forbid_pages, is_clean_cache, kill_tree,
     mounts::Hierarchy,
     read, read_keyed, read_number, read_tree, remove_tree, report_statistics,
     statistics::{self, Keyed},
@@ -120,6 +120,7 @@ impl Hierarchies for V1 {
             io: path("blkio"),
             huge_pages: path("hugetlb"),
             processors: path("cpuset"),
+            net_class: path("net_cls"),
         })
     }
 
@@ -131,6 +132,11 @@ impl Hierarchies for V1 {
 
     fn limits_beside_processes(&self) -> bool {
         true
+    }
+
+    fn can_weigh_disks(&self) -> bool {
+        self.path("blkio", "")
+            .is_some_and(|group| disks::can_weigh(&group))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
@@ -228,6 +234,7 @@ struct V1Group {
     io: Option<PathBuf>,
     huge_pages: Option<PathBuf>,
     processors: Option<PathBuf>,
+    net_class: Option<PathBuf>,
 }
 
 impl V1Group {
@@ -242,6 +249,7 @@ impl V1Group {
             self.io.as_deref(),
             self.huge_pages.as_deref(),
             self.processors.as_deref(),
+            self.net_class.as_deref(),
         ];
         let mut folders: Vec<&Path> = Vec::new();
         for folder in all.into_iter().flatten() {
@@ -424,6 +432,20 @@ impl Group for V1Group {
     fn set_processors(&self, processors: &Processors) -> Result<(), Error> {
         match &self.processors {
             Some(group) => cpuset::confine(group, processors),
+            None => Ok(()),
+        }
+    }
+
+    fn set_io(&self, limits: IoLimits) -> Result<(), Error> {
+        match &self.io {
+            Some(group) => disks::limit_v1(group, limits),
+            None => Ok(()),
+        }
+    }
+
+    fn set_net_class(&self, class: u32) -> Result<(), Error> {
+        match &self.net_class {
+            Some(group) => write(&group.join("net_cls.classid"), class),
             None => Ok(()),
         }
     }

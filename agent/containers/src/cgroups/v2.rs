@@ -17,9 +17,9 @@ use cgroups_rs::fs::{
 use tepui_sys::DeviceRule;
 
 use super::{
-    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, Quota, cpuset, failed,
-    folder_names, forbid_pages, is_clean_cache, is_gone, kill_tree, read, read_keyed, read_number,
-    read_tree, remove_tree, report_statistics,
+    Controller, CpuLimits, Entrance, Error, Group, Hierarchies, IoLimits, Quota, cpuset, disks,
+    failed, folder_names, forbid_pages, is_clean_cache, is_gone, kill_tree, read, read_keyed,
+    read_number, read_tree, remove_tree, report_statistics,
     statistics::{self, Keyed},
     write,
 };
@@ -70,6 +70,11 @@ impl V2 {
 
 impl Hierarchies for V2 {
     fn prepare_root(&self, controllers: &BTreeSet<Controller>) -> Result<(), (Controller, Error)> {
+        if controllers.contains(&Controller::NetClass) {
+            let message = "cgroup v2 has no such controller: filters there match cgroups by path";
+            let error = Error::new("use", Path::new(Controller::NetClass.name()), message);
+            return Err((Controller::NetClass, error));
+        }
         for group in self.chain() {
             let any = controllers.first().copied().unwrap_or(Controller::Cpu);
             fs::create_dir_all(group).map_err(|error| (any, Error::new("create", group, error)))?;
@@ -113,6 +118,10 @@ impl Hierarchies for V2 {
     fn limits_beside_processes(&self) -> bool {
         // A group there has either processes or groups that controllers are enabled for.
         false
+    }
+
+    fn can_weigh_disks(&self) -> bool {
+        disks::can_weigh(&self.root)
     }
 
     fn rename(&self, from: &str, _to: &str) -> Result<(), Error> {
@@ -302,6 +311,15 @@ impl Group for V2Group {
         cpuset::set(&self.file(cpuset::FILE), processors)
     }
 
+    fn set_io(&self, limits: IoLimits) -> Result<(), Error> {
+        disks::limit_v2(&self.path, limits)
+    }
+
+    fn set_net_class(&self, _class: u32) -> Result<(), Error> {
+        // The root says before that there is none.
+        Ok(())
+    }
+
     fn forbid_huge_pages(&self) -> Result<(), Error> {
         forbid_pages(&self.path, ".max")
     }
@@ -329,6 +347,7 @@ impl Group for V2Group {
             pressure: statistics::pressure(&self.path),
             processors: cpuset::shown(&self.path, "cpuset.cpus.effective"),
             gpus: Vec::new(),
+            net_class: None,
         }
     }
 

@@ -8,7 +8,7 @@ use tepui_sys::DeviceRule;
 use super::*;
 use crate::{
     Bytes, Isolation, Limits, Program, Usage,
-    cgroups::{CpuLimits, Entrance, Error},
+    cgroups::{CpuLimits, Entrance, Error, IoLimits},
     init::wire::CgroupView,
     processors::Processors,
     records::Records,
@@ -89,6 +89,14 @@ impl Group for FakeGroup {
 
     fn set_processors(&self, processors: &Processors) -> Result<(), Error> {
         self.record(format!("processors {processors:?}"))
+    }
+
+    fn set_io(&self, limits: IoLimits) -> Result<(), Error> {
+        self.record(format!("io {limits:?}"))
+    }
+
+    fn set_net_class(&self, class: u32) -> Result<(), Error> {
+        self.record(format!("class {class:#x}"))
     }
 
     fn forbid_huge_pages(&self) -> Result<(), Error> {
@@ -240,9 +248,29 @@ fn a_quota_changes_at_once_and_goes_when_the_task_may_use_what_is_idle() {
     let mut limits = spec(None, None).limits;
     let isolation = Isolation::NONE.with(Isolator::Cpu);
     let group = FakeGroup::default();
-    update(&group, isolation, &limits).unwrap();
+    update(&group, isolation, &limits, IoPolicy::default()).unwrap();
     limits.cpu_limit = None;
-    update(&group, isolation, &limits).unwrap();
+    update(&group, isolation, &limits, IoPolicy::default()).unwrap();
     let set = group.0.into_inner().unwrap();
     assert_eq!(set, ["cpu 500 Some(200ms)", "cpu 500 None", "unthrottle"]);
+}
+
+#[test]
+fn disks_are_weighed_by_the_processors_asked_for_and_bounded_as_the_operator_says() {
+    let policy = IoPolicy {
+        weight_per_cpu: Some(300),
+        most_read: Some(Bytes(7)),
+        most_written: None,
+    };
+    let limits = policy.of(&spec(None, None).limits);
+    assert_eq!(
+        (limits.weight, limits.most_read),
+        (Some(150), Some(Bytes(7)))
+    );
+    let mut large = spec(None, None).limits;
+    large.cpu_shares = Quantity::from_units(64);
+    assert_eq!(policy.of(&large).weight, Some(1000), "the kernel's most");
+    large.cpu_shares = Quantity::ZERO;
+    assert_eq!(policy.of(&large).weight, Some(1));
+    assert_eq!(IoPolicy::default().of(&large), IoLimits::default());
 }

@@ -23,5 +23,6 @@ mod roots;
 mod seats;
 mod secrets;
 mod sessions;
+mod shares;
 mod users;
 mod volumes;

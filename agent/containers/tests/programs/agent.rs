@@ -7,7 +7,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use tepui_containers::{
-    Attachment, Bytes, Limits, NetworkSpec, Networks, Options, Program, Runtime, Spec,
+    Attachment, Bytes, HandleRange, Limits, NetClasses, NetworkSpec, Networks, Options, Program,
+    Runtime, Spec,
 };
 use tepui_model::{ContainerId, Quantity};
 
@@ -41,6 +42,12 @@ async fn run(arguments: Vec<String>) -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut options = Options::new(runtime_dir, cgroup_root);
     options.isolation = isolation.parse()?;
+    if let Ok(primary) = std::env::var("TEPUI_TEST_NET_CLS") {
+        options.net_classes = Some(NetClasses {
+            primary: NetClasses::half(&primary).ok_or("no handle")?,
+            secondary: HandleRange::default(),
+        });
+    }
     if let [_, folder] = network {
         options.networks = Networks {
             config_dir: Some(folder.into()),

@@ -257,7 +257,7 @@ impl Agent {
         }
         match event {
             ContainerEvent::Fetching { .. } => {}
-            ContainerEvent::Started { pid, networks } => {
+            ContainerEvent::Started { pid, networks, .. } => {
                 guest.phase = Phase::Running;
                 guest.pid = Some(pid);
                 guest.networks = networks;

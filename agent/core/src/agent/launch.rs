@@ -148,8 +148,12 @@ impl Agent {
         }
         let outcome = match &event {
             ContainerEvent::Fetching { .. } => return,
-            ContainerEvent::Started { pid, networks } => {
-                self.joined(&key, networks.clone());
+            ContainerEvent::Started {
+                pid,
+                networks,
+                net_class,
+            } => {
+                self.joined(&key, networks.clone(), *net_class);
                 return self.started(now, &key, *pid, fx);
             }
             ContainerEvent::LaunchFailed { message } => outcome::of_launch_failure(task, message),
@@ -165,10 +169,15 @@ impl Agent {
         self.ended(now, &key, outcome, fx);
     }
 
-    /// Notes the networks of a task's container.
-    pub(super) fn joined(&mut self, key: &TaskKey, networks: Vec<JoinedNetwork>) {
+    /// Notes the networks of a task's container, and the handle on its packets.
+    pub(super) fn joined(
+        &mut self,
+        key: &TaskKey,
+        networks: Vec<JoinedNetwork>,
+        net_class: Option<u32>,
+    ) {
         if let Some(task) = self.tasks.get_mut(key) {
-            task.networks = networks;
+            (task.networks, task.net_class) = (networks, net_class);
         }
     }
 

@@ -341,7 +341,9 @@ impl Agent {
             let container = self.tasks[&key].container.clone();
             let trace = container.as_ref().and_then(|id| found.remove(id));
             let (there, pid) = (trace.is_some(), trace.as_ref().and_then(|found| found.pid));
-            self.joined(&key, trace.map(|found| found.networks).unwrap_or_default());
+            let joined = trace.map(|found| (found.networks, found.net_class));
+            let (networks, net_class) = joined.unwrap_or_default();
+            self.joined(&key, networks, net_class);
             let trace = Trace {
                 there,
                 pid,

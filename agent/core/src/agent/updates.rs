@@ -105,7 +105,7 @@ impl Agent {
         Some(v1::ContainerStatus {
             container_id: Some(container_id.into()),
             network_infos: networks::infos(task, self.config.ip.as_deref()),
-            cgroup_info: None,
+            cgroup_info: task.net_class.map(networks::class),
             executor_pid: task.pid,
         })
     }
@@ -118,7 +118,7 @@ impl Agent {
         v1::ContainerStatus {
             container_id: Some((&executor.container).into()),
             network_infos: networks::of_container(asked, networks, ip),
-            cgroup_info: None,
+            cgroup_info: executor.net_class.map(networks::class),
             executor_pid: executor.pid,
         }
     }

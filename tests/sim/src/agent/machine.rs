@@ -106,6 +106,7 @@ impl Machine {
             id: id.clone(),
             pid: (container.state == State::Runs).then_some(container.launch as u32),
             networks: Vec::new(),
+            net_class: None,
         };
         self.containers.iter().map(found).collect()
     }
@@ -187,6 +188,7 @@ impl Machine {
         ContainerEvent::Started {
             pid: launch as u32,
             networks: Vec::new(),
+            net_class: None,
         }
     }
 

@@ -10,8 +10,7 @@ use tepui_proto::v1::{
 
 use super::super::Agent;
 use crate::{
-    ContainerEvent, ContainerPlan, Effect, Effects, EndCause, ExecutorKey, Exit, JoinedNetwork,
-    Phase, TaskKey,
+    ContainerEvent, ContainerPlan, Effect, Effects, EndCause, ExecutorKey, Exit, Phase, TaskKey,
     executor::Executor,
     outcome::Outcome,
     plan::{self, Place},
@@ -189,8 +188,15 @@ impl Agent {
         match event {
             // It is not there yet.
             ContainerEvent::Fetching { .. } => {}
-            ContainerEvent::Started { pid, networks } => {
-                self.executor_started(now, key, (pid, networks), fx);
+            ContainerEvent::Started {
+                pid,
+                networks,
+                net_class,
+            } => {
+                if let Some(executor) = self.executors.get_mut(key) {
+                    (executor.networks, executor.net_class) = (networks, net_class);
+                }
+                self.executor_started(now, key, pid, fx);
             }
             ContainerEvent::LaunchFailed { message } => {
                 self.counts.launch_errors += 1;
@@ -207,7 +213,7 @@ impl Agent {
         &mut self,
         now: Time,
         key: &ExecutorKey,
-        (pid, networks): (u32, Vec<JoinedNetwork>),
+        pid: u32,
         fx: &mut Effects,
     ) {
         let Some(executor) = self.executors.get_mut(key) else {
@@ -215,7 +221,6 @@ impl Agent {
         };
         executor.phase = Phase::Running;
         executor.pid = Some(pid);
-        executor.networks = networks;
         let is_pod = executor.is_pod();
         let (ending, awaited) = (executor.ending, executor.stream.is_none());
         self.checkpoint_executor(key, fx);

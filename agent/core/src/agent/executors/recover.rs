@@ -29,7 +29,8 @@ impl Agent {
                 .insert(container.clone(), key.clone());
             let found = found.remove(&container);
             let (there, pid) = (found.is_some(), found.as_ref().and_then(|it| it.pid));
-            executor.networks = found.map(|it| it.networks).unwrap_or_default();
+            let joined = found.map(|it| (it.networks, it.net_class));
+            (executor.networks, executor.net_class) = joined.unwrap_or_default();
             match pid {
                 Some(pid) => self.await_again(now, &key, pid, fx),
                 // Its end is about to be told.

@@ -227,6 +227,7 @@ impl Node {
             ContainerEvent::Started {
                 pid: 42,
                 networks: Vec::new(),
+                net_class: None,
             },
         );
         container
@@ -271,6 +272,7 @@ impl Node {
             id: id.clone(),
             pid: (*state == Machine::Runs).then_some(42),
             networks: Vec::new(),
+            net_class: None,
         });
         let recovered = Recovered {
             records: records.collect(),

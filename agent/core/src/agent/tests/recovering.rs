@@ -252,6 +252,7 @@ fn an_estimate_of_revocable_resources_may_shrink_under_the_tasks_that_use_them()
         id: container,
         pid: Some(42),
         networks: Vec::new(),
+        net_class: None,
     }];
     let records = node.disk.iter();
     let records = records.map(|((kind, key), value)| (*kind, key.clone(), value.clone()));
@@ -274,6 +275,7 @@ fn fewer_resources_than_the_tasks_hold_are_refused() {
         id: container,
         pid: Some(42),
         networks: Vec::new(),
+        net_class: None,
     }];
     let recovered = Recovered {
         records: records.collect(),
@@ -319,6 +321,7 @@ fn an_agent_that_has_more_starts_where_it_may_and_tells_its_master() {
             id: container,
             pid: Some(42),
             networks: Vec::new(),
+            net_class: None,
         }],
     };
     let mut config = config();
