@@ -31,8 +31,8 @@ impl History {
         values.push_back(value);
     }
 
-    /// The newest under the name itself; the least, the most and percentiles under names below it.
-    /// Nothing before there is a value.
+    /// The newest under the name itself; how many there are, the least, the most and percentiles
+    /// under names below it. Nothing before there is a value.
     #[must_use]
     pub fn metrics(&self, name: &str) -> Vec<(String, f64)> {
         let values = self
@@ -48,6 +48,7 @@ impl History {
         let below = |part: &str, value| (format!("{name}/{part}"), value);
         let mut metrics = vec![
             (name.to_owned(), newest),
+            below("count", sorted.len() as f64),
             below("min", at(&sorted, 0.0)),
             below("max", at(&sorted, 1.0)),
         ];

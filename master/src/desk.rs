@@ -122,12 +122,8 @@ impl Desk {
 
     /// The answer to a read that needs nothing but its name.
     pub(crate) async fn read(&self, kind: call::Type) -> Result<Response, Unanswered> {
-        let call = Call {
-            r#type: Some(kind.into()),
-            ..Call::default()
-        };
         Ok(self
-            .call(call)
+            .call(ask(kind))
             .await?
             .map_or_else(Response::default, |it| *it))
     }
@@ -143,13 +139,17 @@ impl Desk {
     /// The stream of events: what stands, then every change.
     pub(crate) async fn watch_events(&self) -> Result<Outgoing<Shared<Event>>, Status> {
         let (outbox, outgoing) = outbox();
-        let call = Call {
-            r#type: Some(call::Type::GetState.into()),
-            ..Call::default()
-        };
-        let call = OperatorCall::V1(Box::new(call));
+        let call = OperatorCall::V1(Box::new(ask(call::Type::GetState)));
         self.front.watch(call, Watcher::Events { outbox }).await?;
         Ok(outgoing)
+    }
+}
+
+/// A call that needs nothing but its name.
+pub(crate) fn ask(kind: call::Type) -> Call {
+    Call {
+        r#type: Some(kind.into()),
+        ..Call::default()
     }
 }
 

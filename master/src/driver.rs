@@ -196,8 +196,13 @@ impl Driver {
     }
 
     fn apply(&mut self, event: Event, work: &mut Work) {
+        let (began, runs) = (Instant::now(), self.master.allocation_runs());
         self.master
             .apply(self.clock.now(), event, &mut self.effects);
+        if self.master.allocation_runs() != runs {
+            let took = began.elapsed();
+            self.tally.allocated.add(took.as_secs_f64() * 1000.0);
+        }
         for effect in self.effects.drain() {
             match effect {
                 Effect::Persist(change) => registry::stage(change, &mut work.writes),

@@ -183,6 +183,11 @@ fn master_info(options: &Options, address: SocketAddr) -> v1::MasterInfo {
         SocketAddr::V4(address) => u32::from_ne_bytes(address.ip().octets()),
         SocketAddr::V6(_) => 0,
     };
+    use v1::master_info::{Capability, capability::Type};
+    let capability = |kind: Type| Capability {
+        r#type: Some(kind.into()),
+    };
+    let capabilities = [Type::AgentUpdate, Type::AgentDraining, Type::QuotaV2];
     v1::MasterInfo {
         id: Uuid::new_v4().to_string(),
         ip,
@@ -196,7 +201,7 @@ fn master_info(options: &Options, address: SocketAddr) -> v1::MasterInfo {
             port: i32::from(address.port()),
         }),
         domain: options.domain.as_ref().map(Into::into),
-        ..v1::MasterInfo::default()
+        capabilities: capabilities.map(capability).to_vec(),
     }
 }
 

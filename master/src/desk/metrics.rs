@@ -26,6 +26,8 @@ pub(crate) struct Tally {
     pub(crate) traffic: Traffic,
     /// How long flushes of the registry took, in milliseconds.
     pub(crate) stored: History,
+    /// How long runs of the allocator took, in milliseconds.
+    pub(crate) allocated: History,
 }
 
 /// The ends that Mesos counts.
@@ -99,6 +101,7 @@ pub(crate) fn all(figures: &Figures, tally: &Tally) -> Vec<(String, f64)> {
     metrics.extend(resources(&figures.total, &figures.used));
     metrics.extend(machine());
     metrics.extend(tally.stored.metrics("registrar/state_store_ms"));
+    metrics.extend(tally.allocated.metrics("allocator/mesos/allocation_run_ms"));
     metrics.extend(quotas::named(&figures.quotas));
     metrics.sort_by(|a, b| a.0.cmp(&b.0));
     metrics

@@ -30,6 +30,8 @@ pub(crate) type AgentPortrait = Portrait<(Facts, Allocated)>;
 pub(crate) struct Facts {
     id: AgentId,
     info: Arc<v1::AgentInfo>,
+    /// The address that its stream comes from.
+    ip: Option<String>,
     active: bool,
     deactivated: bool,
     version: String,
@@ -51,6 +53,7 @@ impl Master {
         let facts = Facts {
             id: agent.id.clone(),
             info: Arc::clone(&agent.info.wire),
+            ip: agent.ip.clone(),
             active: agent.state == AgentState::Connected && deactivation.is_none(),
             deactivated: deactivation.is_some(),
             version: agent.version.clone(),
@@ -94,6 +97,7 @@ impl PartialEq for Facts {
         let offers = self.offers.iter().zip(&other.offers);
         self.id == other.id
             && Arc::ptr_eq(&self.info, &other.info)
+            && self.ip == other.ip
             && (self.active, self.deactivated) == (other.active, other.deactivated)
             && self.version == other.version
             && (self.registered, self.reregistered) == (other.registered, other.reregistered)
@@ -127,12 +131,14 @@ impl Facts {
         for offer in &self.offers {
             offered.add(&offer.role, &offer.resources);
         }
+        // As libprocess names an agent, which has never been anything but the first there.
+        let host = self.ip.as_deref().unwrap_or(&self.info.hostname);
         get_agents::Agent {
             agent_info: v1::AgentInfo::clone(&self.info),
             active: self.active,
             deactivated: Some(self.deactivated),
             version: self.version.clone(),
-            pid: None,
+            pid: Some(format!("slave(1)@{host}:{}", self.info.port())),
             registered_time: Some(self.registered.into()),
             reregistered_time: self.reregistered.map(Into::into),
             total_resources: self.total.to_proto(None),

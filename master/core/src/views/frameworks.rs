@@ -84,7 +84,7 @@ impl FrameworkPicture {
             inverse_offers: self.inverse_offers.iter().map(Into::into).collect(),
             allocated_resources: allocated.to_wire(),
             offered_resources: offered.to_wire(),
-            offer_constraints: self.constraints.as_deref().cloned(),
+            offer_constraints: Some(self.constraints.as_deref().cloned().unwrap_or_default()),
         }
     }
 }
@@ -95,7 +95,13 @@ pub(super) fn completed_view(framework: &CompletedFramework) -> get_frameworks::
         registered_time: Some(framework.registered.into()),
         reregistered_time: Some(framework.reregistered.into()),
         unregistered_time: Some(framework.unregistered.into()),
-        offer_constraints: framework.constraints.as_deref().cloned(),
+        offer_constraints: Some(
+            framework
+                .constraints
+                .as_deref()
+                .cloned()
+                .unwrap_or_default(),
+        ),
         ..get_frameworks::Framework::default()
     }
 }

@@ -30,6 +30,7 @@ pub struct Snapshot {
     /// Custom executors, each with its agent.
     pub(super) executors: Vec<(AgentId, Executor)>,
     pub(super) completed: Vec<CompletedFramework>,
+    unreachable: usize,
     /// What the tasks of each agent take, once somebody wants to know. It is only looked up.
     allocated: OnceLock<HashMap<AgentId, Allocated>>,
 }
@@ -51,12 +52,19 @@ impl Master {
                 .collect(),
             executors: self.executors().collect(),
             completed: self.frameworks.completed.iter().map(in_one_piece).collect(),
+            unreachable: self.agents.unreachable.len(),
             allocated: OnceLock::new(),
         }
     }
 }
 
 impl Snapshot {
+    /// How many agents were silent for too long.
+    #[must_use]
+    pub const fn unreachable(&self) -> usize {
+        self.unreachable
+    }
+
     /// Whether this call is answered with a snapshot.
     #[must_use]
     pub const fn answers(call: call::Type) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
 use tepui_edge::http::{
     Page, Refusal,
@@ -12,8 +12,10 @@ use tepui_proto::v1::{
     self,
     master::{call, response::GetState},
 };
+use tokio::task::spawn_blocking;
 
 use super::{super::Site, flag_map, shapes};
+use crate::desk::ask;
 
 /// How many tasks `/tasks` shows when it is not told.
 const TASKS: usize = 100;
@@ -29,12 +31,13 @@ async fn show(
     state: GetState,
     shape: impl FnOnce(&GetState) -> Value + Send + 'static,
 ) -> Result<Response, Refusal> {
-    let shaped = tokio::task::spawn_blocking(move || shape(&state)).await;
-    let failed = |_| {
-        let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
-        Refusal::new(status, "The answer cannot be written")
-    };
-    Ok(page.show(shaped.map_err(failed)?).await)
+    let shaped = spawn_blocking(move || shape(&state)).await;
+    Ok(page.show(shaped.map_err(|_| failed())?).await)
+}
+
+fn failed() -> Refusal {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Refusal::new(status, "The answer cannot be written")
 }
 
 /// Everything.
@@ -42,7 +45,10 @@ pub(super) async fn state(page: Page, State(site): State<Site>) -> Result<Respon
     let master = site.desk.read(call::Type::GetMaster).await?;
     let master = master.get_master.unwrap_or_default();
     let flags = flag_map(&site);
-    let state = state_of(&site).await?;
+    let snapshot = site.desk.snapshot(ask(call::Type::GetState)).await?;
+    let unreachable = snapshot.unreachable();
+    let state = spawn_blocking(move || snapshot.get_state()).await;
+    let state = state.map_err(|_| failed())?;
     show(page, state, move |state| {
         let info = master.master_info.unwrap_or_default();
         let mut map = object(json!({
@@ -63,6 +69,7 @@ pub(super) async fn state(page: Page, State(site): State<Site>) -> Result<Respon
             "unregistered_frameworks": [],
         }));
         map.extend(agent_counts(state));
+        map.insert("unreachable_slaves".to_owned(), json!(unreachable as f64));
         map.extend(agents(state, false));
         map.extend(frameworks_of(state));
         Value::Object(map)
@@ -107,12 +114,25 @@ fn tasks_of(state: &GetState) -> BTreeMap<&str, [Vec<Value>; 3]> {
     all
 }
 
+/// The custom executors of each framework.
+fn executors_of(state: &GetState) -> BTreeMap<&str, Vec<Value>> {
+    let mut all: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for executor in state.get_executors.iter().flat_map(|it| &it.executors) {
+        let framework = executor.executor_info.framework_id.as_ref();
+        let list = all.entry(framework.map_or("", |id| &id.value)).or_default();
+        list.push(shapes::executor(executor));
+    }
+    all
+}
+
 fn frameworks_of(state: &GetState) -> Map<String, Value> {
-    let mut tasks = tasks_of(state);
+    let (mut tasks, mut executors) = (tasks_of(state), executors_of(state));
     let mut show = |view: &v1::master::response::get_frameworks::Framework| {
         let mut map = shapes::whole_framework(view);
         let id = shapes::framework_id(view);
         let [live, lost, ended] = tasks.remove(&*id).unwrap_or_default();
+        let executors = executors.remove(&*id).unwrap_or_default();
+        map.insert("executors".to_owned(), Value::Array(executors));
         map.insert("tasks".to_owned(), Value::Array(live));
         map.insert("unreachable_tasks".to_owned(), Value::Array(lost));
         map.insert("completed_tasks".to_owned(), Value::Array(ended));

@@ -8,7 +8,7 @@ use tepui_edge::http::{
 };
 use tepui_proto::v1::{
     self,
-    master::response::{get_agents, get_frameworks},
+    master::response::{get_agents, get_executors, get_frameworks},
 };
 
 fn seconds(time: Option<&v1::TimeInfo>) -> f64 {
@@ -27,7 +27,6 @@ pub(super) fn framework_id(framework: &get_frameworks::Framework) -> String {
 pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value> {
     let info = &agent.agent_info;
     let port = info.port();
-    let pid = agent.pid.clone();
     let total = &agent.total_resources;
     let (reserved, free): (Vec<_>, Vec<_>) = total
         .iter()
@@ -55,7 +54,7 @@ pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value>
         "hostname": info.hostname,
         "port": port,
         "attributes": attributes(&info.attributes),
-        "pid": pid.unwrap_or_else(|| format!("slave(1)@{}:{port}", info.hostname)),
+        "pid": agent.pid(),
         "registered_time": seconds(agent.registered_time.as_ref()),
         "resources": summed(total),
         "used_resources": summed(&agent.allocated_resources),
@@ -88,6 +87,53 @@ pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value>
     map
 }
 
+/// A custom executor, with its agent.
+pub(super) fn executor(executor: &get_executors::Executor) -> Value {
+    let info = &executor.executor_info;
+    let mut map = object(json!({
+        "executor_id": info.executor_id.value,
+        "name": info.name(),
+        "framework_id": id(info.framework_id.as_ref(), |id| &id.value),
+        "command": info.command.as_ref().map(command),
+        "resources": summed(&info.resources),
+        "slave_id": executor.agent_id.value,
+    }));
+    let allocated = info.resources.first();
+    let role = allocated.and_then(|it| it.allocation_info.as_ref());
+    let parts = [
+        ("role", role.map(|it| json!(it.role()))),
+        ("labels", info.labels.as_ref().map(|it| json!(it.labels))),
+        (
+            "type",
+            info.r#type.map(|_| json!(info.r#type().as_str_name())),
+        ),
+    ];
+    let set = parts.into_iter();
+    map.extend(set.filter_map(|(name, part)| Some((name.to_owned(), part?))));
+    Value::Object(map)
+}
+
+/// A command as Mesos' pages show it: arguments are `argv`.
+fn command(command: &v1::CommandInfo) -> Value {
+    let uri =
+        |uri: &v1::command_info::Uri| json!({"value": uri.value, "executable": uri.executable()});
+    let mut map = object(json!({
+        "shell": command.shell(),
+        "argv": command.arguments,
+        "uris": command.uris.iter().map(uri).collect::<Vec<_>>(),
+    }));
+    let parts = [
+        ("value", command.value.as_ref().map(|it| json!(it))),
+        (
+            "environment",
+            command.environment.as_ref().map(|it| json!(it)),
+        ),
+    ];
+    let set = parts.into_iter();
+    map.extend(set.filter_map(|(name, part)| Some((name.to_owned(), part?))));
+    map.into()
+}
+
 /// What every view of a framework begins with.
 pub(super) fn framework(framework: &get_frameworks::Framework) -> Map<String, Value> {
     let info = &framework.framework_info;
@@ -106,7 +152,7 @@ pub(super) fn framework(framework: &get_frameworks::Framework) -> Map<String, Va
     }))
 }
 
-/// The whole framework, but for its tasks. A framework over HTTP has no `pid`.
+/// The whole framework, but for its tasks and executors. A framework over HTTP has no `pid`.
 pub(super) fn whole_framework(view: &get_frameworks::Framework) -> Map<String, Value> {
     let info = &view.framework_info;
     let both = [&view.allocated_resources[..], &view.offered_resources[..]].concat();
@@ -119,7 +165,6 @@ pub(super) fn whole_framework(view: &get_frameworks::Framework) -> Map<String, V
         "unregistered_time": seconds(view.unregistered_time.as_ref()),
         "resources": summed(&both),
         "offers": view.offers,
-        "executors": [],
         "offer_constraints": view.offer_constraints.clone().unwrap_or_default(),
     })));
     if view.reregistered_time != view.registered_time {
@@ -140,4 +185,50 @@ pub(super) fn whole_framework(view: &get_frameworks::Framework) -> Map<String, V
         map.insert("role".to_owned(), json!(info.role()));
     }
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_executor_has_the_shape_of_mesos() {
+        let uri = v1::command_info::Uri {
+            value: "http://h/e".to_owned(),
+            executable: Some(true),
+            ..v1::command_info::Uri::default()
+        };
+        let shown = executor(&get_executors::Executor {
+            executor_info: v1::ExecutorInfo {
+                executor_id: v1::ExecutorId {
+                    value: "e".to_owned(),
+                },
+                framework_id: Some(v1::FrameworkId {
+                    value: "f".to_owned(),
+                }),
+                r#type: Some(v1::executor_info::Type::Custom.into()),
+                command: Some(v1::CommandInfo {
+                    value: Some("./e".to_owned()),
+                    arguments: vec!["a".to_owned()],
+                    uris: vec![uri],
+                    ..v1::CommandInfo::default()
+                }),
+                ..v1::ExecutorInfo::default()
+            },
+            agent_id: v1::AgentId {
+                value: "s".to_owned(),
+            },
+        });
+        let expected = json!({
+            "executor_id": "e",
+            "name": "",
+            "framework_id": "f",
+            "slave_id": "s",
+            "type": "CUSTOM",
+            "resources": {"cpus": 0.0, "mem": 0.0, "disk": 0.0, "gpus": 0.0},
+            "command": {"shell": true, "value": "./e", "argv": ["a"],
+                "uris": [{"value": "http://h/e", "executable": true}]},
+        });
+        assert_eq!(shown, expected);
+    }
 }

@@ -108,7 +108,7 @@ fn constraints_keep_agents_from_a_framework_until_they_change() {
     cluster.register("three", "cpus:4;mem:64");
     cluster.settle();
     assert_eq!(hostnames(&mut cluster, &scheduler), ["three"]);
-    assert_eq!(view(&cluster), None);
+    assert_eq!(view(&cluster), Some(OfferConstraints::default()));
 }
 
 #[test]
