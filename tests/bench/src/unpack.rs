@@ -1,7 +1,10 @@
 //! Unpacking a layer: checked, decompressed, every path resolved beneath its folder. Ours and tar's
-//! in turn, so that both meet the same disk; tar checks no digest.
+//! in turn, so that both meet the same disk; tar checks no digest. Where umoci is installed, it takes
+//! its turns too, with the layer compressed and in a layout, whose digests it checks.
 //!
 //! Needs root, which may give files to others; says so where it is missing.
+
+mod umoci;
 
 use std::{
     fs::{self, File},
@@ -29,25 +32,37 @@ pub(crate) fn run(_: &Settings, report: &mut Report) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(text)?;
     let bytes = layer();
     let megabytes = bytes.len() as f64 / f64::from(1 << 20);
+    let layout = folder.path().join("layout");
+    let has_umoci = umoci::is_installed();
+    if has_umoci {
+        umoci::write_layout(&layout, &bytes)?;
+    }
     for compression in ["none", "gzip"] {
         let path = folder.path().join(compression);
         write(&path, &bytes, compression).map_err(text)?;
-        let (mut ours, mut tars) = (Vec::new(), Vec::new());
+        let umoci_too = has_umoci && compression == "gzip";
+        let (mut ours, mut tars, mut umocis) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             ours.push(timed(folder.path(), |to| unpack_ours(&path, to))?);
             tars.push(timed(folder.path(), |to| unpack_tar(&path, to))?);
+            if umoci_too {
+                umocis.push(timed(folder.path(), |to| umoci::unpack(&layout, to))?);
+            }
         }
         let speed = |mut times: Vec<Duration>| {
             times.sort();
             (megabytes / times[ROUNDS / 2].as_secs_f64()).round()
         };
-        report
+        let line = report
             .line()
             .with("compression", compression)
             .with("files", SMALL.0 + LARGE.0)
             .with("megabytes", megabytes.round())
             .with("mb_per_s", speed(ours))
             .with("tar_mb_per_s", speed(tars));
+        if umoci_too {
+            line.with("umoci_mb_per_s", speed(umocis));
+        }
     }
     Ok(())
 }
