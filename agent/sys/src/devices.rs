@@ -62,6 +62,9 @@ struct Attach {
     flags: u32,
 }
 
+/// How often a program is loaded before an interruption counts as an error.
+const LOAD_ATTEMPTS: u32 = 10;
+
 /// Lets the processes of a v2 cgroup, and of those below, use these devices alone.
 pub fn allow_devices(group: BorrowedFd<'_>, rules: &[DeviceRule]) -> io::Result<()> {
     let program = load(&assemble(rules))?;
@@ -95,9 +98,20 @@ fn load(program: &[u64]) -> io::Result<OwnedFd> {
         kernel_version: 0,
         flags: 0,
     };
-    let file = call(BPF_PROG_LOAD, &load)?;
+    let file = uninterrupted(|| call(BPF_PROG_LOAD, &load))?;
     // SAFETY: the kernel has just given this descriptor to us, and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(file) })
+}
+
+/// Tries again where the kernel gave up checking a program because a signal came: EAGAIN.
+fn uninterrupted<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..LOAD_ATTEMPTS {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 fn call<T>(command: u32, attributes: &T) -> io::Result<i32> {
@@ -176,6 +190,27 @@ mod tests {
     use std::{fs, fs::File, os::fd::AsFd, path::PathBuf, process::Command};
 
     use super::*;
+
+    #[test]
+    fn a_check_that_a_signal_cut_off_is_done_again_and_not_for_ever() {
+        let again = || Err(io::ErrorKind::WouldBlock.into());
+        let mut left = 3;
+        let third = uninterrupted(|| {
+            left -= 1;
+            if left == 0 { Ok(7) } else { again() }
+        });
+        assert_eq!((third.unwrap(), left), (7, 0));
+        let mut attempts = 0;
+        let never: io::Result<i32> = uninterrupted(|| {
+            attempts += 1;
+            again()
+        });
+        assert_eq!(never.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(attempts, LOAD_ATTEMPTS);
+        let refused: io::Result<i32> =
+            uninterrupted(|| Err(io::ErrorKind::PermissionDenied.into()));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
 
     fn rule(minor: Option<u32>, write: bool) -> DeviceRule {
         DeviceRule {

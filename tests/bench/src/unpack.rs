@@ -1,6 +1,6 @@
 //! Unpacking a layer: checked, decompressed, every path resolved beneath its folder. Ours and tar's
-//! in turn, so that both meet the same disk; tar checks no digest. Where umoci is installed, it takes
-//! its turns too, with the layer compressed and in a layout, whose digests it checks.
+//! in turn, so that both meet the same disk; tar checks no digest. Where umoci is installed, it
+//! takes its turns too, with the layer compressed and in a layout, whose digests it checks.
 //!
 //! Needs root, which may give files to others; says so where it is missing.
 

@@ -8,7 +8,7 @@ use std::{
 use tepui_containers::{Bytes, ExitStatus, Isolator, Program};
 use tepui_model::Quantity;
 
-use crate::machine::{Machine, exited, soon};
+use crate::machine::{Machine, PATIENCE, exited, soon};
 
 /// A program that eats memory, of which `/bin/sh` needs little help: `tail` keeps a line until it
 /// ends.
@@ -51,9 +51,9 @@ async fn a_container_is_destroyed_when_a_child_of_the_task_meets_the_limit() {
     };
     // The task itself would go on as if nothing had happened.
     let began = Instant::now();
-    let outcome = machine.run_shell(&format!("{EAT}; sleep 60")).await;
+    let outcome = machine.run_shell(&format!("{EAT}; sleep 600")).await;
     assert!(outcome.exit.oom.is_some(), "{outcome:?}");
-    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(began.elapsed() < Duration::from_secs(300));
 }
 
 #[tokio::test]
@@ -122,10 +122,7 @@ async fn r2_a_fork_bomb_stays_inside_its_bound() {
         let pids = machine.runtime.usage(&id).await.unwrap().pids;
         assert!(pids <= 31, "{pids}");
         most = most.max(pids);
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "it got only to {most}"
-        );
+        assert!(began.elapsed() < PATIENCE, "it got only to {most}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     machine.runtime.kill(&id).await.unwrap();
@@ -281,6 +278,8 @@ async fn r3_a_burner_of_processors_leaves_others_their_share() {
     spec.limits.cpu_limit = Some(Quantity::from_millis(100));
     let id = spec.id.clone();
     machine.runtime.launch(spec).await.unwrap();
+    // It was made without a bound.
+    let before = machine.runtime.usage(&id).await.unwrap().cpu_nanos;
     let probe = machine.shell("probe", "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done");
     assert_eq!(machine.run(probe).await.exit, exited(0));
     let throttled = loop {
@@ -289,7 +288,7 @@ async fn r3_a_burner_of_processors_leaves_others_their_share() {
         if throttling.periods >= 10 {
             // A tenth of a processor: no more than 10 ms of each period, and what was begun.
             let most = 10_000_000 * (throttling.periods + 3) + 50_000_000;
-            assert!(usage.cpu_nanos <= most, "{usage:?}");
+            assert!(usage.cpu_nanos - before <= most, "{before} of {usage:?}");
             break throttling.throttled;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

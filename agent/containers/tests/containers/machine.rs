@@ -17,6 +17,10 @@ use tepui_model::{ContainerId, Quantity};
 /// A program whose `main` calls `init_main` first.
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_tepui-test-agent");
 
+/// How long something is waited for that comes at once on a quiet machine. One that is emulated,
+/// and busy besides, takes its time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A runtime with its own folders and cgroups.
@@ -235,7 +239,7 @@ pub(crate) fn restarted(options: &Options) -> Runtime {
     loop {
         match Runtime::probe(options.clone()) {
             Ok(runtime) => return runtime,
-            Err(error) if began.elapsed() > Duration::from_secs(10) => panic!("{error}"),
+            Err(error) if began.elapsed() > PATIENCE => panic!("{error}"),
             Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
@@ -246,8 +250,8 @@ pub(crate) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "not so after 20 s: {what}"
+            began.elapsed() < PATIENCE,
+            "not so after {PATIENCE:?}: {what}"
         );
         std::thread::sleep(Duration::from_millis(5));
     }

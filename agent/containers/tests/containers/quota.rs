@@ -26,10 +26,10 @@ async fn a_quota_is_in_force_when_a_task_counts_as_running() {
     // The first takes a seat's group, where there are seats.
     for name in ["first", "second"] {
         let mut spec = machine.shell(name, "sleep 60");
-        spec.limits.cpu_limit = Some(Quantity::from_millis(10));
+        spec.limits.cpu_limit = Some(Quantity::from_millis(50));
         let (id, mut limits) = (spec.id.clone(), spec.limits.clone());
         machine.runtime.launch(spec).await.unwrap();
-        assert_eq!(quota(&machine.groups(), name).as_deref(), Some("1000"));
+        assert_eq!(quota(&machine.groups(), name).as_deref(), Some("5000"));
         limits.cpu_limit = Some(Quantity::from_millis(500));
         machine.runtime.update(&id, &limits).await.unwrap();
         assert_eq!(quota(&machine.groups(), name).as_deref(), Some("50000"));

@@ -2,14 +2,14 @@
 
 mod hostile;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use tepui_containers::{
     ExitStatus, LaunchError, Program, Session, SessionSpec, SessionStream, Signal, Spec, WindowSize,
 };
 use tokio::time::timeout;
 
-use crate::machine::{Machine, id, signaled, soon};
+use crate::machine::{Machine, PATIENCE, id, signaled, soon};
 
 const SIZE: WindowSize = WindowSize {
     rows: 24,
@@ -69,7 +69,7 @@ async fn run(machine: &Machine, line: &str) -> (String, String, ExitStatus) {
 async fn read_until(session: &mut Session, text: &str) -> String {
     let mut read = String::new();
     while !read.contains(text) {
-        let next = timeout(Duration::from_secs(20), session.output.next()).await;
+        let next = timeout(PATIENCE, session.output.next()).await;
         let (_, bytes) = next.unwrap_or_else(|_| panic!("{read}")).unwrap();
         read.push_str(&String::from_utf8_lossy(&bytes));
     }
