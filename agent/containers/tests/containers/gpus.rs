@@ -3,7 +3,8 @@
 use std::{fs, process::Command};
 
 use tempfile::TempDir;
-use tepui_containers::{Capabilities, Gpus, Isolator, Options, Runtime, Spec};
+use tepui_containers::{Capabilities, Gpus, Isolator, Options, Runtime, Spec, Users};
+use tepui_model::Quantity;
 
 use crate::machine::{Machine, exited, id, soon};
 
@@ -75,6 +76,24 @@ async fn a_task_has_the_gpus_that_it_asks_for_and_no_others() {
     let none = outcome("none", 0).await;
     let expected = "void\nnvidia*\nnot permitted\nnot permitted\nnot permitted\n";
     assert_eq!(none.out, expected, "{none:?}");
+}
+
+#[tokio::test]
+async fn a_task_with_users_of_its_own_has_its_gpus_and_its_quota() {
+    let Some(folder) = devices(&NAMES) else {
+        return;
+    };
+    let Some(machine) = Machine::with(|options| give(options, &folder)) else {
+        return;
+    };
+    let line = "echo $NVIDIA_VISIBLE_DEVICES; \
+                (exec 3< /dev/nvidia0) 2>&1 | grep -o 'No such device\\|denied\\|not permitted'";
+    let mut spec = wanting(&machine, "own", line, 1);
+    machine.open_way(&spec);
+    spec.users = Users::Own;
+    spec.limits.cpu_limit = Some(Quantity::from_millis(500));
+    let outcome = machine.run(spec).await;
+    assert_eq!(outcome.out, "0\nNo such device\n", "{outcome:?}");
 }
 
 #[tokio::test]
