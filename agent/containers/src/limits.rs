@@ -190,6 +190,9 @@ pub const CONSOLE_MESSAGE_BYTES: usize = 32 * 1024;
 /// How long a program waits for who is at its terminal and does not read.
 pub const CONSOLE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often what comes from a console is taken while its end is waited for.
+pub const CONSOLE_LOOK: Duration = Duration::from_millis(5);
+
 /// How long it is waited for what a program wrote to its terminal before it ended.
 pub const CONSOLE_FINISH: Duration = Duration::from_secs(1);
 

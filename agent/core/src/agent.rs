@@ -15,9 +15,9 @@ mod recovery;
 pub(crate) mod tests;
 mod updates;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Resources, Time};
+use tepui_model::{AgentId, ContainerId, FrameworkId, FrameworkInfo, Resources, TaskId, Time};
 
 use crate::{
     Change, Config, ContainerName, Effect, Effects, Event, ExecutorKey, LinkId, OperationUuid,
@@ -51,6 +51,8 @@ pub struct Agent {
     pub(crate) tasks: BTreeMap<TaskKey, Task>,
     /// The containers of live tasks that have their own.
     pub(crate) containers: BTreeMap<ContainerId, TaskKey>,
+    /// The tasks that are known of each executor.
+    pub(crate) members: BTreeMap<ExecutorKey, BTreeSet<TaskId>>,
     /// Those that have a container.
     pub(crate) executors: BTreeMap<ExecutorKey, Executor>,
     pub(crate) executor_containers: BTreeMap<ContainerId, ExecutorKey>,
@@ -220,7 +222,31 @@ impl Agent {
         if let (Some(container), true) = (&task.container, task.is_live()) {
             self.containers.insert(container.clone(), key.clone());
         }
-        self.tasks.insert(key.clone(), task);
+        self.add_task(key.clone(), task);
+    }
+
+    /// Notes a task where it is looked for.
+    fn add_task(&mut self, key: TaskKey, task: Task) {
+        if let Some(executor) = &task.executor {
+            let executor = ExecutorKey::of(&key, executor);
+            let members = self.members.entry(executor).or_default();
+            members.insert(key.task.clone());
+        }
+        self.tasks.insert(key, task);
+    }
+
+    /// Forgets a task.
+    fn drop_task(&mut self, key: &TaskKey) -> Option<Task> {
+        let task = self.tasks.remove(key)?;
+        if let Some(executor) = &task.executor
+            && let Entry::Occupied(mut members) = self.members.entry(ExecutorKey::of(key, executor))
+        {
+            members.get_mut().remove(&key.task);
+            if members.get().is_empty() {
+                members.remove();
+            }
+        }
+        Some(task)
     }
 
     /// Writes down how far a task has come.

@@ -1,8 +1,8 @@
 //! What is always true of an agent, for tests and simulations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tepui_model::{ContainerId, FrameworkId, TaskState};
+use tepui_model::{ContainerId, FrameworkId, TaskId, TaskState};
 
 use crate::{
     Agent, ExecutorKey, Phase, TaskKey, executor::Executor, limits, task::Task, timers::Timer,
@@ -22,6 +22,9 @@ pub enum Violation {
         /// How many there are.
         actual: usize,
     },
+    /// The index of executors' tasks and the tasks disagree.
+    #[error("the tasks of executor {0} are not indexed as they should be")]
+    Members(ExecutorKey),
     /// The index of containers and the tasks disagree.
     #[error("container {0} is not indexed as it should be")]
     Container(ContainerId),
@@ -46,6 +49,7 @@ impl Agent {
     pub fn check(&self) -> Result<(), Violation> {
         self.check_frameworks()?;
         self.check_containers()?;
+        self.check_members()?;
         self.check_timers()?;
         for (key, task) in &self.tasks {
             check_updates(task)
@@ -88,6 +92,23 @@ impl Agent {
                 actual: 1,
             })
         })
+    }
+
+    /// Exactly the tasks of executors are indexed by these.
+    fn check_members(&self) -> Result<(), Violation> {
+        let mut members: BTreeMap<ExecutorKey, BTreeSet<TaskId>> = BTreeMap::new();
+        for (key, task) in &self.tasks {
+            if let Some(executor) = &task.executor {
+                let of = members.entry(ExecutorKey::of(key, executor)).or_default();
+                of.insert(key.task.clone());
+            }
+        }
+        if members == self.members {
+            return Ok(());
+        }
+        let mut all = members.keys().chain(self.members.keys());
+        let wrong = all.find(|key| members.get(*key) != self.members.get(*key));
+        wrong.map_or(Ok(()), |key| Err(Violation::Members(key.clone())))
     }
 
     /// Exactly the containers of live tasks and of executors are indexed.

@@ -132,8 +132,8 @@ impl Logger {
         Ok(number.and_then(|number| Signal::try_from(number).ok()))
     }
 
-    /// Writes what is there by now.
-    pub fn finish(mut self) {
+    /// Writes what is there by now, and waits for nothing.
+    pub fn drain(&mut self) {
         let buffer = &mut self.buffer;
         self.writers.iter_mut().for_each(|it| it.drain(buffer));
     }
@@ -308,9 +308,9 @@ mod tests {
     #[test]
     fn what_was_written_before_the_end_is_there_though_a_pipe_stays_open() {
         let folder = tempfile::tempdir().unwrap();
-        let (logger, mut into) = start(folder.path(), ROOM);
+        let (mut logger, mut into) = start(folder.path(), ROOM);
         into.write_all(b"last words").unwrap();
-        logger.finish();
+        logger.drain();
         let text = fs::read_to_string(folder.path().join("stdout")).unwrap();
         assert_eq!(text, "last words");
     }

@@ -13,7 +13,7 @@ use std::{
     process::Child,
 };
 
-use tepui_cluster_tests::{Cluster, eventually};
+use tepui_cluster_tests::{Cluster, can_isolate, eventually};
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -139,4 +139,24 @@ fn the_last_words_of_a_task_are_there_when_it_has_ended() {
         "echo x > /dev/stdout",
     ]);
     assert_eq!(ran.ok(), "x\n");
+}
+
+#[test]
+fn what_is_written_to_a_terminal_takes_turns_in_files_to_its_last_word() {
+    if !can_isolate() {
+        return;
+    }
+    let cluster = cluster();
+    let line = "head -c 2500000 /dev/zero | tr '\\0' x; echo; echo the last word; exit 7";
+    let ran = cluster.tepui(&["run", "-t", "--mem", "64", "--", "sh", "-c", line]);
+    assert_eq!(ran.code, Some(7), "{}", ran.error);
+    let sandbox = sandbox(&cluster);
+    let files = ["stdout.2", "stdout.1", "stdout"];
+    let texts = files.map(|name| fs::read_to_string(sandbox.join(name)).unwrap());
+    for text in &texts[..2] {
+        assert_eq!(text.len() as u64, MEGABYTE);
+    }
+    let all = texts.concat();
+    assert!(all.trim_end().ends_with("the last word"), "the end of it");
+    assert_eq!(all.matches('x').count(), 2_500_000, "all of it");
 }

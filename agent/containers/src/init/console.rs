@@ -17,13 +17,18 @@ use std::{
         unix::net::UnixListener,
     },
     path::Path,
+    time::Instant,
 };
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 use tepui_sys::{Forked, Kernel, User};
 
 use self::pump::Pump;
 use super::{session::wire::TerminalPlan, wire::Failure};
+use crate::limits::{CONSOLE_FINISH, CONSOLE_LOOK};
 
 /// A terminal whose console runs.
 #[derive(Debug)]
@@ -44,7 +49,8 @@ pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(Path::new(&short).join(name))
 }
 
-/// Makes the terminal and starts its console. Standard output is the file in the sandbox already.
+/// Makes the terminal and starts its console. What it passes on goes to standard output: the file
+/// in the sandbox, or a pipe to the init if files take turns.
 pub(super) fn start(
     kernel: &impl Kernel,
     listener: UnixListener,
@@ -93,14 +99,16 @@ impl Console {
         kernel.set_streams([self.terminal.as_fd(); 3])
     }
 
-    /// Waits until the console has passed on what the program has written. Whoever still has the
-    /// terminal is not waited for long.
-    pub(super) fn finish(self) {
+    /// Waits until the console has passed on what the program has written, and takes it meanwhile.
+    /// Whoever still has the terminal is not waited for long.
+    pub(super) fn finish(self, mut take: impl FnMut()) {
         drop(self.terminal);
-        let patience =
-            PollTimeout::try_from(crate::limits::CONSOLE_FINISH).unwrap_or(PollTimeout::ZERO);
+        let look = PollTimeout::try_from(CONSOLE_LOOK).unwrap_or(PollTimeout::ZERO);
         let mut over = [PollFd::new(self.over.as_fd(), PollFlags::POLLIN)];
+        let late = Instant::now() + CONSOLE_FINISH;
         // If it cannot be waited for, the rest of the output is lost.
-        let _ = poll(&mut over, patience);
+        while matches!(poll(&mut over, look), Ok(0) | Err(Errno::EINTR)) && Instant::now() < late {
+            take();
+        }
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn connect(
         let step = Failure::step("connect standard input, output and error");
         kernel.set_output(out.as_fd(), err.as_fd()).map_err(step)
     };
-    // A terminal's output is written by its console.
-    let Some(rooms) = plan.logs.filter(|_| !plan.hold && plan.console.is_none()) else {
+    // A terminal's output comes here from its console.
+    let Some(rooms) = plan.logs.filter(|_| !plan.hold) else {
         match &shown {
             // Programs open what they write to once more, as /dev/stdout.
             Some(shown) => connect(&open(shown, "stdout")?, &open(shown, "stderr")?)?,

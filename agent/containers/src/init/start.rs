@@ -336,7 +336,8 @@ fn finish(kernel: &impl Kernel, mut running: Running) -> io::Result<()> {
         None => hold(kernel)?,
     };
     if let Some(console) = running.console {
-        console.finish();
+        let logger = &mut running.logger;
+        console.finish(|| logger.iter_mut().for_each(Logger::drain));
     }
     // One write: it is there whole, or not at all.
     kernel.write_to(running.status.as_fd(), &status_line(ended))?;
@@ -351,9 +352,9 @@ fn finish(kernel: &impl Kernel, mut running: Running) -> io::Result<()> {
             kernel.wait_signal()?;
         }
     }
-    if let Some(logger) = running.logger {
+    if let Some(mut logger) = running.logger {
         // What others in the container still write, nobody waits for.
-        logger.finish();
+        logger.drain();
     }
     Ok(())
 }

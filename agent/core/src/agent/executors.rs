@@ -13,7 +13,9 @@ use tepui_proto::v1::executor::{Event, event};
 
 use super::Agent;
 use crate::{
-    Effect, Effects, ExecutorKey, StreamId, TaskKey, limits, record, task::KillCause, timers::Timer,
+    Effect, Effects, ExecutorKey, StreamId, TaskKey, limits, record,
+    task::{KillCause, Task},
+    timers::Timer,
 };
 
 /// Why an executor cannot be spoken for.
@@ -53,12 +55,10 @@ impl Agent {
 
     /// The keys of the live tasks of an executor.
     pub(super) fn tasks_of(&self, key: &ExecutorKey) -> Vec<TaskKey> {
-        let tasks = self.tasks.iter().filter(|(task_key, task)| {
-            task_key.framework == key.framework
-                && task.executor.as_ref() == Some(&key.executor)
-                && task.is_live()
-        });
-        tasks.map(|(key, _)| key.clone()).collect()
+        let members = self.members.get(key).into_iter().flatten();
+        let members = members.map(|task| TaskKey::new(&key.framework, task));
+        let is_live = |key: &TaskKey| self.tasks.get(key).is_some_and(Task::is_live);
+        members.filter(is_live).collect()
     }
 
     /// What an executor and its live tasks take together.

@@ -115,6 +115,7 @@ impl Agent {
             frameworks: BTreeMap::new(),
             tasks: BTreeMap::new(),
             containers: BTreeMap::new(),
+            members: BTreeMap::new(),
             executors: BTreeMap::new(),
             executor_containers: BTreeMap::new(),
             resources: config.info.resources.clone(),
@@ -203,7 +204,7 @@ impl Agent {
             Kind::Task => {
                 let (task_key, task) = record::read_task(bytes)?;
                 self.framework_of(&task_key.framework).tasks += 1;
-                self.tasks.insert(task_key, task);
+                self.add_task(task_key, task);
             }
             Kind::Progress => {
                 let task_key = task_key(key)?;

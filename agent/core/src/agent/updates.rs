@@ -220,7 +220,7 @@ impl Agent {
     /// Forgets a task, but for the operators' history.
     pub(super) fn finish(&mut self, key: &TaskKey, fx: &mut Effects) {
         self.end_checks(key);
-        let Some(task) = self.tasks.remove(key) else {
+        let Some(task) = self.drop_task(key) else {
             return;
         };
         for timer in [Timer::Retry, Timer::Kill, Timer::Completion] {
