@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Implicit,
     #[error("{0}")]
     System(String),
+    #[error("Tepui's libmesos does not have this: {0}")]
+    Missing(&'static str),
 }
 
 /// Does `deed`; should it fail, Java sees an exception, and nothing is returned.
@@ -39,6 +41,10 @@ pub(crate) fn guarded<'local, T: Default>(
             "java/lang/NullPointerException",
             "an argument of the driver's method is null".to_owned(),
         ),
+        Ok(Err(fault @ Fault::Missing(_))) => {
+            let class = "java/lang/UnsupportedOperationException";
+            (class, fault.to_string())
+        }
         Ok(Err(fault)) => ("java/lang/IllegalStateException", fault.to_string()),
         Err(panic) => (
             "java/lang/InternalError",

@@ -195,6 +195,60 @@ natives! {
     }
 }
 
+/// What a framework keeps in Mesos' replicated log or beside it.
+const STATE: &str = "keep the framework's records in a store of its own";
+
+/// The v1 API by way of the library.
+const V1: &str = "use MesosSchedulerDriver, or the v1 scheduler API over HTTP";
+
+/// What makes objects of these classes: an exception says why there are none. Under a short name
+/// one function is all overloads, and looks at the arguments of none.
+macro_rules! missing {
+    ($($name:ident: $why:ident;)*) => {
+        $(
+            // SAFETY: the name is that of native methods of Mesos' jar, and nobody else's. In the
+            // calling conventions of JNI, arguments that a function does not take are its caller's
+            // to clear away.
+            #[unsafe(no_mangle)]
+            extern "system" fn $name(mut env: JNIEnv<'_>, _: JObject<'_>) {
+                guarded(&mut env, |_| Err::<(), _>(Fault::Missing($why)));
+            }
+        )*
+    };
+}
+
+missing! {
+    Java_org_apache_mesos_Log_initialize: STATE;
+    Java_org_apache_mesos_state_LevelDBState_initialize: STATE;
+    Java_org_apache_mesos_state_ZooKeeperState_initialize: STATE;
+    Java_org_apache_mesos_state_LogState_initialize: STATE;
+    Java_org_apache_mesos_v1_scheduler_V0Mesos_initialize: V1;
+    Java_org_apache_mesos_v1_scheduler_V1Mesos_initialize: V1;
+}
+
+// An object that was not made is finalized all the same.
+natives! {
+    fn Java_org_apache_mesos_Log_finalize(_env, _this) -> () {
+        Ok(())
+    }
+
+    fn Java_org_apache_mesos_state_AbstractState_finalize(_env, _this) -> () {
+        Ok(())
+    }
+
+    fn Java_org_apache_mesos_state_LogState_finalize(_env, _this) -> () {
+        Ok(())
+    }
+
+    fn Java_org_apache_mesos_v1_scheduler_V0Mesos_finalize(_env, _this) -> () {
+        Ok(())
+    }
+
+    fn Java_org_apache_mesos_v1_scheduler_V1Mesos_finalize(_env, _this) -> () {
+        Ok(())
+    }
+}
+
 /// The version of Mesos whose behaviour this is, as Mesos' jar compares it.
 const VERSION: [i64; 3] = [1, 11, 0];
 

@@ -249,3 +249,27 @@ fn the_driver_of_later_versions_revives_suppresses_and_changes_roles_by_name() {
     assert!(!scheduler.has_said("error"));
     assert_eq!(scheduler.end(), Some(0));
 }
+
+#[test]
+fn classes_whose_other_half_is_not_there_say_so_by_an_exception() {
+    let Some(java) = Java::with(&["Missing.java"]) else {
+        return;
+    };
+    let mut program = java.start(&["Missing"]);
+    let classes = [
+        "Log",
+        "LogOfZooKeeper",
+        "LevelDBState",
+        "ZooKeeperState",
+        "LogState",
+        "V0Mesos",
+        "V1Mesos",
+    ];
+    for class in classes {
+        program.hear(&format!(
+            "{class} UnsupportedOperationException Tepui's libmesos does not have this: "
+        ));
+    }
+    program.hear("end");
+    assert_eq!(program.end(), Some(0));
+}
