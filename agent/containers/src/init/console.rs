@@ -27,7 +27,7 @@ use nix::{
 use tepui_sys::{Forked, Kernel, User};
 
 use self::pump::Pump;
-use super::{session::wire::TerminalPlan, wire::Failure};
+use super::{session::wire::TerminalPlan, start::keep_powers, wire::Failure};
 use crate::limits::{CONSOLE_FINISH, CONSOLE_LOOK};
 
 /// A terminal whose console runs.
@@ -56,6 +56,7 @@ pub(super) fn start(
     listener: UnixListener,
     size: TerminalPlan,
     user: Option<&User>,
+    lessen: bool,
 ) -> Result<Console, Failure> {
     let opened = kernel.open_terminal(size.into());
     let (master, terminal) = opened.map_err(Failure::step("make a terminal"))?;
@@ -68,6 +69,11 @@ pub(super) fn start(
         Forked::Parent(_) => Ok(Console { terminal, over }),
         Forked::Child => {
             let outcome = become_console(kernel, &master, &listener, &alive);
+            // To pass on what is written takes no power.
+            let outcome = outcome.and_then(|()| match lessen {
+                true => keep_powers(kernel, 0),
+                false => Ok(()),
+            });
             let outcome = outcome.and_then(|()| Pump::of_streams());
             // A console that fails ends, and the terminal hangs up.
             let failed = outcome.and_then(Pump::run).is_err();

@@ -24,7 +24,7 @@ use self::wire::{SessionPlan, SessionRequest};
 use super::{
     exec::exec,
     rights,
-    start::{CANNOT_RUN, join, open_users},
+    start::{CANNOT_RUN, SIGNAL_OTHERS, begin, keep_powers, open_users},
     wire::{Failure, Plan},
 };
 use crate::limits::MAX_MESSAGE_BYTES;
@@ -156,12 +156,19 @@ fn start(
     let (terminal, streams) = streams(kernel, &session, files)?;
     let (failures, told) = io::pipe().map_err(Failure::step("make a pipe"))?;
     match kernel.fork().map_err(Failure::step("fork"))? {
-        Forked::Parent(program) => Ok(Side::Helper {
-            program,
-            terminal,
-            failures,
-            group,
-        }),
+        Forked::Parent(program) => {
+            // What is left to do is to wait, and to end what the program has started.
+            if plan.lessen {
+                let step = Failure::step("take power from the session's helper");
+                keep_powers(kernel, SIGNAL_OTHERS).map_err(step)?;
+            }
+            Ok(Side::Helper {
+                program,
+                terminal,
+                failures,
+                group,
+            })
+        }
         Forked::Child => {
             let folder = (&working, users.as_ref());
             let failure = run_program(kernel, &session, folder, &streams, &told);
@@ -174,19 +181,11 @@ fn start(
 
 /// Leaves what it has from the launcher, hides, and enters its cgroups.
 fn become_helper(kernel: &impl Kernel, request: &SessionRequest) -> Result<(), Failure> {
-    kernel
-        .reset_signals()
-        .map_err(Failure::step("reset signals"))?;
-    kernel
-        .hide()
-        .map_err(Failure::step("hide from who is in the container"))?;
-    kernel
-        .set_name(c"tepui-session")
-        .map_err(Failure::step("set the name of the process"))?;
-    kernel
-        .new_session()
-        .map_err(Failure::step("start a session"))?;
-    join(kernel, &request.join)
+    let hide = || {
+        let hidden = kernel.hide();
+        hidden.map_err(Failure::step("hide from who is in the container"))
+    };
+    begin(kernel, c"tepui-session", hide, &request.join)
 }
 
 /// Where the program starts, as the container has it.

@@ -1,6 +1,7 @@
 //! How an init starts its task: one story, told step by step.
 
 use std::{
+    ffi::CStr,
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
@@ -19,7 +20,7 @@ use super::{
 use crate::cgroups::Quota;
 
 /// The capability KILL.
-const SIGNAL_OTHERS: u64 = 1 << 5;
+pub(super) const SIGNAL_OTHERS: u64 = 1 << 5;
 
 /// Exit code of a process that was to run a program and could not, as shells have it.
 pub(super) const CANNOT_RUN: u8 = 127;
@@ -108,6 +109,7 @@ fn start(
             listener,
             wanted.size,
             user.as_ref(),
+            plan.lessen,
         )?),
         _ => None,
     };
@@ -135,19 +137,11 @@ fn become_init<'a>(
     kernel: &impl Kernel,
     request: &'a InitRequest,
 ) -> Result<Option<(OwnedFd, &'a str)>, Failure> {
-    kernel
-        .reset_signals()
-        .map_err(Failure::step("reset signals"))?;
-    kernel
-        .block_signals()
-        .map_err(Failure::step("block signals"))?;
-    kernel
-        .set_name(c"tepui-init")
-        .map_err(Failure::step("set the name of the process"))?;
-    kernel
-        .new_session()
-        .map_err(Failure::step("start a session"))?;
-    join(kernel, &request.join)?;
+    let block = || {
+        let blocked = kernel.block_signals();
+        blocked.map_err(Failure::step("block signals"))
+    };
+    begin(kernel, c"tepui-init", block, &request.join)?;
     let open = |quota: &'a Quota| {
         let file = kernel.open_for_writing(&quota.file);
         let file = file.map_err(Failure::step("open the file for the CPU quota"))?;
@@ -175,6 +169,27 @@ fn limit(kernel: &impl Kernel, quota: Option<(OwnedFd, &str)>) -> Result<(), Fai
     };
     let written = kernel.write_to(file.as_fd(), value);
     written.map_err(Failure::step("set the CPU quota"))
+}
+
+/// How every process begins that was forked off the launcher for a container: it leaves what it has
+/// from there, does what is its own kind's to do `apart`, and enters v1 cgroups.
+pub(super) fn begin(
+    kernel: &impl Kernel,
+    name: &CStr,
+    apart: impl FnOnce() -> Result<(), Failure>,
+    groups: &[PathBuf],
+) -> Result<(), Failure> {
+    kernel
+        .reset_signals()
+        .map_err(Failure::step("reset signals"))?;
+    apart()?;
+    kernel
+        .set_name(name)
+        .map_err(Failure::step("set the name of the process"))?;
+    kernel
+        .new_session()
+        .map_err(Failure::step("start a session"))?;
+    join(kernel, groups)
 }
 
 /// Enters v1 cgroups, by writing to these files.
@@ -287,11 +302,14 @@ fn lessen(kernel: &impl Kernel, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     kernel.hide().map_err(Failure::step("hide the init"))?;
-    let lessened = kernel
-        .limit_capabilities(SIGNAL_OTHERS)
-        .and_then(|()| kernel.set_capabilities(SIGNAL_OTHERS, 0))
-        .and_then(|()| kernel.renounce_privileges());
-    lessened.map_err(Failure::step("take power from the init"))
+    keep_powers(kernel, SIGNAL_OTHERS).map_err(Failure::step("take power from the init"))
+}
+
+/// Keeps these capabilities and no others, for good.
+pub(super) fn keep_powers(kernel: &impl Kernel, kept: u64) -> io::Result<()> {
+    kernel.limit_capabilities(kept)?;
+    kernel.set_capabilities(kept, 0)?;
+    kernel.renounce_privileges()
 }
 
 /// Becomes the task. It returns only if that failed.

@@ -198,3 +198,25 @@ fn a_program_that_cannot_be_run_is_told_by_its_name() {
     assert_eq!(failure.cause, Cause::Program);
     assert_eq!(failure.what, "/bin/tool");
 }
+
+#[test]
+fn the_helper_keeps_of_its_power_only_what_it_needs_once_the_program_is_there() {
+    let kernel = Recorder::new(Forked::Parent(9));
+    let mut session = session(true);
+    session.plan.lessen = true;
+    let (code, heard) = run_over(&kernel, Some(session.clone()));
+    assert_eq!((code, heard.len()), (0, 2));
+    let calls = kernel.calls();
+    let lessened = [
+        "fork",
+        "limit capabilities to 20",
+        "set capabilities 20 passing on 0",
+        "renounce privileges",
+    ];
+    assert_eq!(calls[calls.len() - 4..], lessened);
+    for step in &lessened[1..] {
+        let kernel = Recorder::new(Forked::Parent(9)).refusing(step, libc::EPERM);
+        let (code, heard) = run_over(&kernel, Some(session.clone()));
+        assert_eq!((code, heard.len()), (CANNOT_RUN, 1), "{step}");
+    }
+}

@@ -179,3 +179,48 @@ async fn c28_a_shell_that_was_swapped_while_the_task_runs_gets_no_hold_of_the_he
     assert!(before == fs::read(AGENT).unwrap(), "the file is as it was");
     end(machine).await;
 }
+
+/// What the processes of this name may do that are in a machine's cgroups.
+fn powers(machine: &Machine, name: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let read = |path: &std::path::Path, file: &str| fs::read_to_string(path.join(file));
+    let ours = |path: &std::path::Path| {
+        read(path, "comm").is_ok_and(|comm| comm.trim() == name)
+            && read(path, "cgroup").is_ok_and(|it| it.contains(&machine.options.cgroup_root))
+    };
+    let processes = processes.map(|it| it.path()).filter(|path| ours(path));
+    let sets = processes.map(|path| {
+        let status = read(&path, "status").unwrap();
+        let words = ["CapPrm:", "CapEff:", "CapBnd:", "NoNewPrivs:"].map(|word| {
+            let line = status.lines().find_map(|line| line.strip_prefix(word));
+            line.unwrap().trim().trim_start_matches('0').to_owned()
+        });
+        words.join(" ")
+    });
+    sets.collect()
+}
+
+#[tokio::test]
+async fn helpers_keep_no_power_but_what_they_need() {
+    let Some(machine) = with_task().await else {
+        return;
+    };
+    let mut session = open(&machine, on_terminal("echo up; exec sleep 1000")).await;
+    super::read_until(&mut session, "up").await;
+    // To signal others, whosoever they are.
+    assert_eq!(powers(&machine, "tepui-session"), ["20 20 20 1"]);
+    assert_eq!(powers(&machine, "tepui-init"), ["20 20 20 1"]);
+    drop(session);
+    let mut task = machine.shell("console", "echo up; exec sleep 1000");
+    task.terminal = Some(super::SIZE);
+    machine.runtime.launch(task.clone()).await.unwrap();
+    // It has come through the console.
+    let written = task.sandbox.join("stdout");
+    soon("it is up", || {
+        fs::read_to_string(&written).is_ok_and(|text| text.contains("up"))
+    });
+    assert_eq!(powers(&machine, "tepui-console"), ["   1"]);
+    machine.runtime.kill(&task.id).await.unwrap();
+    machine.runtime.remove(&task.id).await.unwrap();
+    end(machine).await;
+}
