@@ -134,6 +134,9 @@ make_tests() {
         strip "$folder/files/$(basename "$file")" 2>/dev/null || true
     done
     printf '%s\n' "$@" >"$folder/arguments"
+    # A file system with quotas of projects, which nothing in the guest makes.
+    truncate -s 64M "$folder/projects.img"
+    mke2fs -q -t ext4 -I 256 -O quota,project -E quotatype=prjquota "$folder/projects.img"
     truncate -s 512M "$folder.img"
     mke2fs -q -t ext4 -O ^has_journal -d "$folder" "$folder.img"
 }

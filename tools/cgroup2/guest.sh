@@ -21,7 +21,8 @@ for name in cpu memory pids io cpuset hugetlb; do
 done
 hostname cgroup2
 ip link set lo up
-modprobe -a overlay veth bridge 2>&1
+modprobe -a overlay veth bridge loop quota_v2 2>&1
+[ ! -e /tests/projects.img ] || export TEPUI_TEST_PROJECTS=/tests/projects.img
 echo "the guest is up after $(cut -d' ' -f1 /proc/uptime) s: Linux $(uname -r)," \
     "controllers $(cat /sys/fs/cgroup/cgroup.subtree_control)"
 

@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Bytes, DiskReport, Error, Exit, ExitStatus, OomReport,
+    DiskReport, Error, Exit, ExitStatus, OomReport,
     cgroups::Group,
-    disk,
+    disk::Holding,
     init::{KILL_SIGNAL, PASSED_ON},
     limits::{KILL_TIMEOUT, MAX_CONTAINER_SESSIONS, MAX_RECLAIMS, REMOVE_TIMEOUT},
     records::{Folder, Record},
@@ -110,26 +110,16 @@ impl Container {
 
     /// Returns when the sandbox held more than it may and the container was killed for it.
     async fn destroy_when_disk_is_full(&self, interval: Duration) {
-        let disk = self.record.as_ref().and_then(|record| record.disk.clone());
-        let Some((sandbox, limit)) = disk else {
+        let Some(holding) = self.record.as_ref().and_then(Holding::of) else {
             return std::future::pending().await;
         };
-        let changes = self
-            .record
-            .as_ref()
-            .and_then(|record| record.changes.clone());
         loop {
             sleep(interval).await;
-            let (path, changes) = (sandbox.clone(), changes.clone());
-            let measured = tokio::task::spawn_blocking(move || {
-                let changes =
-                    changes.map_or(0, |changes| disk::used(&changes).unwrap_or_default().0);
-                Ok::<_, io::Error>(Bytes(disk::used(&path)?.0.saturating_add(changes)))
-            });
-            let measured = measured.await;
+            let (limit, measured) = (holding.limit, holding.clone());
+            let measured = tokio::task::spawn_blocking(move || measured.used()).await;
             // A sandbox that is gone holds nothing.
             let Ok(Ok(used)) = measured else { continue };
-            if used > limit {
+            if used > holding.end() {
                 *self.disk.lock().unwrap_or_else(PoisonError::into_inner) =
                     Some(DiskReport { limit, used });
                 if let Err(error) = self.kill().await {

@@ -7,10 +7,65 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Bytes, limits::MAX_MEASURED_FILES};
+use crate::{
+    Bytes, DiskReport,
+    limits::{MAX_MEASURED_FILES, PROJECT_SLACK_BYTES},
+    projects::Project,
+    records::Record,
+};
 
 /// The unit in which the kernel counts what a file takes, whatever the file system's own.
 const BLOCK_BYTES: u64 = 512;
+
+/// What counts for the limit on a container's disk, and how it is counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Holding {
+    sandbox: PathBuf,
+    changes: Option<PathBuf>,
+    project: Option<Project>,
+    /// The most that it may be.
+    pub(crate) limit: Bytes,
+}
+
+impl Holding {
+    /// `None` for a container without such a limit.
+    pub(crate) fn of(record: &Record) -> Option<Self> {
+        let (sandbox, limit) = record.disk.clone()?;
+        Some(Self {
+            sandbox,
+            changes: record.changes.clone(),
+            project: record.granted.project.clone(),
+            limit,
+        })
+    }
+
+    /// What it is now.
+    pub(crate) fn used(&self) -> io::Result<Bytes> {
+        if let Some(project) = &self.project {
+            return project.used();
+        }
+        let changes = self.changes.as_deref();
+        let changes = changes.map_or(0, |changes| used(changes).unwrap_or_default().0);
+        Ok(Bytes(used(&self.sandbox)?.0.saturating_add(changes)))
+    }
+
+    /// What it is now, where the kernel counts.
+    pub(crate) fn counted(&self) -> Option<DiskReport> {
+        let used = self.project.as_ref()?.used().ok()?;
+        let limit = self.limit;
+        Some(DiskReport { limit, used })
+    }
+
+    /// Beyond what it ends. Where the kernel keeps the limit, only who gets around it comes there.
+    pub(crate) fn end(&self) -> Bytes {
+        let Bytes(limit) = self.limit;
+        let slack = self
+            .project
+            .as_ref()
+            .map(|_| limit / 64 + PROJECT_SLACK_BYTES);
+        Bytes(limit.saturating_add(slack.unwrap_or(0)))
+    }
+}
 
 /// What the files of a folder take on its file system. Links are not followed, a file with several
 /// names counts once, and what is mounted inside does not count.

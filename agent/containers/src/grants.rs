@@ -16,6 +16,7 @@ use crate::{
     gpus,
     net_classes::NetClasses,
     processors::{Processor, Processors, choose},
+    projects::{self, Project, ProjectRange},
 };
 
 /// What one container has to itself.
@@ -30,6 +31,9 @@ pub(crate) struct Granted {
     /// The handle on its packets.
     #[serde(default)]
     pub(crate) net_class: Option<u32>,
+    /// What its files on the disk belong to.
+    #[serde(default)]
+    pub(crate) project: Option<Project>,
 }
 
 /// Who has what.
@@ -41,6 +45,8 @@ pub(crate) struct Grants {
     gpus: BTreeSet<u32>,
     /// The handles on packets that containers get, if they get any.
     classes: Option<NetClasses>,
+    /// The projects that containers get.
+    projects: ProjectRange,
     held: Mutex<BTreeMap<ContainerId, Granted>>,
 }
 
@@ -49,12 +55,14 @@ impl Grants {
         machine: Vec<Processor>,
         gpus: BTreeSet<u32>,
         classes: Option<NetClasses>,
+        projects: ProjectRange,
     ) -> Self {
         let held = Mutex::default();
         Self {
             machine,
             gpus,
             classes,
+            projects,
             held,
         }
     }
@@ -86,6 +94,10 @@ impl Grants {
             gpus: self.choose_gpus(spec, isolation, &needed)?,
             net_class: match isolation.has(Isolator::NetClass) && spec.parent.is_none() {
                 true => self.choose_class(&needed)?,
+                false => None,
+            },
+            project: match isolation.has(Isolator::DiskQuota) && spec.disk.is_some() {
+                true => self.choose_project(spec, isolation, &held)?,
                 false => None,
             },
         };
@@ -138,6 +150,35 @@ impl Grants {
         self.classes.map(choose).transpose()
     }
 
+    /// Who has ended still has its files, which may fill its disk.
+    fn choose_project(
+        &self,
+        spec: &Spec,
+        isolation: Isolation,
+        held: &BTreeMap<ContainerId, Granted>,
+    ) -> Result<Option<Project>, LaunchError> {
+        let folders = projects::folders(spec);
+        if !projects::are_in_force(&folders) {
+            if isolation.has(Isolator::Disk) {
+                return Ok(None);
+            }
+            let message = "quotas of projects are not in force where its sandbox is: mount that \
+                           file system with prjquota, or add disk/du to --isolation";
+            return Err(LaunchError::Invalid(message.to_owned()));
+        }
+        let taken = held.values().filter_map(|it| it.project.as_ref());
+        let taken = taken.map(|project| project.number).collect();
+        let chosen = Project::choose(self.projects, &taken, folders);
+        let chosen = chosen.map_err(|source| LaunchError::Step {
+            step: "choose a project for its disk".to_owned(),
+            source,
+        })?;
+        let message = "files carry all numbers of --project-range: remove old sandboxes, or give \
+                       a larger range";
+        let none_left = || LaunchError::Invalid(message.to_owned());
+        chosen.map(Some).ok_or_else(none_left)
+    }
+
     /// Notes what a container has that an earlier agent launched.
     pub(crate) fn restore(&self, id: &ContainerId, granted: Granted) {
         self.held().insert(id.clone(), granted);
@@ -164,6 +205,9 @@ impl Grants {
     pub(crate) fn give_back(&self, id: &ContainerId, hierarchies: Option<&dyn Hierarchies>) {
         let mut held = self.held();
         let had = held.remove(id).unwrap_or_default();
+        if let Some(Err(error)) = had.project.as_ref().map(Project::end) {
+            tracing::warn!(container = %id, %error, "the limit of its disk is not lifted");
+        }
         if had.processors.is_empty() {
             return;
         }
@@ -246,7 +290,13 @@ mod tests {
             core: number,
             package: 0,
         };
-        Grants::new((0..4).map(processor).collect(), [0, 1].into(), None)
+        let projects = ProjectRange::default();
+        Grants::new(
+            (0..4).map(processor).collect(),
+            [0, 1].into(),
+            None,
+            projects,
+        )
     }
 
     fn left(grants: &Grants) -> Processors {

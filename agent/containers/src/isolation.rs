@@ -52,11 +52,13 @@ pub enum Isolator {
     Gpus,
     /// `cgroups/net_cls`: a handle on its packets, for filters and queues of the host.
     NetClass,
+    /// `disk/quota`: the kernel lets the sandbox hold no more than its limit.
+    DiskQuota,
 }
 
 impl Isolator {
     /// Every isolator, in the order in which they are printed.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Cpu,
         Self::Memory,
         Self::Pids,
@@ -79,6 +81,7 @@ impl Isolator {
         Self::Processors,
         Self::Gpus,
         Self::NetClass,
+        Self::DiskQuota,
     ];
 
     /// The name in the `--isolation` list, Mesos' where Mesos has one.
@@ -107,6 +110,7 @@ impl Isolator {
             Self::Processors => "cgroups/cpuset",
             Self::Gpus => "gpu/nvidia",
             Self::NetClass => "cgroups/net_cls",
+            Self::DiskQuota => "disk/quota",
         }
     }
 
@@ -115,7 +119,12 @@ impl Isolator {
     pub const fn is_extra(self) -> bool {
         matches!(
             self,
-            Self::Io | Self::HugePages | Self::Processors | Self::Gpus | Self::NetClass
+            Self::Io
+                | Self::HugePages
+                | Self::Processors
+                | Self::Gpus
+                | Self::NetClass
+                | Self::DiskQuota
         )
     }
 
@@ -160,6 +169,7 @@ impl Isolator {
             Self::Io => "its reads and writes of disks are counted (if asked for)",
             Self::HugePages => "no huge pages, which no limit counts (if asked for)",
             Self::NetClass => "a handle on its packets (if asked for)",
+            Self::DiskQuota => "writing fails where its sandbox is full (if asked for)",
             Self::Gpus => "whole GPUs to itself, and no others (if asked for)",
             Self::Processors => "whole processors to itself (if asked for)",
             Self::Network => "a network of its own, or those of CNI plugins, as asked for",

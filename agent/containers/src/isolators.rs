@@ -3,6 +3,7 @@
 mod cpu;
 mod devices;
 mod disk;
+mod disk_quota;
 mod files;
 mod gpus;
 mod huge_pages;
@@ -111,6 +112,7 @@ impl Isolator {
             Self::Processors => &processors::OwnProcessors,
             Self::Gpus => &gpus::Gpus,
             Self::NetClass => &net_class::NetClass,
+            Self::DiskQuota => &disk_quota::DiskQuota,
         }
     }
 }

@@ -87,7 +87,8 @@ async fn launch_reserved(
     let (id, program) = (spec.id.clone(), spec.program.clone());
     let parent = parent_group(inner, &spec);
     let memory_limit = hard_limit(&spec.limits);
-    let watched = inner.options.isolation.has(Isolator::Disk);
+    let kinds = [Isolator::Disk, Isolator::DiskQuota];
+    let watched = kinds.into_iter().any(|it| inner.options.isolation.has(it));
     let disk = spec.disk.filter(|_| watched);
     let disk = disk.map(|limit| (spec.sandbox.clone(), limit));
     let changes = match &spec.root {

@@ -28,6 +28,7 @@ mod networks;
 mod options;
 mod probe;
 mod processors;
+mod projects;
 mod records;
 mod recover;
 mod refusal;
@@ -57,6 +58,7 @@ pub use networks::{
 };
 pub use options::{InitProgram, Options};
 pub use probe::{Offer, offers};
+pub use projects::{InvalidProjects, ProjectRange};
 pub use refusal::{CannotIsolate, Missing, Refusal};
 pub use runtime::{Recovered, RecoveredState, Runtime, Started};
 pub use seccomp::SeccompError;

@@ -108,6 +108,16 @@ pub const MAX_CPU_WEIGHT: u64 = 10_000;
 /// The layers that a root may have: their names must fit into a page.
 pub const MAX_LAYERS: usize = 128;
 
+/// The numbers of projects that containers get, the first and the last (Mesos: ISO-06).
+pub const DEFAULT_PROJECTS: (u32, u32) = (5000, 10_000);
+
+/// The most numbers of projects that one agent gives away: each is asked for in turn.
+pub const MAX_PROJECTS: u32 = 65_536;
+
+/// What a sandbox may hold beyond a limit that the kernel keeps, in bytes, beside a 64th of it:
+/// file systems book blocks of their own beyond it.
+pub const PROJECT_SLACK_BYTES: u64 = 1024 * 1024;
+
 /// The files of one sandbox that are looked at when it is measured; beyond that, what was counted
 /// so far is what it holds.
 pub const MAX_MEASURED_FILES: usize = 1_000_000;

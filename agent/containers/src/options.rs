@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::{
-    Bytes, Gpus, Isolation, NetClasses, Networks, Policy, UserRange, UsersPolicy,
+    Bytes, Gpus, Isolation, NetClasses, Networks, Policy, ProjectRange, UserRange, UsersPolicy,
     limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
@@ -34,6 +34,8 @@ pub struct Options {
     pub users_policy: UsersPolicy,
     /// The handles on their packets that containers get, if they get any.
     pub net_classes: Option<NetClasses>,
+    /// The projects that containers with a quota on their disk get. Nobody else may have them.
+    pub projects: ProjectRange,
     /// The GPUs that containers may have.
     pub gpus: Gpus,
     /// The program that becomes launcher and init of containers.
@@ -56,6 +58,7 @@ impl Options {
             users: UserRange::default(),
             users_policy: UsersPolicy::default(),
             net_classes: None,
+            projects: ProjectRange::default(),
             gpus: Gpus::default(),
             init: InitProgram::CurrentExecutable,
         }

@@ -75,7 +75,8 @@ pub(crate) fn probe(options: Options) -> Result<Inner, Refusal> {
         locks.push(lock.ok_or_else(|| Refusal::CgroupRootInUse(root.to_owned()))?);
     }
     let gpus = machine.gpus.devices.keys().copied().collect();
-    let grants = Grants::new(processors::of_this_machine(), gpus, options.net_classes);
+    let (classes, projects) = (options.net_classes, options.projects);
+    let grants = Grants::new(processors::of_this_machine(), gpus, classes, projects);
     Ok(Inner {
         boot_id: tepui_sys::boot_id().map_err(Refusal::Machine)?,
         all_hierarchies: hierarchies(&mounted, &options.cgroup_root, &Controller::ALL.into()),

@@ -22,6 +22,7 @@ use crate::{
     cgroups::Hierarchies,
     console,
     container::Container,
+    disk::Holding,
     grants::Grants,
     isolators::{self, Machine},
     launch,
@@ -332,8 +333,11 @@ impl Runtime {
             Some(group) => tokio::task::spawn_blocking(move || group.usage()).await,
             None => Ok(Usage::default()),
         };
+        let disk = container.record.as_ref().and_then(Holding::of);
+        let counted = tokio::task::spawn_blocking(move || disk?.counted()).await;
         Ok(Usage {
             gpus,
+            disk: counted.ok().flatten(),
             net_class: self.net_class(id),
             ..used.unwrap_or_default()
         })

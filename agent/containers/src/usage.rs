@@ -1,5 +1,7 @@
 //! What a container uses.
 
+use crate::DiskReport;
+
 /// What a container uses. What no isolator counts is nothing, or absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -29,6 +31,8 @@ pub struct Usage {
     pub gpus: Vec<u32>,
     /// The handle on its packets.
     pub net_class: Option<u32>,
+    /// What its sandbox holds and may hold, where the kernel counts it.
+    pub disk: Option<DiskReport>,
 }
 
 /// How often a quota was used up.

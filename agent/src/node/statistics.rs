@@ -40,6 +40,8 @@ pub(super) fn of(usage: &Usage, resources: Option<&Resources>) -> v1::ResourceSt
         mem_mapped_file_bytes: memory.mapped,
         mem_swap_bytes: memory.swap,
         mem_unevictable_bytes: memory.unevictable,
+        disk_limit_bytes: usage.disk.map(|disk| disk.limit.0),
+        disk_used_bytes: usage.disk.map(|disk| disk.used.0),
         blkio_statistics: disks(&usage.devices),
         ..v1::ResourceStatistics::default()
     }
@@ -113,7 +115,7 @@ fn disk(device: &DeviceUsage) -> throttling::Statistics {
 
 #[cfg(test)]
 mod tests {
-    use tepui_containers::{MemoryUsage, Throttling};
+    use tepui_containers::{DiskReport, MemoryUsage, Throttling};
 
     use super::*;
 
@@ -164,6 +166,10 @@ mod tests {
                 reads: 1,
                 writes: 2,
             }],
+            disk: Some(DiskReport {
+                limit: Bytes(9),
+                used: Bytes(7),
+            }),
             ..Usage::default()
         };
         let shown = of(&usage, None);
@@ -175,6 +181,10 @@ mod tests {
         assert_eq!(
             (shown.mem_cache_bytes, shown.mem_rss_bytes),
             (Some(60), Some(40))
+        );
+        assert_eq!(
+            (shown.disk_used_bytes, shown.disk_limit_bytes),
+            (Some(7), Some(9))
         );
         let disks = shown.blkio_statistics.unwrap().throttling;
         assert_eq!(disks[0].device.as_ref().unwrap().major_number, 8);

@@ -59,7 +59,10 @@ impl Ground {
             isolation: if options.enforce_container_disk_quota {
                 options.isolation
             } else {
-                options.isolation.without(containers::Isolator::Disk)
+                let kinds = [containers::Isolator::Disk, containers::Isolator::DiskQuota];
+                kinds
+                    .into_iter()
+                    .fold(options.isolation, containers::Isolation::without)
             },
             pids_limit: options.pids_limit,
             disk_interval: options.container_disk_watch_interval,
@@ -68,6 +71,7 @@ impl Ground {
             shared_memory: options.walls.default_container_shm_size.map(megabytes),
             users: options.walls.userns_remap,
             users_policy: options.walls.user_namespaces.policy(),
+            projects: options.walls.project_range,
             gpus: options.gpus.gpus(),
             net_classes: options.cgroups.net_classes(),
             init: options.init.clone(),

@@ -18,6 +18,7 @@ mod logs;
 mod mounts;
 mod network;
 mod pidfd;
+mod projects;
 mod rights;
 mod seal;
 mod secrets;
@@ -41,6 +42,9 @@ pub use network::{
     bring_up, in_network, is_network, make_network, remove_network, stream_socket_in,
 };
 pub use pidfd::PidFd;
+pub use projects::{
+    ProjectUse, has_projects, join_project, limit_project, project_of, project_use,
+};
 pub use rights::ResourceLimit;
 pub use seal::seal_program;
 pub use socket::{Received, receive, send};

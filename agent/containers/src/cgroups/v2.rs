@@ -348,6 +348,7 @@ impl Group for V2Group {
             processors: cpuset::shown(&self.path, "cpuset.cpus.effective"),
             gpus: Vec::new(),
             net_class: None,
+            disk: None,
         }
     }
 

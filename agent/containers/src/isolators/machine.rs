@@ -24,6 +24,8 @@ pub(crate) struct Machine {
     pub(crate) lacks_users: Option<String>,
     /// Controllers that cannot be used, and why.
     pub(crate) controllers: BTreeMap<Controller, String>,
+    /// Why no disk can have quotas of projects.
+    pub(crate) lacks_projects: Option<String>,
     /// All of its memory.
     pub(crate) memory: Bytes,
     /// Its GPUs that containers may have.
@@ -51,6 +53,7 @@ impl Machine {
                     .ok()
                     .as_deref(),
             ),
+            lacks_projects: lacks_projects(&fs::read_to_string("/proc/self/mountinfo")?),
             memory: total_memory(&fs::read_to_string("/proc/meminfo")?),
             oom_score: fs::read_to_string("/proc/self/oom_score_adj")?
                 .trim()
@@ -95,6 +98,17 @@ fn lacks_users(release: &str, most: Option<&str>) -> Option<String> {
         .then(|| "the machine forbids user namespaces (user.max_user_namespaces is 0)".to_owned())
 }
 
+/// What is mounted, in the kernel's own words. The options of a file system are the last.
+fn lacks_projects(mounts: &str) -> Option<String> {
+    let bounds = |line: &str| {
+        let options = line.rsplit(' ').next().unwrap_or_default();
+        options.split(',').any(|option| option == "prjquota")
+    };
+    let reason = "no file system here is mounted with quotas of projects (xfs or ext4, with the \
+                  option prjquota)";
+    (!mounts.lines().any(bounds)).then(|| reason.to_owned())
+}
+
 fn effective_capabilities(status: &str) -> Capabilities {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let bits = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
@@ -127,6 +141,17 @@ mod tests {
             forbidden.contains("user.max_user_namespaces"),
             "{forbidden}"
         );
+    }
+
+    #[test]
+    fn c32_a_machine_without_quotas_of_projects_says_which_option_is_missing() {
+        let line = "27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard";
+        let lacking = lacks_projects(line).unwrap();
+        assert!(lacking.contains("prjquota"), "{lacking}");
+        let with = format!("{line}\n28 27 7:0 / /data rw - xfs /dev/vdb rw,attr2,prjquota\n");
+        assert_eq!(lacks_projects(&with), None);
+        // Counted and not kept.
+        assert!(lacks_projects("28 27 7:0 / /data rw - xfs /dev/vdb rw,pqnoenforce").is_some());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod networks;
 mod offers;
 mod pods;
 mod processors;
+mod projects;
 mod quota;
 mod recovery;
 mod remains;
