@@ -164,6 +164,14 @@ impl Profile {
         self
     }
 
+    /// Is offered what agents with GPUs have, which others may not be (Mesos: GPU_RESOURCES).
+    pub fn gpus(mut self) -> Self {
+        self.0.capabilities.push(v1::framework_info::Capability {
+            r#type: Some(v1::framework_info::capability::Type::GpuResources.into()),
+        });
+        self
+    }
+
     /// The message as it is; for what has no method here.
     pub fn wire(&mut self) -> &mut v1::FrameworkInfo {
         &mut self.0

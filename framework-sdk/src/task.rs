@@ -2,6 +2,7 @@
 
 mod image;
 mod uris;
+mod walls;
 
 use std::time::Duration;
 

@@ -35,12 +35,19 @@ pub(crate) struct Options {
     /// Disk
     #[arg(long, value_name = "MB", default_value_t = 0.0)]
     disk: f64,
+    /// GPUs, whole ones
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    gpus: u32,
     /// An environment variable of the task; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// The user that the command runs as [default: the one who runs the framework]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Give the task users of its own, none of which is one of the machine's: its root is nobody
+    /// outside
+    #[arg(long)]
+    own_users: bool,
     /// A network of the task's own instead of the agent's, by its name, or none; may be given
     /// several times
     #[arg(long, value_name = "NAME")]
@@ -150,10 +157,11 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, Failure> {
     let role = Role::new(&options.role).map_err(|error| Failure::Usage(error.to_string()))?;
     // Asked first, because a session would wait for a master that is not there.
     client::connect(&options.master.master).await?;
-    let session = Session::new(
-        &options.master.master,
-        Profile::new("tepui-run").role(&role),
-    )?;
+    let mut profile = Profile::new("tepui-run").role(&role);
+    if options.gpus > 0 {
+        profile = profile.gpus();
+    }
+    let session = Session::new(&options.master.master, profile)?;
     let (driver, events) = tepui_sdk::connect(session);
     let mut run = Run {
         task,
@@ -206,22 +214,19 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     if options.disk > 0.0 {
         task = task.disk(options.disk);
     }
+    if options.gpus > 0 {
+        task = task.gpus(options.gpus);
+    }
     if let Some(user) = &options.user {
         task = task.user(user);
+    }
+    if options.own_users {
+        task = task.own_users();
     }
     for (key, value) in &options.env {
         task = task.env(key, value);
     }
-    for (path, image) in &options.image_volume {
-        let (image, read_only) = match image.strip_suffix(",ro") {
-            Some(image) => (image, true),
-            None => (image.as_str(), false),
-        };
-        task = task.image_volume(path, image, read_only);
-    }
-    for uri in &options.uri {
-        task = task.uri(uri.clone());
-    }
+    task = with_files(task, options);
     for name in &options.network {
         task = task.network(name);
     }
@@ -234,6 +239,21 @@ fn describe(options: &Options) -> Result<Task, Failure> {
     }
     task.build()
         .map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// What the task finds in its sandbox.
+fn with_files(mut task: TaskBuilder, options: &Options) -> TaskBuilder {
+    for (path, image) in &options.image_volume {
+        let (image, read_only) = match image.strip_suffix(",ro") {
+            Some(image) => (image, true),
+            None => (image.as_str(), false),
+        };
+        task = task.image_volume(path, image, read_only);
+    }
+    for uri in &options.uri {
+        task = task.uri(uri.clone());
+    }
+    task
 }
 
 /// A task on its way.
