@@ -29,6 +29,10 @@ use crate::{Capabilities, Policy, Seccomp, limits::MAX_PROFILE_BYTES};
 /// What every container gets that asks for nothing else.
 const DEFAULT_PROFILE: &str = include_str!("seccomp/default.json");
 
+/// What keeps a task whose disk is bounded from giving its files to another project, as any owner
+/// may: FS_IOC_FSSETXATTR, and FS_IOC_SETFLAGS, which takes away what hands the project on.
+const PROJECTS_PROFILE: &str = include_str!("seccomp/projects.json");
+
 /// Programs for the kernel, in the order in which it is to get them.
 pub(crate) type Programs = Arc<Vec<Vec<u64>>>;
 
@@ -106,6 +110,11 @@ impl Filters {
         }
         Ok(compiled)
     }
+}
+
+/// The filters that keep files in their project, beside those that a task has anyway.
+pub(crate) fn keeping_projects() -> Result<Vec<Vec<u64>>, SeccompError> {
+    compile("disk/quota", PROJECTS_PROFILE, Capabilities::NONE)
 }
 
 /// Reads a profile of the operator's. It may be changed while the agent runs.

@@ -2,7 +2,7 @@
 //! (Mesos: ISO-06, `disk/xfs`).
 
 use super::{Isolate, Machine, Preparation};
-use crate::{LaunchError, launch::step};
+use crate::{LaunchError, launch::step, seccomp};
 
 pub(super) struct DiskQuota;
 
@@ -19,6 +19,12 @@ impl Isolate for DiskQuota {
             return Ok(());
         };
         let begun = project.begin(most);
-        begun.map_err(|source| step("bound what the sandbox holds by a project quota", source))
+        begun.map_err(|source| step("bound what the sandbox holds by a project quota", source))?;
+        // One without any filter may do what the kernel lets it do.
+        if !container.plan.rights.filters.is_empty() {
+            let filters = seccomp::keeping_projects()?;
+            container.plan.rights.filters.extend(filters);
+        }
+        Ok(())
     }
 }

@@ -187,6 +187,26 @@ fn bits_that_the_kernel_does_not_look_at_open_no_way_around() {
 }
 
 #[test]
+fn files_stay_in_their_project_whatever_bits_the_kernel_does_not_look_at() {
+    let mut programs = default_for(Capabilities::ALL);
+    let ioctl =
+        |programs: &[_], command| verdict(programs, call("ioctl"), [3, command, 0, 0, 0, 0]);
+    let (set_attributes, set_flags) = (0x401c_5820, 0x4008_6602);
+    assert_eq!(ioctl(&programs, set_attributes), ALLOW, "without a quota");
+    programs.extend(keeping_projects().unwrap());
+    for high in [0, 1 << 32, 0xffff_ffff << 32] {
+        for command in [set_attributes, set_flags] {
+            assert_eq!(ioctl(&programs, command | high), ERRNO | 1);
+        }
+    }
+    // Terminals, and looking at attributes.
+    for command in [0x5401, 0x801c_581f] {
+        assert_eq!(ioctl(&programs, command), ALLOW);
+    }
+    assert_eq!(verdict(&programs, call("read"), [0; 6]), ALLOW);
+}
+
+#[test]
 fn capabilities_open_the_calls_that_they_are_for() {
     let admin = "default,SYS_ADMIN".parse().unwrap();
     let programs = default_for(admin);
