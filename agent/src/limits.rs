@@ -33,6 +33,9 @@ pub const LAUNCHES_AT_ONCE: usize = 32;
 /// How often a framework hears how far a fetch is, at most.
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
+/// How often the master hears which images there are, at most.
+pub const IMAGES_TOLD_EVERY: Duration = Duration::from_secs(1);
+
 /// How often it is tried to remove what is left of a container, and the pause in between.
 pub const REMOVE_ATTEMPTS: u32 = 20;
 /// The pause between two attempts to remove what is left of a container.

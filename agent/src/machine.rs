@@ -1,7 +1,7 @@
 //! Containers: what the core wants done to them, and what becomes of them.
 
 mod fetches;
-mod images;
+pub(crate) mod images;
 mod logs;
 mod spec;
 

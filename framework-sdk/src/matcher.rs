@@ -62,28 +62,31 @@ impl OfferMatcher {
         }
     }
 
-    /// Places `task` on the first offer that has room for it: where, and what was placed.
+    /// Places `task` on the first offer that has room for it, of an agent that has its image if
+    /// there is one: where, and what was placed.
     pub fn place(&mut self, task: &Task) -> Option<(&Offer, Placed)> {
         self.place_where_least(task, |_| ())
     }
 
-    /// Places `task` on the offer with the least `rank` among those that have room for it; on the
-    /// first of them when several have.
+    /// Places `task` on the offer with the least `rank` among those that have room for it. When
+    /// several have, on one of those whose agents lack the fewest of its images, so that it waits
+    /// the least; on the first of these.
     pub fn place_where_least<R: Ord>(
         &mut self,
         task: &Task,
         rank: impl Fn(&Offer) -> R,
     ) -> Option<(&Offer, Placed)> {
         let fits = |(index, candidate): (usize, &Candidate)| {
-            let placed = task.place(&candidate.offer, &candidate.free).ok()?;
-            Some((rank(&candidate.offer), index, placed))
+            let offer = &candidate.offer;
+            let placed = task.place(offer, &candidate.free).ok()?;
+            Some(((rank(offer), lacking(offer, task), index), placed))
         };
-        let (_, index, placed) = self
+        let ((_, _, index), placed) = self
             .candidates
             .iter()
             .enumerate()
             .filter_map(fits)
-            .min_by(|(a, i, _), (b, j, _)| (a, i).cmp(&(b, j)))?;
+            .min_by(|(a, _), (b, _)| a.cmp(b))?;
         let candidate = &mut self.candidates[index];
         // `place` took it from what is free, so it is there.
         candidate.free.subtract(&placed.resources).ok()?;
@@ -119,8 +122,17 @@ impl OfferMatcher {
     }
 }
 
+/// How many of a task's images the agent must fetch first.
+fn lacking(offer: &Offer, task: &Task) -> usize {
+    let images = task.images();
+    images.filter(|image| !offer.images.has(image)).count()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+    use tepui_model::ImageNames;
+
     use super::*;
     use crate::{Constraint, TaskBuilder, tests::offer};
 
@@ -176,6 +188,65 @@ mod tests {
         let task = task("a", 0.1).build().unwrap();
         let placed = matcher.place_where_least(&task, |offer| offer.id.as_str() != "second");
         assert_eq!(placed.unwrap().0.id.as_str(), "second");
+    }
+
+    /// An offer of some processors by an agent that has these images.
+    fn with_images(id: usize, cpus: u32, images: &[&str]) -> Offer {
+        let mut offer = offer(&format!("cpus:{cpus};mem:10000"), "");
+        offer.id = OfferId::new(format!("o{id}")).unwrap();
+        offer.images = ImageNames::new(images);
+        offer
+    }
+
+    #[test]
+    fn of_offers_that_fit_one_whose_agent_has_the_image_wins() {
+        let offers = vec![
+            with_images(0, 8, &[]),
+            with_images(1, 1, &["app:latest"]),
+            with_images(2, 8, &["app:latest", "data:1"]),
+        ];
+        let mut matcher = OfferMatcher::new(offers);
+        let both = task("a", 1.0)
+            .image("app")
+            .image_volume("d", "data:1", true);
+        assert_eq!(place(&mut matcher, both).as_deref(), Some("o2"));
+        let app = |id| task(id, 1.0).image("app");
+        assert_eq!(place(&mut matcher, app("b")).as_deref(), Some("o1"));
+        // What has the image has no room any more, and then another one that has it counts.
+        assert_eq!(place(&mut matcher, app("c")).as_deref(), Some("o2"));
+        assert_eq!(place(&mut matcher, task("d", 1.0)).as_deref(), Some("o0"));
+        // A framework's own order counts more.
+        let app = app("e").build().unwrap();
+        let placed = matcher.place_where_least(&app, |offer| offer.id.as_str() != "o0");
+        assert_eq!(placed.unwrap().0.id.as_str(), "o0");
+    }
+
+    proptest! {
+        /// Against all offers looked at one after the other.
+        #[test]
+        fn no_offer_that_fits_lacks_fewer_images_nor_comes_before(
+            offers in vec((1_u32..4, 0_u8..8), 1..6),
+            wanted in 0_u8..8,
+        ) {
+            const NAMES: [&str; 3] = ["a:1", "b:1", "c:1"];
+            let chosen = |bits: u8| {
+                let names = NAMES.iter().enumerate();
+                names.filter(move |(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name)
+            };
+            let task = task("t", 2.0);
+            let task = chosen(wanted).fold(task, |task, name| task.image_volume(name, name, true));
+            let offer = |(id, (cpus, has)): (usize, &(u32, u8))| {
+                with_images(id, *cpus, &chosen(*has).collect::<Vec<_>>())
+            };
+            let mut matcher = OfferMatcher::new(offers.iter().enumerate().map(offer).collect());
+            let best = offers
+                .iter()
+                .enumerate()
+                .filter(|(_, (cpus, _))| *cpus >= 2)
+                .min_by_key(|(id, (_, has))| ((wanted & !has).count_ones(), *id));
+            let expected = best.map(|(id, _)| format!("o{id}"));
+            prop_assert_eq!(place(&mut matcher, task), expected);
+        }
     }
 
     #[test]

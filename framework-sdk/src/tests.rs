@@ -1,6 +1,6 @@
 //! What the tests of several modules need.
 
-use tepui_model::{AgentId, Attributes, FrameworkId, Offer, OfferId, Resources, Role};
+use tepui_model::{AgentId, Attributes, FrameworkId, ImageNames, Offer, OfferId, Resources, Role};
 
 /// An offer of these resources, for the role `web`, of an agent with these attributes.
 pub(crate) fn offer(resources: &str, attributes: &str) -> Offer {
@@ -16,5 +16,6 @@ pub(crate) fn offer(resources: &str, attributes: &str) -> Offer {
         executor_ids: Vec::new(),
         domain: None,
         unavailability: None,
+        images: ImageNames::default(),
     }
 }

@@ -10,6 +10,7 @@ mod capability;
 mod domain;
 mod framework;
 mod ids;
+mod images;
 mod keys;
 pub mod limits;
 mod offer;
@@ -30,6 +31,7 @@ pub use self::{
     domain::{FaultDomain, InvalidFaultDomain},
     framework::{FrameworkInfo, InvalidFramework},
     ids::{AgentId, ContainerId, ExecutorId, FrameworkId, InvalidId, OfferId, OperationId, TaskId},
+    images::ImageNames,
     keys::{AgentKey, FrameworkKey},
     offer::{Filters, InvalidOffer, Offer},
     operation::{

@@ -36,6 +36,13 @@ pub const MAX_FRAMEWORK_ROLES: usize = 1024;
 /// Bytes of one framework's description, encoded: a thousand roles of the longest names.
 pub const MAX_FRAMEWORK_BYTES: usize = 1 << 20;
 
+/// Images of one agent that others hear of, and so offers carry; of more, those used last. An event
+/// with 512 offers of the longest names then has 4 MB of them.
+pub const MAX_IMAGES_TOLD: usize = 32;
+
+/// Bytes in the name of an image that others hear of.
+pub const MAX_IMAGE_NAME_BYTES: usize = 255;
+
 /// Seconds an offer can be refused for: 365 days (Mesos: OFF-07).
 pub const MAX_REFUSE_SECONDS: f64 = 31_536_000.0;
 

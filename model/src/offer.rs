@@ -5,7 +5,7 @@ use std::time::Duration;
 use tepui_proto::v1;
 
 use crate::{
-    AgentId, Attributes, ExecutorId, FaultDomain, FrameworkId, InvalidId, InvalidRole,
+    AgentId, Attributes, ExecutorId, FaultDomain, FrameworkId, ImageNames, InvalidId, InvalidRole,
     InvalidUnavailability, OfferId, ReservationForm, ResourceError, Resources, Role,
     Unavailability, limits::MAX_REFUSE_SECONDS,
 };
@@ -35,6 +35,8 @@ pub struct Offer {
     pub domain: Option<FaultDomain>,
     /// When the agent's machine is expected to be away.
     pub unavailability: Option<Unavailability>,
+    /// Images that tasks need not wait for there.
+    pub images: ImageNames,
 }
 
 /// Why an offer from the wire is refused.
@@ -103,6 +105,7 @@ impl Offer {
             allocation_info: Some(allocation),
             domain: self.domain.as_ref().map(Into::into),
             unavailability: self.unavailability.map(Into::into),
+            tepui_images: self.images.to_proto(),
         }
     }
 }
@@ -132,6 +135,7 @@ impl TryFrom<&v1::Offer> for Offer {
                 .map_err(field("executor_ids"))?,
             domain: wire.domain.as_ref().and_then(FaultDomain::from_proto),
             unavailability: unavailability.transpose()?,
+            images: ImageNames::new(&wire.tepui_images),
         })
     }
 }
@@ -251,6 +255,7 @@ mod tests {
                 start: crate::Time::from_micros(7),
                 duration: None,
             }),
+            images: ImageNames::new(["busybox:latest"]),
         }
     }
 

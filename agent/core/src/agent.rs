@@ -4,6 +4,7 @@ mod checks;
 mod drain;
 mod executors;
 mod guests;
+mod images;
 mod kill;
 mod launch;
 mod link;
@@ -67,6 +68,7 @@ pub struct Agent {
     pub(crate) operations: BTreeMap<OperationUuid, Operation>,
     /// The data of volumes that is being removed, by the names of the removals.
     removals: BTreeMap<String, VolumePlace>,
+    pub(crate) images: images::Images,
     pub(crate) timers: Timers,
     names: Names,
     pub(crate) history: History,
@@ -153,6 +155,7 @@ impl Agent {
                 finding,
             } => self.probed(now, &container, (check, number), &finding, fx),
             Event::VolumeRemoved { removal } => self.volume_removed(&removal, fx),
+            Event::Images { names } => self.images_changed(names, fx),
             Event::Leave => self.leave(now, fx),
             Event::Wake => {}
         }

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use tepui_model::{ContainerId, Reason};
+use tepui_model::{ContainerId, ImageNames, Reason};
 use tepui_proto::v1;
 
 use crate::{ExecutorCall, ExecutorKey, Finding, MasterCommand, StreamId};
@@ -65,6 +65,11 @@ pub enum Event {
         number: u64,
         /// What was found.
         finding: Finding,
+    },
+    /// The agent has other images than before.
+    Images {
+        /// These.
+        names: ImageNames,
     },
     /// The operator takes the agent out of the cluster: end every task, unregister, forget the id.
     Leave,

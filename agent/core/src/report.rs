@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tepui_model::{
     AgentCapabilities, AgentCapability, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo,
-    TaskInfo, TaskState, TaskStatus,
+    ImageNames, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::{services, v1};
 
@@ -53,6 +53,8 @@ pub enum AgentReport {
         /// The words.
         data: Vec<u8>,
     },
+    /// I have other images than before.
+    Images(ImageNames),
     /// I leave for good.
     Unregister,
 }
@@ -72,6 +74,8 @@ pub struct Registration {
     pub operations: Vec<KnownOperation>,
     /// Every executor that has a container.
     pub executors: Vec<KnownExecutor>,
+    /// The images that tasks need not wait for.
+    pub images: ImageNames,
 }
 
 /// An executor that has a container.
@@ -150,6 +154,7 @@ impl From<&AgentReport> for services::AgentMessage {
                 executor_id: Some(executor_id.into()),
                 data: data.clone(),
             }),
+            AgentReport::Images(images) => Message::Images(images_told(images)),
             AgentReport::Unregister => Message::Unregister(services::Unregister {}),
         };
         Self {
@@ -180,7 +185,14 @@ impl From<&Registration> for services::Register {
             frameworks: registration.frameworks.iter().map(framework).collect(),
             operations: registration.operations.iter().map(Into::into).collect(),
             executors: registration.executors.iter().map(executor).collect(),
+            images: Some(images_told(&registration.images)),
         }
+    }
+}
+
+fn images_told(images: &ImageNames) -> services::Images {
+    services::Images {
+        names: images.to_proto(),
     }
 }
 

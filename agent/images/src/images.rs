@@ -331,6 +331,24 @@ impl Images {
         blocking(move || store.relieve(is_full)).await
     }
 
+    /// The names by which tasks find the images that are there, the one that was used last first.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let home = format!("{}/", self.0.options.home);
+        let names = self.0.store.names().into_iter();
+        // What came from another folder than this agent's is found by no name.
+        names
+            .map(|name| name.strip_prefix(&home).unwrap_or(&name).to_owned())
+            .filter(|name| name.parse::<Reference>().is_ok())
+            .collect()
+    }
+
+    /// Waits until [`Images::names`] may say something else than when this was last waited for.
+    /// One may wait at a time.
+    pub async fn changed(&self) {
+        self.0.store.changed().await;
+    }
+
     /// All images.
     #[must_use]
     pub fn list(&self) -> Vec<Listed> {

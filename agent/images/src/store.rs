@@ -27,6 +27,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tepui_model::ContainerId;
+use tokio::sync::Notify;
 
 use self::files::Unfinished;
 pub use self::{
@@ -52,6 +53,8 @@ struct Inner {
     /// The program that unpacks layers, unless that is done here.
     unpacker: OnceLock<PathBuf>,
     state: Mutex<State>,
+    /// Told when other images are there, or were used.
+    changed: Notify,
 }
 
 /// What is in the store.
@@ -128,6 +131,7 @@ impl Store {
             size_limit,
             unpacker: OnceLock::new(),
             state: Mutex::new(state),
+            changed: Notify::new(),
         })))
     }
 
@@ -258,6 +262,8 @@ impl Store {
         }
         files::replace(&path, &image)?;
         state.images.insert(image.name.clone(), image);
+        drop(state);
+        self.0.changed.notify_one();
         Ok(())
     }
 
@@ -272,6 +278,7 @@ impl Store {
         // To the minute is exact enough, and spares the disk.
         if now.saturating_sub(image.used) > 60 {
             image.used = now;
+            self.0.changed.notify_one();
             if let Err(error) = files::replace(&path, image) {
                 tracing::warn!(%error, "cannot note that an image is used");
             }

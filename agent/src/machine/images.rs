@@ -2,12 +2,30 @@
 
 use std::future::Future;
 
-use tepui_agent_core::{ContainerPlan, ImageConfig, ImagePlan};
+use tepui_agent_core::{ContainerPlan, Event, ImageConfig, ImagePlan};
 use tepui_containers::{Ids, ImageVolume, RootSpec};
 use tepui_images::{Credentials, Image, Images, Root, RunConfig, Wanted};
-use tepui_model::ContainerId;
+use tepui_model::{ContainerId, ImageNames};
+use tokio::time::sleep;
 
 use super::fetches::{Abandoned, Meter};
+use crate::{driver::Front, limits};
+
+/// Tells the core which images there are, whenever that changes.
+pub(crate) async fn tell(images: Images, front: Front) {
+    loop {
+        images.changed().await;
+        front.tell(present(&images)).await;
+        sleep(limits::IMAGES_TOLD_EVERY).await;
+    }
+}
+
+/// The images that there are.
+pub(crate) fn present(images: &Images) -> Event {
+    Event::Images {
+        names: ImageNames::new(images.names()),
+    }
+}
 
 /// Images of tasks.
 #[derive(Clone, Debug)]

@@ -24,7 +24,7 @@ use crate::{
     executors::{Executors, Streams},
     limits,
     link::{Backoff, Link, Outbox},
-    machine::{Containers, Machine, Provider, Users},
+    machine::{Containers, Machine, Provider, Users, images},
     node,
     secrets::Secrets,
     work_dir::WorkDir,
@@ -65,6 +65,8 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     keep_images(machine.images(), &found).await?;
     let core = start_core(config, inputs, &work_dir, found, &machine, ways).await?;
 
+    // Before the link is opened, so that no offer is made without them.
+    front.tell(images::present(machine.images())).await;
     let stores = (machine.images().clone(), machine.fetcher().clone());
     let background = background(&options, &work_dir, &front, outbox, stores);
     let health = HealthReporter::new();
@@ -194,7 +196,7 @@ fn background(
     work_dir: &WorkDir,
     front: &Front,
     outbox: Outbox,
-    (images, fetcher): (Images, Fetcher),
+    (store, fetcher): (Images, Fetcher),
 ) -> Vec<AbortHandle> {
     let link = Link {
         masters: options.master.clone(),
@@ -210,7 +212,8 @@ fn background(
     };
     vec![
         tokio::spawn(link.keep()).abort_handle(),
-        tokio::spawn(collector.run(front.clone(), images, fetcher)).abort_handle(),
+        tokio::spawn(images::tell(store.clone(), front.clone())).abort_handle(),
+        tokio::spawn(collector.run(front.clone(), store, fetcher)).abort_handle(),
     ]
 }
 

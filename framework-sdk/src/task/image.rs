@@ -2,7 +2,7 @@
 
 use tepui_proto::v1;
 
-use super::TaskBuilder;
+use super::{Task, TaskBuilder};
 
 impl TaskBuilder {
     /// Runs in an image, as in `busybox:1.36`, or what the image says if there is no command. One
@@ -82,9 +82,50 @@ impl TaskBuilder {
     }
 }
 
+impl Task {
+    /// The images that it begins with: its own, its executor's, and those of their volumes.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        let executor = self.info.executor.as_ref();
+        let executor = executor.and_then(|executor| executor.container.as_ref());
+        let containers = self.info.container.iter().chain(executor);
+        containers.flat_map(images_of)
+    }
+}
+
+fn images_of(container: &v1::ContainerInfo) -> impl Iterator<Item = &str> {
+    let of_docker = container.docker.as_ref().map(|docker| &*docker.image);
+    let own = container.mesos.as_ref().and_then(|it| it.image.as_ref());
+    let volumes = container.volumes.iter();
+    let images = volumes
+        .filter_map(|volume| volume.image.as_ref())
+        .chain(own);
+    let named = images.filter_map(|image| image.docker.as_ref());
+    named.map(|image| &*image.name).chain(of_docker)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_task_names_every_image_that_it_begins_with() {
+        let task = TaskBuilder::new("t").cpus(0.1).memory(32.0).shell("ls");
+        assert_eq!(task.clone().build().unwrap().images().count(), 0);
+        let mut task = task.image("own:1").image_volume("data", "data:1", true);
+        task.wire().executor = Some(v1::ExecutorInfo {
+            container: Some(v1::ContainerInfo {
+                docker: Some(v1::container_info::DockerInfo {
+                    image: "executor:1".to_owned(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        let task = task.build().unwrap();
+        let images: Vec<_> = task.images().collect();
+        assert_eq!(images, ["data:1", "own:1", "executor:1"]);
+    }
 
     #[test]
     fn a_task_in_an_image_needs_no_command_and_any_other_does() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tepui_model::{
     AgentCapabilities, AgentCapability, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo,
-    TaskInfo, TaskState, TaskStatus,
+    ImageNames, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::v1;
 
@@ -50,6 +50,13 @@ pub enum Event {
     AgentPong {
         /// On this stream.
         connection: ConnectionId,
+    },
+    /// An agent has other images than before.
+    AgentImages {
+        /// On this stream.
+        connection: ConnectionId,
+        /// These.
+        images: ImageNames,
     },
     /// The state of a task changed, or is told again because nobody acknowledged it.
     AgentUpdate {
@@ -140,6 +147,8 @@ pub struct Registration {
     pub operations: Vec<KnownOperation>,
     /// Every executor that has a container.
     pub executors: Vec<KnownExecutor>,
+    /// Images that it has.
+    pub images: ImageNames,
 }
 
 impl Registration {
@@ -158,6 +167,7 @@ impl Registration {
             ip: None,
             operations: Vec::new(),
             executors: Vec::new(),
+            images: ImageNames::default(),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-/// Offers in one OFFERS event: about 300 KB, so that the first event to a framework of a large
-/// cluster stays far below the largest message.
+/// Offers in one OFFERS event: about 300 KB, and at most 4 MB more if their agents have many images
+/// of long names, so that the first event to a framework of a large cluster stays far below the
+/// largest message.
 pub const MAX_OFFERS_PER_EVENT: usize = 512;
 
 /// Statuses kept of one task, newest last: there are fewer states than this.

@@ -134,6 +134,7 @@ impl Master {
                 self.register_agent(connection, *registration, effects);
             }
             Event::AgentPong { connection } => self.heard_of_agent(connection),
+            Event::AgentImages { connection, images } => self.agent_images(connection, &images),
             Event::AgentUpdate {
                 connection,
                 framework_id,
@@ -349,6 +350,7 @@ impl Master {
 fn may_change_plans(event: &Event) -> bool {
     match event {
         Event::AgentPong { .. }
+        | Event::AgentImages { .. }
         | Event::AgentUpdate { .. }
         | Event::AgentOperation { .. }
         | Event::ExecutorExited { .. }

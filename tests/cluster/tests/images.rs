@@ -305,3 +305,93 @@ fn a_volume_begins_as_an_image_and_what_is_changed_there_goes() {
     let ran = run(&cluster, &["--image-volume", &missing], &["true"]);
     assert!(ran.error.contains("none:1"), "{ran:?}");
 }
+
+/// The images that an agent has, as the master knows.
+fn known(cluster: &Cluster, agent: &str) -> Vec<String> {
+    let found = cluster.json(&["agents"]);
+    let agents = found["agents"].as_array().into_iter().flatten();
+    let mut agents = agents.filter(|it| it["agent_info"]["id"]["value"] == agent);
+    let images = agents.next().map(|it| it["tepui_images"].clone());
+    let images = images.as_ref().and_then(Value::as_array).cloned();
+    let names = images.into_iter().flatten();
+    names.map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+/// Waits until nothing of any agent is used or offered, so that the next framework is offered all.
+fn await_idle(cluster: &Cluster) {
+    eventually("everything to be free", || {
+        let found = cluster.json(&["agents"]);
+        let mut agents = found["agents"].as_array()?.iter();
+        let is_empty = |value: &Value| value.as_array().is_none_or(Vec::is_empty);
+        let is_idle = |agent: &Value| {
+            is_empty(&agent["allocated_resources"]) && is_empty(&agent["offered_resources"])
+        };
+        agents.all(is_idle).then_some(())
+    });
+}
+
+/// Runs a task in an image, and says on which agent it was.
+fn place_of(cluster: &Cluster, name: &str, image: &str) -> String {
+    await_idle(cluster);
+    run(cluster, &["--name", name, "--image", image], &["true"]).ok();
+    eventually("the task to be known", || {
+        let found = cluster.json(&["ps", "--all"]);
+        let lists = [&found["tasks"], &found["completed_tasks"]];
+        let mut tasks = lists.into_iter().filter_map(Value::as_array).flatten();
+        let task = tasks.find(|task| task["name"] == name)?;
+        Some(task["agent_id"]["value"].as_str()?.to_owned())
+    })
+}
+
+#[test]
+fn a_task_is_launched_where_its_image_is() {
+    let Some(tools) = Tools::get() else { return };
+    let registry = Registry::start(&tools);
+    let mark = Layer::default().file("mark", 0o644, b"x").bytes();
+    let app = Image::new(&json!({}), &[tools.busybox()]);
+    let other = Image::new(&json!({}), &[tools.busybox(), mark]);
+    let names = [
+        registry.push("app", "latest", &app),
+        registry.push("other", "1", &other),
+    ];
+    let mut cluster = Cluster::start(2);
+    let agents = cluster.json(&["agents"])["agents"].clone();
+    let ids = [0, 1].map(|at| {
+        let id = &agents[at]["agent_info"]["id"]["value"];
+        id.as_str().unwrap().to_owned()
+    });
+    // Each agent gets one of them, while the other agent is not offered.
+    for (at, name) in names.iter().enumerate() {
+        cluster.tepui(&["deactivate", &ids[1 - at]]).ok();
+        assert_eq!(place_of(&cluster, &format!("first-{at}"), name), ids[at]);
+        cluster.tepui(&["reactivate", &ids[1 - at]]).ok();
+        eventually("the master to know of the image", || {
+            (known(&cluster, &ids[at]) == [name.clone()]).then_some(())
+        });
+    }
+    // From now on both have as much room, and only the image tells them apart.
+    let written = [names[0].strip_suffix(":latest").unwrap(), &names[1]];
+    for round in 0..2 {
+        for (at, name) in written.iter().enumerate() {
+            let task = format!("again-{round}-{at}");
+            assert_eq!(place_of(&cluster, &task, name), ids[at], "{task}");
+        }
+    }
+
+    // A master that knows nothing learns it when the agents come back.
+    cluster.master.kill_hard();
+    cluster.master.start_again();
+    cluster.await_agents(2);
+    assert_eq!(known(&cluster, &ids[0]), names[..1]);
+    assert_eq!(known(&cluster, &ids[1]), names[1..]);
+
+    let addresses: Vec<_> = cluster.agents.iter().map(|it| it.address()).collect();
+    eventually("the images that nobody uses to go from the offers", || {
+        for address in &addresses {
+            tepui_cluster_tests::tepui(&["agent", "images", "prune", "--agent", address]).ok();
+        }
+        ids.iter()
+            .all(|id| known(&cluster, id).is_empty())
+            .then_some(())
+    });
+}

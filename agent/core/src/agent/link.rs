@@ -178,6 +178,7 @@ impl Agent {
         self.timers
             .set(Timer::Silence, now + limits::REGISTRATION_TIMEOUT);
         let report = AgentReport::Register(Box::new(self.registration()));
+        self.images.told = self.images.present.clone();
         fx.push(Effect::Send { link, report });
     }
 
@@ -204,6 +205,7 @@ impl Agent {
                 .collect(),
             operations: self.operations.iter().map(known_operation).collect(),
             executors: self.executors.iter().map(known_executor).collect(),
+            images: self.images.present.clone(),
         }
     }
 
@@ -246,6 +248,8 @@ impl Agent {
             self.send_first(now, &key, fx);
         }
         self.tell_operations(now, fx);
+        // They may have changed since it introduced itself.
+        self.tell_images(fx);
     }
 
     fn refused(&mut self, link: LinkId, message: String, fx: &mut Effects) {

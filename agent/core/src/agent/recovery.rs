@@ -121,6 +121,7 @@ impl Agent {
             resources: config.info.resources.clone(),
             operations: BTreeMap::new(),
             removals: BTreeMap::new(),
+            images: super::images::Images::default(),
             guests: BTreeMap::new(),
             guest_containers: BTreeMap::new(),
             orphans: BTreeSet::new(),

@@ -5,6 +5,7 @@ mod draining;
 mod executing;
 mod guests;
 mod histories;
+mod imaging;
 mod node;
 mod operating;
 mod pods;

@@ -136,6 +136,7 @@ impl Store {
     pub(super) fn forget(&self, state: &mut State, name: &str) -> Result<(), Error> {
         super::files::remove(&self.image_path(name))?;
         state.images.remove(name);
+        self.0.changed.notify_one();
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What is in the store, for operators.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 
 use super::{State, Store, containers, read_images, read_layers};
 use crate::{Digest, Error};
@@ -28,6 +28,19 @@ impl Store {
     /// All images, in the order of their names.
     pub(crate) fn list(&self) -> Vec<Listed> {
         self.state().list()
+    }
+
+    /// The names of the images, the one that was used last first.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let state = self.state();
+        let mut images: Vec<_> = state.images.values().collect();
+        images.sort_by_key(|image| (Reverse(image.used), &image.name));
+        images.into_iter().map(|image| image.name.clone()).collect()
+    }
+
+    /// Waits until other images are there, or were used, since this was last waited for.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
     }
 }
 

@@ -65,6 +65,7 @@ async fn archives_of_docker_save_are_images() {
     archive(&path, &image, &["team/app:1"], |_| {});
     store.pull("team/app:1").await.unwrap();
     assert_eq!(store.file(&image.layers[1], "y"), b"2");
+    assert_eq!(store.images.names(), ["team/app:1"]);
     let error = store.pull("team/app:2").await.unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
 }

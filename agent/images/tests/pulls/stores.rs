@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
+use futures_util::FutureExt as _;
 use tepui_images::{Error, Images, Options, list};
 use tepui_model::ContainerId;
 
@@ -151,4 +152,20 @@ async fn a_container_that_is_started_again_begins_anew() {
     store.images.release(&id("c")).await.unwrap();
     store.images.release(&id("c")).await.unwrap();
     assert_eq!(store.entries("containers"), 0);
+}
+
+#[tokio::test]
+async fn names_are_those_that_tasks_use_and_every_change_is_told() {
+    let (fake, store) = (Fake::start(), Store::new());
+    let name = push(&fake, "a", 1);
+    assert!(store.images.names().is_empty());
+    store.pull(&name).await.unwrap();
+    store.images.changed().await;
+    assert_eq!(store.images.names(), [&*name]);
+    // Nothing has changed: it is as it was, and was used a moment ago.
+    store.pull(&name).await.unwrap();
+    assert!(store.images.changed().now_or_never().is_none());
+    store.images.prune(&[]).await.unwrap();
+    store.images.changed().await;
+    assert!(store.images.names().is_empty());
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tepui_sdk::{
     model::{
-        AgentId, Attributes, FrameworkId, Offer, OfferId, Resources, Role, TaskId, TaskState,
-        TaskStatus,
+        AgentId, Attributes, FrameworkId, ImageNames, Offer, OfferId, Resources, Role, TaskId,
+        TaskState, TaskStatus,
     },
     v1::TaskInfo,
 };
@@ -51,6 +51,7 @@ pub(super) fn offer(name: &str, resources: &str) -> Offer {
         executor_ids: Vec::new(),
         domain: None,
         unavailability: None,
+        images: ImageNames::default(),
     }
 }
 

@@ -29,6 +29,16 @@ fn the_wanted_instances_are_launched_and_spread_over_the_agents() {
 }
 
 #[test]
+fn the_first_instance_is_launched_where_its_image_is_and_the_next_beside_it() {
+    let app = "{name: web, replicas: 2, image: 'of-two:1', cpus: 0.1, mem: 32}";
+    let mut play = Play::with(app);
+    play.offer(&[("one", "cpus:4;mem:999"), ("two", "cpus:4;mem:999")]);
+    let said = play.said();
+    let launches: Vec<_> = said.iter().filter(|it| it.starts_with("launch")).collect();
+    assert_eq!(launches, ["launch web.2 on one", "launch web.1 on two"]);
+}
+
+#[test]
 fn a_launch_is_recorded_before_it_is_made() {
     // The shell commits every record of a batch first: here it is enough that they are in it.
     let mut play = Play::with(WEB);

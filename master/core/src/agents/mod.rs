@@ -2,6 +2,7 @@
 
 mod agreement;
 mod deactivation;
+mod images;
 mod liveness;
 mod lost;
 mod register;
@@ -16,15 +17,15 @@ use std::{
 
 use tepui_allocator::AgentProfile;
 use tepui_model::{
-    AgentCapabilities, AgentId, AgentInfo, AgentKey, ExecutorId, FrameworkKey, Resources, TaskId,
-    Time, Unavailability,
+    AgentCapabilities, AgentId, AgentInfo, AgentKey, ExecutorId, FrameworkKey, ImageNames,
+    Resources, TaskId, Time, Unavailability,
 };
 
-pub(crate) use self::lost::LostAgents;
 pub use self::{
     deactivation::{Deactivation, Drain, DrainState},
     state::{AgentState, AgentStep, IllegalAgentStep},
 };
+pub(crate) use self::{images::KnownImages, lost::LostAgents};
 use crate::{
     events::ConnectionId,
     executors::Executor,
@@ -62,6 +63,8 @@ pub(crate) struct Agent {
     /// Those that have not ended, or whose end is not acknowledged, in the order they were sent.
     pub(crate) operations: BTreeMap<OperationUuid, Operation>,
     pub(crate) ledger: Ledger,
+    /// Those that tasks need not wait for.
+    pub(crate) images: ImageNames,
     /// What was shown of it.
     pub(crate) portrait: Arc<AgentPortrait>,
 }
@@ -121,6 +124,7 @@ pub(crate) struct Agents {
     pub(crate) deactivated: BTreeMap<AgentId, Deactivation>,
     /// Agents whose last task may be gone since the present event began.
     pub(crate) emptied: BTreeSet<AgentKey>,
+    images: KnownImages,
 }
 
 impl Agents {
@@ -134,6 +138,7 @@ impl Agents {
             gone: LostAgents::default(),
             deactivated: BTreeMap::new(),
             emptied: BTreeSet::new(),
+            images: KnownImages::default(),
         }
     }
 
@@ -170,6 +175,19 @@ impl Agents {
         if self.by_address.get(&address) == Some(&key) {
             self.by_address.remove(&address);
         }
+        self.images.remove(&agent.images);
         Some(agent)
+    }
+
+    /// An agent has these images.
+    fn set_images(&mut self, key: AgentKey, images: &ImageNames) {
+        let Some(agent) = self.slab.get_mut(key) else {
+            return;
+        };
+        if agent.images != *images {
+            let kept = self.images.add(images);
+            let before = core::mem::replace(&mut agent.images, kept);
+            self.images.remove(&before);
+        }
     }
 }

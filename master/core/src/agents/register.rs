@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tepui_model::{AgentId, AgentInfo, AgentKey};
+use tepui_model::{AgentId, AgentInfo, AgentKey, ImageNames};
 
 use super::{Address, Agent, AgentState, removal::SUPERSEDED};
 use crate::{
@@ -123,8 +123,10 @@ impl Master {
             executors: BTreeMap::new(),
             operations: BTreeMap::new(),
             ledger: Ledger::new(total.clone()),
+            images: ImageNames::default(),
             portrait: Arc::default(),
         });
+        self.agents.set_images(key, &registration.images);
         if let Some(agent) = self.agents.get(key) {
             self.allocator
                 .add_agent(key, agent.profile(total), Vec::new());

@@ -122,6 +122,7 @@ impl Master {
         agent.capabilities = registration.capabilities;
         agent.ip = registration.ip;
         agent.reregistered = Some(now);
+        self.agents.set_images(key, &registration.images);
         self.restart_ledger(key, total);
         is_news
     }

@@ -122,6 +122,7 @@ impl Master {
             executor_ids: executors.map(|(_, id)| id.clone()).collect(),
             domain: agent.info.domain.clone(),
             unavailability: agent.unavailability,
+            images: agent.images.clone(),
         });
         framework.offers.insert(number);
         agent.offers.insert(number);

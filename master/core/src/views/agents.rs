@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tepui_model::{AgentCapabilities, AgentId, Offer, Resources, Time};
+use tepui_model::{AgentCapabilities, AgentId, ImageNames, Offer, Resources, Time};
 use tepui_proto::v1::{self, master::response::get_agents};
 
 use super::{
@@ -42,6 +42,7 @@ pub(crate) struct Facts {
     offers: Vec<Arc<Offer>>,
     capabilities: AgentCapabilities,
     drain: Option<Drain>,
+    images: ImageNames,
 }
 
 impl Master {
@@ -66,6 +67,7 @@ impl Master {
                 .collect(),
             capabilities: agent.capabilities,
             drain: deactivation.and_then(|deactivation| deactivation.drain),
+            images: agent.images.clone(),
         };
         let portrait = Arc::clone(&agent.portrait);
         AgentPicture { facts, portrait }
@@ -106,6 +108,7 @@ impl PartialEq for Facts {
             && offers.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
             && self.capabilities == other.capabilities
             && self.drain == other.drain
+            && self.images.is_same(&other.images)
     }
 }
 
@@ -148,6 +151,7 @@ impl Facts {
             resource_providers: Vec::new(),
             drain_info: self.drain.map(drain_info),
             estimated_drain_start_time: self.drain.map(|drain| drain.since.into()),
+            tepui_images: self.images.to_proto(),
         }
     }
 }

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use tepui_model::{
-    AgentCapabilities, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo, Kind, Quantity,
-    Resources, StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus,
+    AgentCapabilities, AgentInfo, ExecutorId, FrameworkId, FrameworkInfo, ImageNames, Kind,
+    Quantity, Resources, StatusUuid, TaskId, TaskInfo, TaskState, TaskStatus,
 };
 use tepui_proto::{
     services::{self, AgentMessage, MasterMessage, agent_message, master_message},
@@ -27,6 +27,8 @@ pub enum AgentReport {
     Register(Box<Registration>),
     /// It answers a ping.
     Pong,
+    /// It has other images than before.
+    Images(ImageNames),
     /// The state of a task changed.
     Update {
         /// Whose task it is.
@@ -75,6 +77,7 @@ impl AgentReport {
                 registration,
             },
             Self::Pong => Event::AgentPong { connection },
+            Self::Images(images) => Event::AgentImages { connection, images },
             Self::Update {
                 framework_id,
                 status,
@@ -126,6 +129,7 @@ impl TryFrom<AgentMessage> for AgentReport {
                 Registration::try_from(register).map(|register| Self::Register(Box::new(register)))
             }
             Some(Message::Pong(_)) => Ok(Self::Pong),
+            Some(Message::Images(images)) => Ok(Self::Images(ImageNames::new(images.names))),
             Some(Message::StatusUpdate(update)) => status_update(update),
             Some(Message::OperationUpdate(update)) => operation_update(&update),
             Some(Message::ExecutorExited(exited)) => Ok(Self::ExecutorExited {
@@ -225,6 +229,7 @@ impl TryFrom<services::Register> for Registration {
                 .into_iter()
                 .map(known_executor)
                 .collect::<Result<_, _>>()?,
+            images: ImageNames::new(wire.images.unwrap_or_default().names),
         })
     }
 }

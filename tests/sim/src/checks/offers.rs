@@ -154,7 +154,7 @@ impl OfferBook {
 mod tests {
     use std::sync::Arc;
 
-    use tepui_model::Attributes;
+    use tepui_model::{Attributes, ImageNames};
     use tepui_proto::v1;
 
     use super::*;
@@ -193,6 +193,7 @@ mod tests {
             executor_ids: Vec::new(),
             domain: None,
             unavailability: None,
+            images: ImageNames::default(),
         });
         let view_of = of.map(|id| OfferId::new(id).unwrap());
         Notice::OfferAdded { offer, view_of }

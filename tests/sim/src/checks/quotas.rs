@@ -159,7 +159,7 @@ fn leaves_guarantees(
 
 #[cfg(test)]
 mod tests {
-    use tepui_model::{AgentId, Attributes, FrameworkId, OfferId};
+    use tepui_model::{AgentId, Attributes, FrameworkId, ImageNames, OfferId};
 
     use super::*;
     use crate::plan;
@@ -193,6 +193,7 @@ mod tests {
             executor_ids: Vec::new(),
             domain: None,
             unavailability: None,
+            images: ImageNames::default(),
         };
         quotas_kept(configs, &[agent], &[&offer])
     }

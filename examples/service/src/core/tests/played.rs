@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tepui_sdk::model::{
-    AgentId, Attributes, Offer, OfferId, Resources, Role, TaskId, TaskState, TaskStatus,
+    AgentId, Attributes, ImageNames, Offer, OfferId, Resources, Role, TaskId, TaskState, TaskStatus,
 };
 
 use super::*;
@@ -79,6 +79,7 @@ impl Play {
         self.act(|core, now, effects| core.wake(now, effects));
     }
 
+    /// Offers of agents, each of which has an image that is called after it.
     pub(super) fn offer(&mut self, agents: &[(&str, &str)]) {
         let offer = |(agent, resources): &(&str, &str)| Offer {
             id: OfferId::new(agent).unwrap(),
@@ -92,6 +93,7 @@ impl Play {
             executor_ids: Vec::new(),
             domain: None,
             unavailability: None,
+            images: ImageNames::new([format!("of-{agent}:1")]),
         };
         let offers = agents.iter().map(offer).collect();
         self.act(|core, now, effects| core.offered(now, offers, effects));

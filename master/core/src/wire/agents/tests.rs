@@ -36,6 +36,9 @@ fn registration() -> services::Register {
         frameworks: vec![v1::FrameworkInfo::clone(&aware().with_id(framework).wire)],
         operations: Vec::new(),
         executors: Vec::new(),
+        images: Some(services::Images {
+            names: vec!["busybox:latest".to_owned(), "no name".to_owned()],
+        }),
     }
 }
 
@@ -47,6 +50,7 @@ fn a_registration_is_taken_with_its_tasks_and_frameworks() {
     };
     assert_eq!(taken.tasks[0].task.id.as_str(), "t");
     assert_eq!(taken.tasks[0].latest.state, TaskState::Running);
+    assert_eq!(taken.images.to_proto(), ["busybox:latest"]);
     assert_eq!(taken.frameworks[0].id.as_ref().unwrap().as_str(), "f");
     assert_eq!(
         taken.capabilities,

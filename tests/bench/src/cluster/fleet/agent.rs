@@ -140,6 +140,7 @@ impl Agent {
             frameworks: self.frameworks.values().cloned().collect(),
             operations: Vec::new(),
             executors: Vec::new(),
+            images: None,
         }
     }
 

@@ -71,6 +71,7 @@ mod tests {
                 executor_ids: Vec::new(),
                 domain: None,
                 unavailability: None,
+                images: tepui_model::ImageNames::default(),
             })
         };
         let mut thoughts = Thoughts::default();
