@@ -298,6 +298,20 @@ async fn r3_a_burner_of_processors_leaves_others_their_share() {
 }
 
 #[tokio::test]
+async fn r8_who_reads_more_than_its_memory_has_no_more_in_the_page_cache() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let line = "truncate -s 256M large && cat large large > /dev/null || exit 9; cd /sys/fs/cgroup; \
+                cat memory/memory.usage_in_bytes memory.current 2> /dev/null; exit 4";
+    let outcome = machine.run_shell(line).await;
+    assert_eq!(outcome.exit, exited(4), "{outcome:?}");
+    let held: u64 = outcome.out.trim().parse().unwrap();
+    assert!(held <= 64 << 20, "{held}");
+    assert!(held >= 8 << 20, "the page cache counts: {held}");
+}
+
+#[tokio::test]
 async fn r6_open_files_run_out_for_the_task_alone() {
     let Some(machine) = Machine::new() else {
         return;
