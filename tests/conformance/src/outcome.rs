@@ -44,7 +44,18 @@ pub fn plain(value: Value, id: &str) -> Value {
     }
 }
 
+/// Timers, which are told of from their first value on: whenever that comes.
+const TIMERS: [&str; 2] = [
+    "allocator/mesos/allocation_run_ms",
+    "registrar/state_store_ms",
+];
+
 fn names(list: &Value) -> Value {
     let list = list.as_array().into_iter().flatten();
-    list.map(|entry| entry["name"].clone()).collect()
+    let lasting = |name: &Value| {
+        let name = name.as_str().unwrap_or_default();
+        !TIMERS.iter().any(|timer| name.starts_with(timer))
+    };
+    let names = list.map(|entry| entry["name"].clone());
+    names.filter(lasting).collect()
 }

@@ -140,7 +140,14 @@ async fn metrics_have_mesos_names_and_true_values() {
     let _agent = AgentClient::registered(server.address(), clients::agent("host")).await;
     let _f = FrameworkClient::subscribed(server.address(), clients::framework("f")).await;
     let mut client = Client::connect(server.address()).await;
-    let metrics = client.get("/metrics/snapshot?timeout=2secs").await.json();
+    let metrics = loop {
+        let metrics = client.get("/metrics/snapshot?timeout=2secs").await.json();
+        // Nothing is told of allocations before the first.
+        if !metrics["allocator/mesos/allocation_run_ms/count"].is_null() {
+            break metrics;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
     let odd = client.get("/metrics/snapshot?timeout=soon").await;
     assert_eq!(odd.status, 400);
     assert!(
