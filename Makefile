@@ -42,7 +42,7 @@ check: setup ## formatting, lints, documentation, licences
 bench: build ## the figures of docs/performance.md, one line each; BENCH=--large for all sizes
 	$(CARGO) run --release --locked --package tepui-bench -- $(BENCH)
 
-fuzz: setup ## every reader of bytes from outside under libFuzzer; SECONDS_EACH=60, needs nightly
+fuzz: setup ## every reader of bytes from outside under libFuzzer; SECONDS_EACH=60
 	tools/fuzz.sh $(TARGETS)
 
 docs: setup ## the crates' documentation, in a browser's form

@@ -127,15 +127,15 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) async fn keep(mut self) {
-        let addresses = self.masters.addresses().to_vec();
-        for (number, address) in (1..).zip(addresses.iter().cycle()) {
-            let reason = match self.open(LinkId(number), address).await {
+        for link in (1..).map(LinkId) {
+            let address = &*self.masters.of(link).to_owned();
+            let reason = match self.open(link, address).await {
                 Ok(reason) | Err(reason) => reason,
             };
             if self.outbox.is_closed() {
                 return;
             }
-            let pause = self.backoff.next(addresses.len());
+            let pause = self.backoff.next(self.masters.addresses().len());
             let wait = pause.as_secs_f64();
             tracing::warn!(
                 master = address,

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use tepui_agent_core::LinkId;
+
 use crate::limits;
 
 /// Where masters are. The agent belongs to the one that takes it, and tries them in turn.
@@ -27,6 +29,13 @@ impl Masters {
     #[must_use]
     pub fn addresses(&self) -> &[String] {
         &self.0
+    }
+
+    /// The address that a link is to: links are numbered from one and take the masters in turn.
+    pub(crate) fn of(&self, link: LinkId) -> &str {
+        let count = self.0.len().max(1) as u64;
+        let at = (link.0.saturating_sub(1) % count) as usize;
+        self.0.get(at).map_or("", String::as_str)
     }
 }
 
@@ -79,6 +88,13 @@ mod tests {
         let masters: Masters = "10.0.0.1:5050, http://b:1/,[::1]:5050".parse().unwrap();
         assert_eq!(masters.addresses(), ["10.0.0.1:5050", "b:1", "[::1]:5050"]);
         assert_eq!(masters.to_string().parse(), Ok(masters));
+    }
+
+    #[test]
+    fn links_take_the_masters_in_turn() {
+        let masters: Masters = "a:1,b:2".parse().unwrap();
+        let addresses = [1, 2, 3].map(|link| masters.of(LinkId(link)));
+        assert_eq!(addresses, ["a:1", "b:2", "a:1"]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, service::Routes};
 
 use crate::{
-    Error,
+    Error, Masters,
     driver::Front,
     error::broken,
     executors::{Executors, Service},
@@ -55,6 +55,7 @@ use crate::{
 pub(crate) struct Node<C> {
     front: Front,
     machine: Machine<C>,
+    masters: Masters,
     sandboxes: PathBuf,
     flags: Vec<v1::Flag>,
     readers: Arc<Semaphore>,
@@ -67,6 +68,7 @@ impl<C: Containers> Node<C> {
     pub(crate) fn new(
         front: Front,
         machine: Machine<C>,
+        masters: Masters,
         sandboxes: PathBuf,
         flags: Vec<v1::Flag>,
     ) -> Self {
@@ -74,6 +76,7 @@ impl<C: Containers> Node<C> {
         Self {
             front,
             machine,
+            masters,
             sandboxes,
             flags,
             readers,

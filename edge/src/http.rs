@@ -7,6 +7,7 @@ pub mod call;
 pub mod gzip;
 pub mod media;
 pub mod page;
+pub mod process;
 mod refusal;
 pub mod shapes;
 

@@ -10,6 +10,7 @@ use axum::{
     Router,
     routing::{MethodRouter, any},
 };
+use tepui_edge::http::process;
 
 use crate::{desk::Desk, front::Front};
 
@@ -28,7 +29,10 @@ pub(crate) fn routes(front: Front, desk: Desk) -> Router {
         ("/api/v1/operator", any(operator::call)),
         ("/api/v1/scheduler", any(scheduler::call)),
     ];
-    let all = routes.into_iter().chain(plain::routes());
+    let all = routes
+        .into_iter()
+        .chain(plain::routes())
+        .chain(process::routes());
     let router = all.fold(Router::new(), |router, (path, method)| {
         everywhere(router, path, &method)
     });

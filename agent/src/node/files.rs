@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tepui_agent_core::ExecutorKey;
+use tepui_model::{ExecutorId, FrameworkId};
 use tepui_proto::v1::{
     self,
     agent::{call, response},
@@ -19,7 +21,7 @@ use tepui_proto::v1::{
 use tokio::task::spawn_blocking;
 use tonic::Status;
 
-use crate::limits;
+use crate::{limits, sandbox};
 
 /// The entries of a folder.
 pub(super) async fn list(sandboxes: &Path, path: String) -> Result<response::ListFiles, Status> {
@@ -78,11 +80,15 @@ pub(super) async fn read(
 /// stand alone have their sandboxes in a folder beside that.
 fn open(sandboxes: &Path, path: &str) -> io::Result<File> {
     let alone = sandboxes.with_file_name(tepui_agent_core::ALONE);
-    let below = Path::new(path);
-    let (sandboxes, below) = match below.strip_prefix(&alone) {
+    let full = newest(sandboxes, path)?.unwrap_or_else(|| PathBuf::from(path));
+    let (sandboxes, below) = match full.strip_prefix(&alone) {
         Ok(below) => (alone.as_path(), below),
-        Err(_) => (sandboxes, below.strip_prefix(sandboxes).unwrap_or(below)),
+        Err(_) => (sandboxes, full.strip_prefix(sandboxes).unwrap_or(&full)),
     };
+    if below.is_absolute() {
+        // As if there were nothing else on this machine.
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let below = if below.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -90,6 +96,43 @@ fn open(sandboxes: &Path, path: &str) -> io::Result<File> {
     };
     let root = tepui_sys::open_folder(sandboxes)?;
     Ok(File::from(tepui_sys::open_beneath(root.as_fd(), below)?))
+}
+
+/// What Mesos' short path of an executor's newest sandbox stands for, whichever agent made that:
+/// `/frameworks/F/executors/E/runs/latest`, and what follows.
+fn newest(sandboxes: &Path, path: &str) -> io::Result<Option<PathBuf>> {
+    let parts: Vec<&str> = path.splitn(8, '/').collect();
+    let (framework, executor, below) = match *parts {
+        [
+            "",
+            "frameworks",
+            framework,
+            "executors",
+            executor,
+            "runs",
+            "latest",
+        ] => (framework, executor, ""),
+        [
+            "",
+            "frameworks",
+            framework,
+            "executors",
+            executor,
+            "runs",
+            "latest",
+            below,
+        ] => (framework, executor, below),
+        _ => return Ok(None),
+    };
+    let (Ok(framework), Ok(executor)) = (FrameworkId::new(framework), ExecutorId::new(executor))
+    else {
+        return Ok(None);
+    };
+    let key = ExecutorKey {
+        framework,
+        executor,
+    };
+    Ok(sandbox::find(sandboxes, &key)?.map(|sandbox| sandbox.join(below)))
 }
 
 /// Reads until the buffer is full or the file ends.
@@ -196,6 +239,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_newest_sandbox_of_an_executor_has_a_short_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("S0/frameworks/f/executors/t/runs");
+        for (run, text) in [("one", "old"), ("two", "new")] {
+            crate::sandbox::make(&runs.join(run), &tepui_agent_core::Shown::Latest).unwrap();
+            fs::write(runs.join(run).join("stdout"), text).unwrap();
+            symlink("/etc", runs.join(run).join("out")).unwrap();
+        }
+        let path = "/frameworks/f/executors/t/runs/latest";
+        let listed = list(folder.path(), path.to_owned()).await.unwrap();
+        assert_eq!(listed.file_infos[1].path, format!("{path}/stdout"));
+        let stdout = part(&format!("{path}/stdout"), 0, None);
+        assert_eq!(read(folder.path(), stdout).await.unwrap().data, b"new");
+        let out = part(&format!("{path}/out/passwd"), 0, None);
+        let status = read(folder.path(), out).await.unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+        let up = part(&format!("{path}/../../../../../../../../x"), 0, None);
+        let status = read(folder.path(), up).await.unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied, "{status}");
+    }
+
+    #[tokio::test]
     async fn files_of_containers_that_stand_alone_are_read_by_their_full_path() {
         let work_dir = tempfile::tempdir().unwrap();
         let alone = work_dir.path().join("containers/one");
@@ -214,7 +279,8 @@ mod tests {
             ("run/none", Code::NotFound),
             ("run/out", Code::PermissionDenied),
             ("../x", Code::PermissionDenied),
-            ("/etc/passwd", Code::PermissionDenied),
+            ("/etc/passwd", Code::NotFound),
+            ("/frameworks/f/executors/t/runs/latest", Code::NotFound),
             ("run", Code::FailedPrecondition),
             ("run/\0", Code::InvalidArgument),
         ] {

@@ -4,6 +4,7 @@ use axum::{
     Router,
     routing::{MethodRouter, any},
 };
+use tepui_edge::http::process;
 
 use super::{Node, operator, plain};
 use crate::{
@@ -18,7 +19,10 @@ pub(super) fn routes<C: Containers>(node: Node<C>, executors: Executors) -> Rout
         // A name that some clients use.
         ("/api/v1/operator", any(operator::call::<C>)),
     ];
-    let all = calls.into_iter().chain(plain::routes());
+    let all = calls
+        .into_iter()
+        .chain(plain::routes())
+        .chain(process::routes());
     let of_node = all.fold(Router::new(), |router, (path, method)| {
         router.merge(everywhere(path, &method))
     });

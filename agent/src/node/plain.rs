@@ -50,7 +50,7 @@ async fn health<C: Containers>(State(node): State<Node<C>>) -> Response {
     }
 }
 
-/// What the flags are, with names as Mesos writes them.
+/// What the flags are.
 async fn flags<C: Containers>(page: Page, State(node): State<Node<C>>) -> Response {
     page.show(json!({"flags": flag_map(&node.flags)})).await
 }
@@ -58,7 +58,7 @@ async fn flags<C: Containers>(page: Page, State(node): State<Node<C>>) -> Respon
 fn flag_map(flags: &[v1::Flag]) -> Map<String, Value> {
     let entry = |flag: &v1::Flag| {
         let value = flag.value.clone().unwrap_or_default();
-        (flag.name.replace('-', "_"), Value::from(value))
+        (flag.name.clone(), Value::from(value))
     };
     flags.iter().map(entry).collect()
 }
@@ -171,7 +171,15 @@ async fn whole<C: Containers>(
 ) -> Result<Response, Refusal> {
     let flags = flag_map(&node.flags);
     let (sandboxes, started) = (node.sandboxes.clone(), node.started_at);
-    let look = move |agent: &Agent| state::whole(agent, &sandboxes, started, flags);
+    let masters = node.masters.clone();
+    let look = move |agent: &Agent| {
+        let mut whole = state::whole(agent, &sandboxes, started, flags);
+        if let Some(link) = agent.link_id() {
+            let address = masters.of(link).rsplit_once(':');
+            whole["master_hostname"] = json!(address.map(|(host, _)| host));
+        }
+        whole
+    };
     let shown = node.front.look(look).await;
     let shown = shown.ok_or_else(|| refusal(&stopping()))?;
     Ok(page.show(shown).await)

@@ -11,7 +11,8 @@ impl Options {
     /// Every flag and its value, for the operator to see.
     pub(crate) fn flags(&self) -> Vec<v1::Flag> {
         let flag = |(name, value): (&str, _)| v1::Flag {
-            name: name.to_owned(),
+            // With Mesos' letters, for its clients.
+            name: name.replace('-', "_"),
             value: Some(value),
         };
         self.identity_flags()

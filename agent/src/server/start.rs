@@ -73,6 +73,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     let node = node::Node::new(
         front.clone(),
         machine,
+        options.master.clone(),
         work_dir.sandboxes(),
         options.flags(),
     );

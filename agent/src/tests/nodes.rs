@@ -222,7 +222,7 @@ async fn operators_see_what_the_agent_has() {
     assert_eq!(statistics.cpus_user_time_secs, Some(1.5));
     assert_eq!(statistics.mem_limit_bytes, Some(32 << 20));
     let flags = ask(call::Type::GetFlags).await.get_flags.unwrap().flags;
-    assert!(flags.iter().any(|flag| flag.name == "work-dir"));
+    assert!(flags.iter().any(|flag| flag.name == "work_dir"));
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn redirect(State(site): State<Site>) -> Result<Response, Refusal> {
     Ok((StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response())
 }
 
-/// What the flags are, with names as Mesos writes them.
+/// What the flags are.
 async fn flags(page: Page, State(site): State<Site>) -> Response {
     page.show(json!({"flags": flag_map(&site)})).await
 }
@@ -93,7 +93,7 @@ fn flag_map(site: &Site) -> Map<String, Value> {
     let flags = site.desk.flags().iter();
     let entry = |flag: &tepui_proto::v1::Flag| {
         let value = flag.value.clone().unwrap_or_default();
-        (flag.name.replace('-', "_"), Value::from(value))
+        (flag.name.clone(), Value::from(value))
     };
     flags.map(entry).collect()
 }

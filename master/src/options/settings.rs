@@ -120,7 +120,8 @@ impl Options {
             ),
         ];
         let flag = |(name, value): (&str, _)| v1::Flag {
-            name: name.to_owned(),
+            // With Mesos' letters, for its clients.
+            name: name.replace('-', "_"),
             value: Some(value),
         };
         let values = values.into_iter().chain(self.values_of_shaping());

@@ -54,7 +54,7 @@ async fn the_state_is_told_and_unknown_calls_are_refused() {
             .unwrap()
             .flags
             .iter()
-            .any(|flag| flag.name == "offer-timeout")
+            .any(|flag| flag.name == "offer_timeout")
     );
     let unknown = operator.call(Call::default()).await.unwrap_err();
     assert_eq!(unknown.code(), Code::InvalidArgument, "{unknown}");

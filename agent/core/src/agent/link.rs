@@ -136,7 +136,9 @@ impl Agent {
         matches!(self.link, Link::Down)
     }
 
-    pub(super) const fn link_id(&self) -> Option<LinkId> {
+    /// The stream to a master that is open.
+    #[must_use]
+    pub const fn link_id(&self) -> Option<LinkId> {
         match self.link {
             Link::Down => None,
             Link::Open(link) | Link::Registered(link, _) => Some(link),

@@ -91,6 +91,7 @@ async fn the_endpoints_without_a_version_have_mesos_shape() {
     let (world, mut client) = world().await;
     let state = client.get("/state").await.json();
     assert_eq!(state["id"], "m-S0");
+    assert_eq!(state["master_hostname"], "127.0.0.1");
     assert_eq!(state["resources"]["cpus"], 4.0);
     assert_eq!(state["unreserved_resources_allocated"]["mem"], 32.0);
     let executor = &state["frameworks"][0]["executors"][0];
