@@ -10,6 +10,7 @@ mod enter;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod files;
+mod heap;
 mod identity;
 mod kernel;
 mod launcher;
@@ -32,6 +33,7 @@ pub use confine::{Confinement, confine};
 pub use devices::{DeviceRule, allow_devices, can_allow_devices};
 pub use enter::Entered;
 pub use files::{open_beneath, open_folder, open_output};
+pub use heap::give_back_large_blocks;
 pub use identity::{boot_id, start_time};
 pub use kernel::{Device, Forked, Kernel, Layers, Mount, Place, Reaped, User};
 pub use launcher::{become_launcher, close_inherited, keep_only, leave};

@@ -28,6 +28,7 @@ pub(crate) fn agent(options: tepui_agent::Options) -> Result<ExitCode, Failure> 
 pub(crate) fn block_on(
     command: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
+    tepui_sys::give_back_large_blocks();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -86,6 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tepui-sdk",
             "tepui-service",
             "tepui-sim",
+            "tepui-sys",
         ],
     ),
 ];
