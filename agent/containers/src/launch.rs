@@ -101,8 +101,10 @@ async fn launch_reserved(
         users::make(inner, &network, folder, start).await?;
     }
     networks::attach(&inner.options.networks, folder).await?;
-    let newborn = make_init(inner, &mut prepared).await?;
+    let mut newborn = make_init(inner, &mut prepared).await?;
     let started = newborn.identify()?;
+    // It puts up the walls while the record is written.
+    newborn.send(&prepared.plan, &program).await?;
     let (identity, own_processes) = ((started.pid, started.start_time), prepared.own_processes);
     let mut record = Record::new(&inner.boot_id, identity, own_processes, memory_limit);
     record.disk = disk;
@@ -117,7 +119,7 @@ async fn launch_reserved(
         .and_then(|()| folder.write(&record))
         .map_err(|source| LaunchError::Record { path, source })?;
     // From here on a restarted agent finds the container, so the program may run.
-    let init = newborn.start(&prepared.plan, &program).await?;
+    let init = newborn.start(&program).await?;
     let init = Watched::new(init).map_err(|source| step("watch the container's init", source))?;
     let container = Container::new(id, folder.clone(), Some(record), Some(init), prepared.group);
     Ok((started, container))

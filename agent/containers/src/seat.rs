@@ -4,9 +4,9 @@
 //! 20 ms on a quiet machine, and holds up whoever makes or removes a group meanwhile. A child is
 //! born in its parent's groups for nothing, and of several processes that move one after the other
 //! only the first one waits. So while there is time, a few children of the launcher move into the
-//! groups of the next containers. When one comes, a seat's groups are given its name, the child
-//! forks the init with all its namespaces, and ends. On v2, inits are born in their group without
-//! any of this.
+//! groups of the next containers, and each forks an init there with the namespaces that all inits
+//! have, which waits. When a container comes, a seat's groups are given its name, and the init its
+//! plan. On v2, inits are born in their group without any of this.
 
 use std::{
     collections::VecDeque,
@@ -20,13 +20,14 @@ use std::{
     },
 };
 
-use tepui_sys::{Watched, receive};
+use tepui_sys::{PidFd, Watched, receive};
 use tokio::task::JoinHandle;
 
 use crate::{
-    cgroups::{Group, Hierarchies},
+    Isolation,
+    cgroups::Hierarchies,
     container::remove_group,
-    init::wire::{InitRequest, Request, UP},
+    init::wire::{InitRequest, Request, SeatRequest, UP},
     launcher::{Launcher, ask, message_sockets},
     limits::{MIN_SEATS, SEATS},
     runtime::Inner,
@@ -38,11 +39,12 @@ pub(crate) const PREFIX: &str = ".seat-";
 /// Numbers seats, of all runtimes in this process.
 static SEATS_MADE: AtomicU64 = AtomicU64::new(0);
 
-/// A process that waits in the cgroups of a container to come. It ends when this is dropped.
+/// An init that waits in the cgroups of a container to come. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     /// The name that its groups have until they get the container's.
     pub(crate) name: String,
+    init: PidFd,
     socket: Watched<OwnedFd>,
 }
 
@@ -108,11 +110,11 @@ impl Seats {
 }
 
 impl Seat {
-    /// Asks for an init in place of the seat.
-    pub(crate) async fn ask_init(self, request: InitRequest) -> io::Result<UnixStream> {
+    /// Has the init become that of a container, and returns the socket to it.
+    pub(crate) async fn give(self, request: InitRequest) -> io::Result<(PidFd, UnixStream)> {
         let (near, far) = UnixStream::pair()?;
         ask(&self.socket, &Request::Init(request), &[far.as_fd()]).await?;
-        Ok(near)
+        Ok((self.init, near))
     }
 }
 
@@ -124,10 +126,11 @@ pub(crate) fn prepare_seats(inner: &Inner) {
     };
     // Without the runtime itself, which is gone when its last user is.
     let (seats, launcher) = (Arc::clone(&inner.seats), Arc::clone(&inner.launcher));
+    let isolation = inner.options.isolation;
     let hierarchies = Arc::clone(hierarchies);
     inner.seats.refill(|missing| async move {
         for _ in 0..missing {
-            match make_seat(&launcher, Arc::clone(&hierarchies)).await {
+            match make_seat(&launcher, Arc::clone(&hierarchies), isolation).await {
                 Ok(seat) => {
                     if !seats.add(seat) {
                         break;
@@ -148,7 +151,7 @@ pub(crate) async fn remove_seats(inner: &Inner) {
     let Some(hierarchies) = &inner.hierarchies else {
         return;
     };
-    for Seat { name, socket } in seats {
+    for Seat { name, socket, .. } in seats {
         // Its process ends, since nobody can ask it for anything.
         drop(socket);
         if let Err(error) = remove_group(&*hierarchies.group(&name)).await {
@@ -157,14 +160,22 @@ pub(crate) async fn remove_seats(inner: &Inner) {
     }
 }
 
-async fn make_seat(launcher: &Launcher, hierarchies: Arc<dyn Hierarchies>) -> io::Result<Seat> {
+async fn make_seat(
+    launcher: &Launcher,
+    hierarchies: Arc<dyn Hierarchies>,
+    isolation: Isolation,
+) -> io::Result<Seat> {
     let number = SEATS_MADE.fetch_add(1, Ordering::Relaxed);
     let name = format!("{PREFIX}{}-{number}", std::process::id());
     let group = hierarchies.group(&name);
     let make = move || group.create().map(|()| group).map_err(io::Error::other);
     let group = tokio::task::spawn_blocking(make).await??;
-    match sit_down(launcher, &*group).await {
-        Ok(socket) => Ok(Seat { name, socket }),
+    let request = SeatRequest {
+        join: group.entrance().join,
+        isolation,
+    };
+    match sit_down(launcher, request).await {
+        Ok((init, socket)) => Ok(Seat { name, init, socket }),
         Err(error) => {
             let _ = remove_group(&*group).await;
             Err(error)
@@ -172,19 +183,21 @@ async fn make_seat(launcher: &Launcher, hierarchies: Arc<dyn Hierarchies>) -> io
     }
 }
 
-async fn sit_down(launcher: &Launcher, group: &dyn Group) -> io::Result<Watched<OwnedFd>> {
+async fn sit_down(
+    launcher: &Launcher,
+    request: SeatRequest,
+) -> io::Result<(PidFd, Watched<OwnedFd>)> {
     let (near, far) = message_sockets()?;
-    launcher
-        .ask(&Request::Seat(group.entrance().join), &[far.as_fd()])
-        .await?;
+    let request = Request::Seat(request);
+    launcher.ask(&request, &[far.as_fd()]).await?;
     drop(far);
     let socket = Watched::new(near)?;
     let mut answer = [0; 1];
-    let received = socket
+    let mut received = socket
         .read_with(|socket| receive(socket.as_fd(), &mut answer))
         .await?;
-    match answer[..received.length] {
-        [UP] => Ok(socket),
+    match (&answer[..received.length], received.files.pop()) {
+        (&[UP], Some(init)) => Ok((PidFd::from_fd(init), socket)),
         _ => Err(io::Error::other(
             "a process could not join the cgroups of the next container",
         )),

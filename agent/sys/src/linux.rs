@@ -34,6 +34,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Linux;
 
+impl Linux {
+    /// Gives this process the mounts that it sees for itself, as a fork into a namespace of mounts
+    /// does.
+    pub fn unshare_mounts(&self) -> io::Result<()> {
+        Ok(unshare(CloneFlags::CLONE_NEWNS)?)
+    }
+}
+
 impl Kernel for Linux {
     fn unshare_cgroups(&self) -> io::Result<()> {
         Ok(unshare(CloneFlags::CLONE_NEWCGROUP)?)

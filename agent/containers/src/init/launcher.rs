@@ -1,12 +1,11 @@
 //! The launcher: forks an init whenever the agent asks for one, and knows nothing of tasks.
 
 use std::{
-    io,
+    io::{self, Read as _},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
-    path::PathBuf,
 };
 
 use tepui_sys::{Forked, Kernel, Linux, Namespaces, PidFd, open_folder, receive, send, spawn};
@@ -14,12 +13,15 @@ use tepui_sys::{Forked, Kernel, Linux, Namespaces, PidFd, open_folder, receive, 
 use super::{
     session::{self, Caller as _, Line, wire::SessionRequest},
     start::{self, Agent},
-    wire::{FAILED, Failure, HELLO, InitRequest, Plan, Request, UP},
+    wire::{FAILED, Failure, HELLO, InitRequest, Plan, RUN, Request, SeatRequest, UP},
 };
 use crate::{
-    Isolator,
+    Isolation, Isolator,
     limits::{MAX_MESSAGE_BYTES, MAX_PLAN_BYTES},
 };
+
+/// The step that fails when the kernel refuses them.
+const MAKE_NAMESPACES: &str = "make the container's namespaces";
 
 /// Serves the agent until it is gone. In a forked child, runs the container.
 pub(super) fn run() -> u8 {
@@ -39,9 +41,9 @@ fn serve() -> io::Result<u8> {
             },
             Request::Session(request) => make_session(&request, far),
             Request::Users(network) => make_users(network, far),
-            Request::Seat(files) => match Linux.fork() {
+            Request::Seat(request) => match Linux.fork() {
                 Ok(Forked::Parent(_)) => {}
-                Ok(Forked::Child) => tepui_sys::leave(take_seat(&files, &far).unwrap_or(1)),
+                Ok(Forked::Child) => tepui_sys::leave(take_seat(&request, &far).unwrap_or(1)),
                 Err(error) => report(far.as_fd(), &Failure::step("fork")(error)),
             },
         }
@@ -49,20 +51,46 @@ fn serve() -> io::Result<u8> {
     Ok(0)
 }
 
-/// Waits in its cgroups for the one init that is to be made there. Leaving is all that is left
-/// then.
-fn take_seat(files: &[PathBuf], socket: &OwnedFd) -> io::Result<u8> {
+/// Joins the cgroups and forks the init there, which waits. Leaving is all that is left then.
+fn take_seat(request: &SeatRequest, socket: &OwnedFd) -> io::Result<u8> {
     tepui_sys::keep_only(socket.as_fd())?;
     Linux.set_name(c"tepui-seat")?;
-    if let Err(failure) = start::join(&Linux, files) {
+    if let Err(failure) = start::join(&Linux, &request.join) {
         report(socket.as_fd(), &failure);
         return Ok(1);
     }
-    send(socket.as_fd(), &[UP], &[])?;
-    if let Some((Request::Init(request), far, _)) = next_request(socket)? {
-        make_init(&request, far);
+    let made = Namespaces {
+        mount: false,
+        ..namespaces(request.isolation)
+    };
+    match spawn(made, None) {
+        Ok(Forked::Parent(_)) => Ok(0),
+        Ok(Forked::Child) => wait_for_container(request.isolation, socket),
+        Err(error) => {
+            report(socket.as_fd(), &Failure::step(MAKE_NAMESPACES)(error));
+            Ok(1)
+        }
     }
-    Ok(0)
+}
+
+/// The init of a seat, from when it is there until its container has ended.
+fn wait_for_container(isolation: Isolation, socket: &OwnedFd) -> io::Result<u8> {
+    announce(socket.as_fd())?;
+    let Some((Request::Init(request), far, _)) = next_request(socket)? else {
+        return Ok(0);
+    };
+    tepui_sys::keep_only(far.as_fd())?;
+    let agent = Socket {
+        stream: far.into(),
+        is_known: true,
+    };
+    if isolation.has(Isolator::MountNamespace)
+        && let Err(error) = Linux.unshare_mounts()
+    {
+        agent.report(&Failure::step(MAKE_NAMESPACES)(error));
+        return Ok(1);
+    }
+    Ok(start::run(&Linux, &request, agent))
 }
 
 /// Forks a process into a user namespace, which waits there until the agent has what it wants of
@@ -73,16 +101,16 @@ fn make_users(network: bool, far: OwnedFd) {
         network,
         ..Namespaces::default()
     };
-    let waited = |socket: Socket| -> io::Result<()> {
-        tepui_sys::keep_only(socket.0.as_fd())?;
+    let waited = |socket: BorrowedFd<'_>| -> io::Result<()> {
+        tepui_sys::keep_only(socket)?;
         Linux.set_name(c"tepui-users")?;
-        socket.announce()?;
-        receive(socket.0.as_fd(), &mut [0; 1]).map(drop)
+        announce(socket)?;
+        receive(socket, &mut [0; 1]).map(drop)
     };
     match spawn(namespaces, None) {
         Ok(Forked::Parent(_)) => {}
         Ok(Forked::Child) => {
-            tepui_sys::leave(u8::from(waited(Socket(far.into())).is_err()));
+            tepui_sys::leave(u8::from(waited(far.as_fd()).is_err()));
         }
         Err(error) => report(far.as_fd(), &Failure::step("make a user namespace")(error)),
     }
@@ -102,14 +130,17 @@ fn next_request(socket: &OwnedFd) -> io::Result<Option<(Request, OwnedFd, Option
 
 /// Forks an init, which does not come back from here.
 fn make_init(request: &InitRequest, far: OwnedFd) {
-    let agent = Socket(far.into());
+    let agent = Socket {
+        stream: far.into(),
+        is_known: false,
+    };
     match fork(request) {
         Ok(Forked::Parent(_)) => {}
-        Ok(Forked::Child) => match tepui_sys::keep_only(agent.0.as_fd()) {
+        Ok(Forked::Child) => match tepui_sys::keep_only(agent.stream.as_fd()) {
             Ok(()) => tepui_sys::leave(start::run(&Linux, request, agent)),
             Err(_) => tepui_sys::leave(1),
         },
-        Err(error) => agent.report(&Failure::step("make the container's namespaces")(error)),
+        Err(error) => agent.report(&Failure::step(MAKE_NAMESPACES)(error)),
     }
 }
 
@@ -150,16 +181,30 @@ fn make_session(request: &SessionRequest, far: OwnedFd) {
 }
 
 fn fork(request: &InitRequest) -> io::Result<Forked> {
-    let has = |isolator| request.isolation.has(isolator);
-    let namespaces = Namespaces {
-        mount: has(Isolator::MountNamespace),
-        pid: has(Isolator::PidNamespace),
-        ipc: has(Isolator::IpcNamespace),
-        uts: has(Isolator::UtsNamespace),
-        ..Namespaces::default()
-    };
     let cgroup = request.born_in.as_deref().map(open_folder).transpose()?;
-    spawn(namespaces, cgroup.as_ref().map(AsFd::as_fd))
+    spawn(
+        namespaces(request.isolation),
+        cgroup.as_ref().map(AsFd::as_fd),
+    )
+}
+
+/// The namespaces that an init is born into.
+fn namespaces(isolation: Isolation) -> Namespaces {
+    Namespaces {
+        mount: isolation.has(Isolator::MountNamespace),
+        pid: isolation.has(Isolator::PidNamespace),
+        ipc: isolation.has(Isolator::IpcNamespace),
+        uts: isolation.has(Isolator::UtsNamespace),
+        ..Namespaces::default()
+    }
+}
+
+/// Says that this process is there, and which one it is.
+fn announce(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // Inside a PID namespace this is number 1, and yet the descriptor means the same process
+    // outside.
+    let myself = PidFd::open(std::process::id())?;
+    send(socket, &[UP], &[myself.as_fd()]).map(drop)
 }
 
 /// Says why something could not be done. An agent that is gone needs no report.
@@ -171,31 +216,42 @@ fn report(socket: BorrowedFd<'_>, failure: &Failure) {
 }
 
 /// The socket between an init and the agent.
-struct Socket(UnixStream);
+struct Socket {
+    stream: UnixStream,
+    /// The agent knows already which process this is.
+    is_known: bool,
+}
 
 impl Agent for Socket {
     fn announce(&self) -> io::Result<()> {
-        // Inside a PID namespace this is number 1, and yet the descriptor means the same process
-        // outside.
-        let myself = PidFd::open(std::process::id())?;
-        send(self.0.as_fd(), &[UP], &[myself.as_fd()])?;
-        Ok(())
+        if self.is_known {
+            return Ok(());
+        }
+        announce(self.stream.as_fd())
     }
 
     fn plan(&self) -> io::Result<Option<Plan>> {
+        let mut length = [0; 4];
+        if (&self.stream).read(&mut length[..1])? == 0 {
+            return Ok(None);
+        }
+        (&self.stream).read_exact(&mut length[1..])?;
+        let length = u64::from(u32::from_be_bytes(length)).min(MAX_PLAN_BYTES as u64);
         let mut bytes = Vec::new();
-        io::Read::read_to_end(
-            &mut io::Read::take(&self.0, MAX_PLAN_BYTES as u64),
-            &mut bytes,
-        )?;
+        (&self.stream).take(length).read_to_end(&mut bytes)?;
         // An agent that died in the middle of it leaves a plan that does not parse.
         Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    fn may_run(&self) -> io::Result<bool> {
+        let mut word = [0; 1];
+        Ok((&self.stream).read(&mut word)? == 1 && word == [RUN])
     }
 
     fn report(&self, failure: &Failure) {
         let Failure { what, message, .. } = failure;
         // For whoever reads the task's output. Before the output is connected, this goes nowhere.
         eprintln!("tepui: cannot run the task: {what}: {message}");
-        report(self.0.as_fd(), failure);
+        report(self.stream.as_fd(), failure);
     }
 }

@@ -31,6 +31,9 @@ pub(super) trait Agent {
     fn announce(&self) -> io::Result<()>;
     /// Waits for the plan. `None`: the agent is gone, or wants no container after all.
     fn plan(&self) -> io::Result<Option<Plan>>;
+    /// Waits until the container is written down, so that a later agent finds it. False: the agent
+    /// is gone, or wants no container after all.
+    fn may_run(&self) -> io::Result<bool>;
     /// Says why the task does not run.
     fn report(&self, failure: &Failure);
 }
@@ -97,6 +100,11 @@ fn start(
         stop: plan.stop_signal(),
         console: None,
     };
+    // The walls stand: nothing of it shows outside, and there is no other process yet.
+    let told = Failure::step("hear whether to run");
+    if !agent.may_run().map_err(told)? {
+        return Ok(None);
+    }
     if plan.hold {
         lessen(kernel, &plan)?;
         limit(kernel, quota)?;

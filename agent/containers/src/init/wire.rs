@@ -18,6 +18,9 @@ pub(crate) const HELLO: &[u8] = b"tepui-launcher is up";
 /// An init's first byte, with a descriptor of its process in the luggage.
 pub(crate) const UP: u8 = b'U';
 
+/// The agent's word after a plan: the container is written down.
+pub(crate) const RUN: u8 = b'R';
+
 /// The byte before a [`Failure`].
 pub(crate) const FAILED: u8 = b'F';
 
@@ -28,14 +31,23 @@ pub(crate) const FAILED: u8 = b'F';
 pub(crate) enum Request {
     /// Make a process for a container. The socket is the init's.
     Init(InitRequest),
-    /// Take a seat in these v1 cgroups, given as files to write to, and wait there for one request
-    /// for an init through the socket. See [`Seat`](crate::seat::Seat).
-    Seat(Vec<PathBuf>),
+    /// Make an init that waits for its one request, which comes through the socket.
+    Seat(SeatRequest),
     /// Make a process that starts a program in a container that runs. The socket is its own.
     Session(SessionRequest),
     /// Make a user namespace, and a network that belongs to it if that is true. A process waits in
     /// it until the socket is closed.
     Users(bool),
+}
+
+/// A process for a container to come. See [`Seat`](crate::seat::Seat).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeatRequest {
+    /// Files to which to write to join its v1 cgroups.
+    pub(crate) join: Vec<PathBuf>,
+    /// The namespaces to make. Those of mounts are made when the container is there: what the
+    /// machine mounts until then is to be seen.
+    pub(crate) isolation: Isolation,
 }
 
 /// A process for a container.

@@ -19,7 +19,7 @@ use crate::{
     init::{
         KILL_SIGNAL,
         session::wire::EnteredPlan,
-        wire::{Cause, FAILED, Failure, InitRequest, UP},
+        wire::{Cause, FAILED, Failure, InitRequest, RUN, UP},
     },
     limits::MAX_MESSAGE_BYTES,
     runtime::Inner,
@@ -47,7 +47,7 @@ impl Drop for Newborn {
     }
 }
 
-/// Asks the seat or the launcher for an init, and waits until it is in its cgroups.
+/// Takes the init of the seat, or asks the launcher for one and waits until it is in its cgroups.
 pub(super) async fn make_init(
     inner: &Inner,
     prepared: &mut Prepared,
@@ -61,11 +61,12 @@ pub(super) async fn make_init(
             ..InitRequest::default()
         };
         // A seat that is gone is only a short cut less.
-        if let Ok(socket) = seat.ask_init(request).await {
-            let socket = open(socket).map_err(refused)?;
-            if let Some(newborn) = expect_up(socket, prepared.own_processes).await? {
-                return Ok(newborn);
-            }
+        if let Ok((init, socket)) = seat.give(request).await {
+            return Ok(Newborn {
+                init: Some(init),
+                socket: open(socket).map_err(refused)?,
+                own_processes: prepared.own_processes,
+            });
         }
     }
     let Entrance { join, born_in } = prepared.entrance.clone();
@@ -149,22 +150,40 @@ impl Newborn {
         identified.map_err(|source| step("identify the container's init", source))
     }
 
-    /// Sends the plan, and waits until the task's program runs.
-    pub(super) async fn start(
-        mut self,
-        plan: &[u8],
-        program: &Program,
-    ) -> Result<PidFd, LaunchError> {
+    /// Sends the plan, by which the init makes everything ready.
+    pub(super) async fn send(&mut self, plan: &[u8], program: &Program) -> Result<(), LaunchError> {
+        let length = u32::try_from(plan.len()).unwrap_or(u32::MAX);
         let sent = async {
-            self.socket.write_all(plan).await?;
+            self.socket.write_all(&length.to_be_bytes()).await?;
+            self.socket.write_all(plan).await
+        };
+        match sent.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.last_words(program, &error).await),
+        }
+    }
+
+    /// Lets the init run the task's program, and waits until it does.
+    pub(super) async fn start(mut self, program: &Program) -> Result<PidFd, LaunchError> {
+        let told = async {
+            self.socket.write_all(&[RUN]).await?;
             self.socket.shutdown().await
         };
-        sent.await
-            .map_err(|error| LaunchError::InitDied(format!(": {error}")))?;
+        if let Err(error) = told.await {
+            return Err(self.last_words(program, &error).await);
+        }
         self.expect_started(program).await?;
         self.init
             .take()
             .ok_or_else(|| LaunchError::InitDied(String::new()))
+    }
+
+    /// Why an init is gone that does not listen any more.
+    async fn last_words(&mut self, program: &Program, error: &io::Error) -> LaunchError {
+        match self.expect_started(program).await {
+            Err(words) => words,
+            Ok(()) => LaunchError::InitDied(format!(": {error}")),
+        }
     }
 
     /// The socket closes when the program is run, without a word if all is well.
@@ -172,7 +191,12 @@ impl Newborn {
         let mut words = Vec::new();
         let mut socket = (&mut self.socket).take(MAX_MESSAGE_BYTES as u64);
         let read = socket.read_to_end(&mut words).await;
-        read.map_err(|error| LaunchError::InitDied(format!(": {error}")))?;
+        // An init that ends without having heard our last word resets the connection, after its own.
+        if let Err(error) = read
+            && words.is_empty()
+        {
+            return Err(LaunchError::InitDied(format!(": {error}")));
+        }
         match words.split_first() {
             None => Ok(()),
             Some((&FAILED, failure)) => Err(understand(failure, Some(program))),

@@ -123,8 +123,9 @@ impl AgentPicture {
 
     /// What is written of it.
     pub(super) fn written(&self, allocated: &Allocated) -> Arc<Written> {
-        let facts = || (self.facts.clone(), allocated.clone());
-        self.portrait.of(facts)
+        let is_of = |(facts, there): &(Facts, Allocated)| *facts == self.facts && there == allocated;
+        self.portrait
+            .of(is_of, || (self.facts.clone(), allocated.clone()))
     }
 }
 

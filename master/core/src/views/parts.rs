@@ -159,7 +159,10 @@ impl Snapshot {
             Form::Json => {
                 let mut is_first = true;
                 self.each(part, form, |element| {
-                    if !std::mem::take(&mut is_first) {
+                    if std::mem::take(&mut is_first) {
+                        // Neighbours are about as long.
+                        out.reserve((element.len() + 1) * part.elements.len());
+                    } else {
                         out.push(b',');
                     }
                     out.extend_from_slice(element);
@@ -168,7 +171,13 @@ impl Snapshot {
             Form::Protobuf => {
                 let mut list = Vec::new();
                 let number = part.list.number();
-                self.each(part, form, |element| put(number, element, &mut list));
+                self.each(part, form, |element| {
+                    if list.is_empty() {
+                        // Neighbours are about as long.
+                        list.reserve((element.len() + 8) * part.elements.len());
+                    }
+                    put(number, element, &mut list);
+                });
                 let group = part.list.group();
                 if call == call::Type::GetState {
                     let mut state = Vec::with_capacity(list.len() + 16);

@@ -18,6 +18,8 @@ use crate::{
 #[derive(Default)]
 struct FakeAgent<'a> {
     plan: Option<Plan>,
+    /// It dies before it has written the container down.
+    dies: bool,
     failures: Option<&'a RefCell<Vec<Failure>>>,
 }
 
@@ -28,6 +30,10 @@ impl Agent for FakeAgent<'_> {
 
     fn plan(&self) -> io::Result<Option<Plan>> {
         Ok(self.plan.clone())
+    }
+
+    fn may_run(&self) -> io::Result<bool> {
+        Ok(!self.dies)
     }
 
     fn report(&self, failure: &Failure) {
@@ -155,16 +161,20 @@ fn plan() -> Plan {
 
 /// Runs an init over a recording kernel; returns its exit code and what it reported.
 fn run_over(kernel: &Recorder, request: &InitRequest, plan: Option<Plan>) -> (u8, Vec<Failure>) {
+    let agent = FakeAgent {
+        plan,
+        ..FakeAgent::default()
+    };
+    run_for(kernel, request, agent)
+}
+
+fn run_for(kernel: &Recorder, request: &InitRequest, agent: FakeAgent<'_>) -> (u8, Vec<Failure>) {
     let failures = RefCell::default();
-    let code = run(
-        kernel,
-        request,
-        FakeAgent {
-            plan,
-            failures: Some(&failures),
-        },
-    );
-    (code, failures.into_inner())
+    let agent = FakeAgent {
+        failures: Some(&failures),
+        ..agent
+    };
+    (run(kernel, request, agent), failures.into_inner())
 }
 
 const ARRIVAL: [&str; 9] = [
@@ -359,6 +369,20 @@ fn without_a_plan_nothing_is_run() {
     let kernel = Recorder::new(Forked::Child);
     assert_eq!(run_over(&kernel, &request(), None), (0, Vec::new()));
     assert_eq!(kernel.calls(), &ARRIVAL[..8]);
+}
+
+#[test]
+fn what_the_agent_did_not_write_down_is_made_ready_and_not_run() {
+    for hold in [false, true] {
+        let kernel = Recorder::new(Forked::Child).without_folder("/dev/mqueue");
+        let agent = FakeAgent {
+            plan: Some(Plan { hold, ..plan() }),
+            dies: true,
+            ..FakeAgent::default()
+        };
+        assert_eq!(run_for(&kernel, &request(), agent), (0, Vec::new()));
+        assert_eq!(kernel.calls(), preparation());
+    }
 }
 
 #[test]
