@@ -123,7 +123,8 @@ impl AgentPicture {
 
     /// What is written of it.
     pub(super) fn written(&self, allocated: &Allocated) -> Arc<Written> {
-        let is_of = |(facts, there): &(Facts, Allocated)| *facts == self.facts && there == allocated;
+        let is_of =
+            |(facts, there): &(Facts, Allocated)| *facts == self.facts && there == allocated;
         self.portrait
             .of(is_of, || (self.facts.clone(), allocated.clone()))
     }
