@@ -2,8 +2,8 @@
 
 /// From how many bytes on a piece of memory is mapped by itself, and unmapped once it is freed.
 ///
-/// glibc starts at 128 KiB and raises that to whatever large piece was freed last, up to 32 MiB: from
-/// then on such pieces lie in the heap, and each thread's heap keeps twice as much for later.
+/// glibc starts at 128 KiB and raises that to whatever large piece was freed last, up to 32 MiB:
+/// from then on such pieces lie in the heap, and each thread's heap keeps twice as much for later.
 /// One request of 10 MiB would leave a process larger for good. Fixed, it stays where it is; higher
 /// than glibc's own, since mapping costs more than it saves for what is used all the time.
 const MAPPED_FROM: libc::c_int = 512 << 10;

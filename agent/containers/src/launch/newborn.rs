@@ -191,7 +191,7 @@ impl Newborn {
         let mut words = Vec::new();
         let mut socket = (&mut self.socket).take(MAX_MESSAGE_BYTES as u64);
         let read = socket.read_to_end(&mut words).await;
-        // An init that ends without having heard our last word resets the connection, after its own.
+        // An init that ends without having heard our last word resets the connection.
         if let Err(error) = read
             && words.is_empty()
         {
