@@ -23,6 +23,7 @@ mod secrets;
 mod task;
 pub mod time;
 mod unavailability;
+mod version;
 
 pub use self::{
     agent::{AgentInfo, InvalidAgent},
@@ -52,4 +53,5 @@ pub use self::{
     },
     time::Time,
     unavailability::{InvalidMachine, InvalidUnavailability, MachineId, Unavailability},
+    version::version_info,
 };

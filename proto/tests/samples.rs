@@ -10,30 +10,20 @@ fn what_mesos_answers_is_read_and_printed_without_a_change() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/samples");
     let mut read = 0;
     for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+        let entry = entry.unwrap();
+        // The others are pages without a version.
+        if !entry.file_name().to_string_lossy().starts_with("op-") {
+            continue;
+        }
+        let path = entry.path();
         let text = fs::read(&path).unwrap();
         let answer: master::Response = decode::json(&text).unwrap_or_else(|error| {
             panic!("{}: {error}", path.display());
         });
         let printed = serde_json::to_value(&answer).unwrap();
-        let mut expected: Value = serde_json::from_slice(&text).unwrap();
-        without_old_field(&mut expected);
+        let expected: Value = serde_json::from_slice(&text).unwrap();
         assert!(printed == expected, "{}", path.display());
         read += 1;
     }
     assert_eq!(read, 7);
-}
-
-/// Mesos prints a field of agents that is left of its old messages: the v1 ones do not have it.
-fn without_old_field(answer: &mut Value) {
-    match answer {
-        Value::Object(map) => {
-            if let Some(Value::Object(agent)) = map.get_mut("agent_info") {
-                agent.remove("checkpoint");
-            }
-            map.values_mut().for_each(without_old_field);
-        }
-        Value::Array(list) => list.iter_mut().for_each(without_old_field),
-        _ => {}
-    }
 }

@@ -128,9 +128,15 @@ fn rows_of(set: &FileDescriptorSet) -> BTreeSet<String> {
     rows.0
 }
 
+/// What is in Mesos' answers, though its v1 messages do not have it: a field that is left of the
+/// ones before.
+const LEFT: &str =
+    "field\tmesos/v1/mesos.proto\tmesos.v1.AgentInfo\toptional\tbool\t7\tcheckpoint\t\t";
+
 #[test]
 fn every_row_of_the_v1_table_is_in_our_descriptors_and_none_besides() {
-    let table: BTreeSet<String> = TABLE.lines().skip(1).map(str::to_owned).collect();
+    let rows = TABLE.lines().skip(1).chain([LEFT]);
+    let table: BTreeSet<String> = rows.map(str::to_owned).collect();
     let ours = rows_of(&FileDescriptorSet::decode(tepui_proto::DESCRIPTORS).unwrap());
     assert!(
         table.len() > 1_600,

@@ -64,6 +64,8 @@ pub use plan::{
 };
 pub use reconfiguration::{Reconfiguration, UnknownReconfiguration};
 pub use record::{Change, FoundContainer, Kind, Recovered};
-pub use report::{AgentReport, KnownExecutor, KnownOperation, KnownTask, Registration};
+pub use report::{
+    AgentReport, KnownExecutor, KnownOperation, KnownTask, Registration, capabilities,
+};
 pub use task::{KillCause, Phase, TaskKey};
 pub use volumes::{VolumeMount, VolumeOrigin, VolumePlace};

@@ -35,12 +35,13 @@ pub(crate) fn of_container(
         // It is alone.
         return Vec::new();
     }
-    let addresses = host.into_iter().map(|ip| IpAddress {
+    let named = |ip: &str| IpAddress {
         protocol: None,
         ip_address: Some(ip.to_owned()),
-    });
+    };
+    let addresses = host.map(|ip| ip.parse().map_or_else(|_| named(ip), |ip| address(&ip)));
     vec![NetworkInfo {
-        ip_addresses: addresses.collect(),
+        ip_addresses: addresses.into_iter().collect(),
         ..NetworkInfo::default()
     }]
 }
@@ -119,7 +120,11 @@ mod tests {
     fn a_task_on_the_host_s_network_has_the_agent_s_address_and_one_alone_has_none() {
         for names in [&[][..], &["host"]] {
             let told = infos(&task(names, Vec::new()), Some("192.0.2.1"));
-            assert_eq!(told[0].ip_addresses[0].ip_address(), "192.0.2.1");
+            let told = &told[0].ip_addresses[0];
+            assert_eq!(
+                (told.protocol(), told.ip_address()),
+                (Protocol::IPv4, "192.0.2.1")
+            );
         }
         assert!(infos(&task(&["none"], Vec::new()), Some("192.0.2.1")).is_empty());
     }

@@ -163,10 +163,14 @@ impl From<&AgentReport> for services::AgentMessage {
     }
 }
 
+/// What an agent can do: everything (Mesos: AGT-08).
+#[must_use]
+pub fn capabilities() -> AgentCapabilities {
+    AgentCapability::ALL.into_iter().collect()
+}
+
 impl From<&Registration> for services::Register {
     fn from(registration: &Registration) -> Self {
-        // Everything (Mesos: AGT-08).
-        let capabilities: AgentCapabilities = AgentCapability::ALL.into_iter().collect();
         let known = |known: &KnownTask| services::KnownTask {
             framework_id: Some((&known.framework_id).into()),
             task: Some((*known.task.wire).clone()),
@@ -180,7 +184,7 @@ impl From<&Registration> for services::Register {
         Self {
             agent: Some((&registration.info).into()),
             version: registration.version.clone(),
-            capabilities: capabilities.to_proto(),
+            capabilities: capabilities().to_proto(),
             tasks: registration.tasks.iter().map(known).collect(),
             frameworks: registration.frameworks.iter().map(framework).collect(),
             operations: registration.operations.iter().map(Into::into).collect(),

@@ -196,12 +196,8 @@ impl<C: Containers> Node<C> {
 }
 
 fn version() -> GetVersion {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
     GetVersion {
-        version_info: v1::VersionInfo {
-            version,
-            ..v1::VersionInfo::default()
-        },
+        version_info: tepui_model::version_info(env!("CARGO_PKG_VERSION")),
     }
 }
 

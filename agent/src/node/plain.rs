@@ -65,8 +65,8 @@ fn flag_map(flags: &[v1::Flag]) -> Map<String, Value> {
 
 /// The version, of which some clients take nothing but digits and dots.
 async fn version(page: Page) -> Response {
-    page.show(json!({"version": env!("CARGO_PKG_VERSION")}))
-        .await
+    let version = tepui_model::version_info(env!("CARGO_PKG_VERSION"));
+    page.show(json!(version)).await
 }
 
 /// Mesos' metrics, flat. What does not come within `timeout` is left out.
@@ -169,16 +169,18 @@ async fn whole<C: Containers>(
     page: Page,
     State(node): State<Node<C>>,
 ) -> Result<Response, Refusal> {
-    let flags = flag_map(&node.flags);
-    let (sandboxes, started) = (node.sandboxes.clone(), node.started_at);
+    let mut about = state::About {
+        sandboxes: node.sandboxes.clone(),
+        started: node.started_at,
+        flags: flag_map(&node.flags),
+        master: None,
+    };
     let masters = node.masters.clone();
     let look = move |agent: &Agent| {
-        let mut whole = state::whole(agent, &sandboxes, started, flags);
-        if let Some(link) = agent.link_id() {
-            let address = masters.of(link).rsplit_once(':');
-            whole["master_hostname"] = json!(address.map(|(host, _)| host));
-        }
-        whole
+        let address = agent.link_id().map(|link| masters.of(link));
+        let host = address.and_then(|it| it.rsplit_once(':'));
+        about.master = host.map(|(host, _)| host.trim_matches(['[', ']']).to_owned());
+        state::whole(agent, about)
     };
     let shown = node.front.look(look).await;
     let shown = shown.ok_or_else(|| refusal(&stopping()))?;

@@ -3,30 +3,38 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Map, Value, json};
-use tepui_agent_core::Agent;
+use tepui_agent_core::{Agent, capabilities};
 use tepui_edge::http::{
-    amounts::{in_both_forms, reserved_to, summed},
+    amounts::{reserved_to, summed},
     shapes,
 };
-use tepui_model::{FrameworkId, TaskId};
+use tepui_model::{FrameworkId, ReservationForm, TaskId};
 use tepui_proto::v1;
 
+/// What an agent's core does not know of itself.
+#[derive(Debug)]
+pub(super) struct About {
+    /// Where the sandboxes are.
+    pub(super) sandboxes: PathBuf,
+    /// When its program was started.
+    pub(super) started: SystemTime,
+    /// Its flags by name.
+    pub(super) flags: Map<String, Value>,
+    /// The host of its master, while there is a link.
+    pub(super) master: Option<String>,
+}
+
 /// Everything.
-pub(super) fn whole(
-    agent: &Agent,
-    sandboxes: &Path,
-    started: SystemTime,
-    flags: Map<String, Value>,
-) -> Value {
+pub(super) fn whole(agent: &Agent, about: About) -> Value {
     let info = agent.get_agent().agent_info.unwrap_or_default();
-    let started = started.duration_since(UNIX_EPOCH);
+    let started = about.started.duration_since(UNIX_EPOCH);
     let id = info.id.as_ref().map(|id| id.value.clone());
-    let total = agent.resources().to_proto(None);
+    let total = agent.resources().to_proto_as(ReservationForm::Both, None);
     let (reserved, free): (Vec<_>, Vec<_>) = total
         .iter()
         .cloned()
@@ -36,29 +44,44 @@ pub(super) fn whole(
         .into_iter()
         .partition(|resource| reserved_to(resource).is_some());
     let place = Place {
-        sandboxes,
+        sandboxes: &about.sandboxes,
         agent: id.clone().unwrap_or_default(),
     };
-    json!({
-        "version": env!("CARGO_PKG_VERSION"),
+    let capabilities = capabilities().to_proto();
+    let capabilities = capabilities.iter().map(|it| it.r#type().as_str_name());
+    let mut map = shapes::version(env!("CARGO_PKG_VERSION"));
+    map.extend(shapes::object(json!({
         "start_time": started.as_ref().map_or(0.0, Duration::as_secs_f64),
         "id": id,
         "pid": format!("slave(1)@{}:{}", info.hostname, info.port()),
         "hostname": info.hostname,
+        "capabilities": capabilities.collect::<Vec<_>>(),
         "resources": summed(&total),
         "reserved_resources": by_role(&reserved, summed),
         "unreserved_resources": summed(&free),
-        "reserved_resources_full": by_role(&reserved, |list| json!(in_both_forms(list))),
-        "unreserved_resources_full": in_both_forms(&free),
+        "reserved_resources_full": by_role(&reserved, |list| json!(list)),
+        "unreserved_resources_full": free,
         "reserved_resources_allocated": by_role(&used_reserved, summed),
         "unreserved_resources_allocated": summed(&used_free),
         "resource_providers": [],
         "attributes": shapes::attributes(&info.attributes),
-        "domain": info.domain,
-        "flags": flags,
+        "flags": about.flags,
         "frameworks": frameworks(agent, &place, false),
         "completed_frameworks": frameworks(agent, &place, true),
-    })
+    })));
+    let parts = [
+        ("master_hostname", about.master.map(|it| json!(it))),
+        ("domain", info.domain.map(|it| json!(it))),
+    ];
+    map.extend(set(parts));
+    Value::Object(map)
+}
+
+/// The parts that are there.
+fn set<const N: usize>(parts: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    let set = parts.into_iter();
+    set.filter_map(|(name, part)| Some((name.to_owned(), part?)))
+        .collect()
 }
 
 /// Where the sandboxes of an agent are.
@@ -153,6 +176,7 @@ fn executors(agent: &Agent, place: &Place<'_>) -> BTreeMap<String, Executors> {
     add(tasks.terminated_tasks, |it| &mut it.completed);
     add(tasks.completed_tasks, |it| &mut it.completed);
     let known = agent.get_executors();
+    let containers = containers(agent);
     let infos = known.executors.iter().map(|it| (&it.executor_info, true));
     let ended = known.completed_executors.iter();
     let infos = infos.chain(ended.map(|it| (&it.executor_info, false)));
@@ -164,7 +188,7 @@ fn executors(agent: &Agent, place: &Place<'_>) -> BTreeMap<String, Executors> {
             info.executor_id.value.clone(),
         );
         let tasks = by_executor.remove(&key).unwrap_or_default();
-        let shown = custom(place, info, &key, &tasks);
+        let shown = custom(place, info, (&key, containers.get(&key)), &tasks);
         push(&mut all, key.0, shown, is_live);
     }
     for (key, tasks) in by_executor {
@@ -187,22 +211,37 @@ fn push(all: &mut BTreeMap<String, Executors>, framework: String, shown: Value, 
 fn custom(
     place: &Place<'_>,
     info: &v1::ExecutorInfo,
-    (framework, executor): &(String, String),
+    ((framework, executor), container): (&(String, String), Option<&String>),
     tasks: &Tasks,
 ) -> Value {
     let live = tasks.queued.iter().chain(&tasks.launched);
     let held = live.flat_map(|task| task.resources.iter().cloned());
     let held: Vec<_> = held.chain(info.resources.iter().cloned()).collect();
-    let container = container_of(tasks);
+    let container = container.cloned().or_else(|| container_of(tasks));
+    let own = info.resources.first().map(|it| it.allocation_info.as_ref());
+    let own = own.flatten().map(|it| it.role());
+    let all = tasks
+        .launched
+        .iter()
+        .chain(&tasks.queued)
+        .chain(&tasks.completed);
+    let role = own.or_else(|| all.filter_map(shapes::role_of).next());
     let mut map = shapes::object(json!({
         "id": executor,
         "name": info.name(),
         "source": info.source(),
-        "type": info.r#type.map(|_| info.r#type().as_str_name()),
         "container": container,
         "directory": place.folder(framework, executor, container.as_deref()),
         "resources": summed(&held),
     }));
+    map.extend(set([
+        (
+            "type",
+            info.r#type.map(|_| json!(info.r#type().as_str_name())),
+        ),
+        ("role", role.map(|it| json!(it))),
+        ("labels", info.labels.as_ref().map(|it| json!(it.labels))),
+    ]));
     map.extend(lists(tasks));
     Value::Object(map)
 }
@@ -234,9 +273,12 @@ fn alone(
         "resources": summed(&held),
         "active": is_known,
     }));
-    if let Some(role) = first.and_then(|task| shapes::role_of(task)) {
-        map.insert("role".to_owned(), json!(role));
-    }
+    let role = first.and_then(|task| shapes::role_of(task));
+    let labels = first.and_then(|task| task.labels.as_ref());
+    map.extend(set([
+        ("role", role.map(|it| json!(it))),
+        ("labels", labels.map(|it| json!(it.labels))),
+    ]));
     map.extend(lists(tasks));
     Value::Object(map)
 }
@@ -248,6 +290,16 @@ fn lists(tasks: &Tasks) -> Map<String, Value> {
         "queued_tasks": shown(&tasks.queued),
         "completed_tasks": shown(&tasks.completed),
     }))
+}
+
+/// The containers of executors that run.
+fn containers(agent: &Agent) -> BTreeMap<(String, String), String> {
+    let running = agent.get_containers().into_iter();
+    let named = running.filter_map(|it| {
+        let key = (it.framework_id?.value, it.executor_id?.value);
+        Some((key, it.container_id.value))
+    });
+    named.collect()
 }
 
 /// The container that the newest of the tasks told of.

@@ -23,6 +23,7 @@ pub(super) fn of(usage: &Usage, resources: Option<&Resources>) -> v1::ResourceSt
         threads: Some(small(usage.pids)),
         cpus_user_time_secs: Some(seconds(user(usage))),
         cpus_system_time_secs: Some(seconds(usage.cpu_system_nanos)),
+        cpus_soft_limit: resources.map(|resources| resources.cpus().as_f64()),
         cpus_limit: resources.map(|resources| resources.cpus().as_f64()),
         cpus_nr_periods: throttled.map(|it| small(it.periods)),
         cpus_nr_throttled: throttled.map(|it| small(it.throttled)),

@@ -102,29 +102,6 @@ pub fn reserved_to(resource: &v1::Resource) -> Option<&str> {
         .filter(|role| *role != "*")
 }
 
-/// The resources in both forms of reservations at once, as these endpoints show them.
-#[must_use]
-#[allow(deprecated)] // The older form is what is asked for.
-pub fn in_both_forms(resources: &[v1::Resource]) -> Vec<v1::Resource> {
-    let both = |resource: &v1::Resource| {
-        let mut resource = resource.clone();
-        if let [only] = &resource.reservations[..] {
-            let dynamic = v1::resource::reservation_info::Type::Dynamic;
-            let made_later = only.r#type() == dynamic;
-            resource.role.clone_from(&only.role);
-            resource.reservation = made_later.then(|| v1::resource::ReservationInfo {
-                r#type: None,
-                role: None,
-                ..only.clone()
-            });
-        } else if resource.reservations.is_empty() {
-            resource.role.get_or_insert_with(|| "*".to_owned());
-        }
-        resource
-    };
-    resources.iter().map(both).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

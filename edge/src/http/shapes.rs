@@ -90,6 +90,12 @@ fn status(status: &v1::TaskStatus) -> Value {
     Value::Object(map)
 }
 
+/// A version and its build, as the first things that a page says.
+#[must_use]
+pub fn version(version: &str) -> Map<String, Value> {
+    object(json!(tepui_model::version_info(version)))
+}
+
 /// The members of a value that is known to be an object.
 #[must_use]
 pub fn object(value: Value) -> Map<String, Value> {

@@ -101,8 +101,8 @@ fn flag_map(site: &Site) -> Map<String, Value> {
 /// The version, of which some clients take nothing but digits and dots.
 async fn version(page: Page, State(site): State<Site>) -> Result<Response, Refusal> {
     let answer = site.desk.read(call::Type::GetVersion).await?;
-    let version = answer.get_version.map(|it| it.version_info.version);
-    Ok(page.show(json!({"version": version})).await)
+    let version = answer.get_version.map(|it| it.version_info);
+    Ok(page.show(json!(version)).await)
 }
 
 /// Mesos' metrics, flat. What does not come within `timeout` is left out.

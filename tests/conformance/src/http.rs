@@ -18,6 +18,11 @@ pub struct Answer {
     headers: Vec<(String, String)>,
 }
 
+/// Asks for a page.
+pub async fn get(address: SocketAddr, path: &str) -> Answer {
+    request(address, ("GET", path), &[], b"").await
+}
+
 /// Posts a body.
 pub async fn post(
     address: SocketAddr,
@@ -25,8 +30,17 @@ pub async fn post(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    request(address, ("POST", path), headers, body).await
+}
+
+async fn request(
+    address: SocketAddr,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
-    let mut head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: h\r\n");
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -60,21 +74,42 @@ impl Answer {
         found.map(|header| header.1.as_str())
     }
 
-    /// The body of an answer that has a length.
+    /// The body of an answer that has a length or comes in chunks.
     pub async fn body(mut self) -> Vec<u8> {
+        if self.header("transfer-encoding").is_some() {
+            let mut body = Vec::new();
+            while let Some(chunk) = self.chunk().await {
+                body.extend(chunk);
+            }
+            return body;
+        }
         let length = self.header("content-length").unwrap_or("0");
         let mut body = vec![0; length.parse().unwrap()];
         self.stream.read_exact(&mut body).await.unwrap();
         body
     }
 
+    /// What an answer with a length says.
+    pub async fn text(&mut self) -> String {
+        let length = self.header("content-length").unwrap_or("0");
+        let mut body = vec![0; length.parse().unwrap()];
+        self.stream.read_exact(&mut body).await.unwrap();
+        String::from_utf8(body).unwrap()
+    }
+
     /// The next record of a stream; `None` at its end.
     pub async fn record(&mut self) -> Option<Vec<u8>> {
+        let mut chunk = self.chunk().await?;
+        let start = chunk.iter().position(|byte| *byte == b'\n')? + 1;
+        Some(chunk.split_off(start))
+    }
+
+    /// The next chunk; `None` after the last.
+    async fn chunk(&mut self) -> Option<Vec<u8>> {
         let length = usize::from_str_radix(&self.line().await, 16).ok()?;
         let mut chunk = vec![0; length + 2];
         self.stream.read_exact(&mut chunk).await.unwrap();
         chunk.truncate(length);
-        let start = chunk.iter().position(|byte| *byte == b'\n')? + 1;
-        Some(chunk.split_off(start))
+        (length > 0).then_some(chunk)
     }
 }

@@ -7,7 +7,11 @@
 
 pub mod agents;
 pub mod cases;
+pub mod executors;
 pub mod http;
 pub mod outcome;
 pub mod roads;
+pub mod scene;
+pub mod shape;
 pub mod stage;
+pub mod streams;

@@ -13,9 +13,10 @@ pub enum Outcome {
 
 /// What a master's answers hold that no other's do: its id, its port and its folder.
 pub fn plain(value: Value, id: &str) -> Value {
-    const TIMES: [&str; 8] = [
+    const TIMES: [&str; 9] = [
         "elected_time",
         "estimated_drain_start_time",
+        "executor_pid",
         "nanoseconds",
         "port",
         "pid",

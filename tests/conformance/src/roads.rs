@@ -17,7 +17,7 @@ use tonic::Streaming;
 use crate::{
     http::{self, Answer},
     outcome::{Outcome, plain},
-    stage::Stage,
+    stage::Place,
 };
 
 /// A way to a master.
@@ -48,7 +48,7 @@ impl Road {
 }
 
 async fn post(
-    stage: &Stage,
+    place: &Place,
     road: Road,
     path: &str,
     stream_id: Option<&str>,
@@ -61,52 +61,61 @@ async fn post(
         Road::Json => json.to_string().into_bytes(),
         _ => bytes,
     };
-    http::post(stage.address, path, &headers, &body).await
+    http::post(place.address, path, &headers, &body).await
 }
 
 /// Puts the master's id where the text of a case says so.
-fn filled(call: &Value, stage: &Stage) -> Value {
-    let text = call.to_string().replace("@master", &stage.id);
+fn filled(call: &Value, place: &Place) -> Value {
+    let text = call.to_string().replace("@master", &place.id);
     serde_json::from_str(&text).unwrap()
 }
 
 /// A call of the operator API, and what comes of it.
-pub async fn operate(stage: &Stage, road: Road, call: &Value) -> Outcome {
-    let json = filled(call, stage);
+pub async fn operate(place: &Place, road: Road, call: &Value) -> Outcome {
+    let json = filled(call, place);
     let call: master::Call = decode::json(json.to_string().as_bytes()).unwrap();
     if road == Road::Grpc {
-        let client = OperatorClient::connect(format!("http://{}", stage.address));
+        let client = OperatorClient::connect(format!("http://{}", place.address));
         return match client.await.unwrap().call(call).await {
-            Ok(answer) => done(&answer.into_inner(), stage),
-            Err(status) => refused(status.message(), stage),
+            Ok(answer) => done(&answer.into_inner(), place),
+            Err(status) => refused(status.message(), place),
         };
     }
-    let answer = post(stage, road, "/api/v1", None, (&json, call.encode_to_vec())).await;
+    let answer = post(place, road, "/api/v1", None, (&json, call.encode_to_vec())).await;
     let status = answer.status;
     let body = answer.body().await;
     match (status, road) {
-        (200 | 202, _) if body.is_empty() => done(&master::Response::default(), stage),
+        (200 | 202, _) if body.is_empty() => done(&master::Response::default(), place),
         (200, Road::Json) => {
-            Outcome::Done(plain(serde_json::from_slice(&body).unwrap(), &stage.id))
+            Outcome::Done(plain(serde_json::from_slice(&body).unwrap(), &place.id))
         }
-        (200, _) => done(&master::Response::decode(&*body).unwrap(), stage),
-        _ => refused(&String::from_utf8_lossy(&body), stage),
+        (200, _) => done(&master::Response::decode(&*body).unwrap(), place),
+        _ => refused(&String::from_utf8_lossy(&body), place),
     }
 }
 
-fn done(answer: &master::Response, stage: &Stage) -> Outcome {
-    Outcome::Done(plain(to_value(answer).unwrap(), &stage.id))
+fn done(answer: &master::Response, place: &Place) -> Outcome {
+    Outcome::Done(plain(to_value(answer).unwrap(), &place.id))
 }
 
-fn refused(text: &str, stage: &Stage) -> Outcome {
-    Outcome::Refused(text.replace(&stage.id, "@master"))
+fn refused(text: &str, place: &Place) -> Outcome {
+    Outcome::Refused(text.replace(&place.id, "@master"))
+}
+
+/// The user that this runs as, for what is to run as the same.
+pub fn user() -> String {
+    let printed = std::process::Command::new("id").arg("-un").output();
+    String::from_utf8(printed.unwrap().stdout)
+        .unwrap()
+        .trim()
+        .to_owned()
 }
 
 /// A framework on one of the roads.
-pub struct Framework<'stage> {
-    stage: &'stage Stage,
+pub struct Framework {
+    place: Place,
     road: Road,
-    id: String,
+    pub id: String,
     line: Line,
     marks: usize,
 }
@@ -116,14 +125,19 @@ enum Line {
     Http(Box<Answer>, String),
 }
 
-impl<'stage> Framework<'stage> {
-    pub async fn subscribe(stage: &'stage Stage, road: Road) -> Self {
-        let json = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info":
-            {"user": "u", "name": "n", "roles": ["r"], "failover_timeout": 100.0,
-             "capabilities": [{"type": "MULTI_ROLE"}, {"type": "RESERVATION_REFINEMENT"}]}}});
+impl Framework {
+    /// One that launches nothing.
+    pub async fn subscribe(place: &Place, road: Road) -> Self {
+        let info = json!({"user": "u", "name": "n", "roles": ["r"], "failover_timeout": 100.0,
+             "capabilities": [{"type": "MULTI_ROLE"}, {"type": "RESERVATION_REFINEMENT"}]});
+        Self::subscribe_as(place, road, &info).await
+    }
+
+    pub async fn subscribe_as(place: &Place, road: Road, info: &Value) -> Self {
+        let json = json!({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}});
         let call: scheduler::Call = decode::json(json.to_string().as_bytes()).unwrap();
         let line = if road == Road::Grpc {
-            let client = SchedulerClient::connect(format!("http://{}", stage.address));
+            let client = SchedulerClient::connect(format!("http://{}", place.address));
             let mut client = client.await.unwrap();
             let (calls, outgoing) = mpsc::channel(16);
             let events = client.open(ReceiverStream::new(outgoing));
@@ -132,12 +146,12 @@ impl<'stage> Framework<'stage> {
             Line::Grpc(calls, Box::new(events))
         } else {
             let path = "/api/v1/scheduler";
-            let answer = post(stage, road, path, None, (&json, call.encode_to_vec())).await;
+            let answer = post(place, road, path, None, (&json, call.encode_to_vec())).await;
             let stream_id = answer.header("mesos-stream-id").unwrap().to_owned();
             Line::Http(Box::new(answer), stream_id)
         };
         let mut framework = Self {
-            stage,
+            place: place.clone(),
             road,
             id: String::new(),
             line,
@@ -145,7 +159,8 @@ impl<'stage> Framework<'stage> {
         };
         let first = framework.event().await.expect("SUBSCRIBED");
         let id = first["subscribed"]["framework_id"]["value"].as_str();
-        framework.id = id.unwrap().to_owned();
+        let id = id.unwrap_or_else(|| panic!("it is refused: {first}"));
+        framework.id = id.to_owned();
         framework
     }
 
@@ -168,8 +183,9 @@ impl<'stage> Framework<'stage> {
         }
     }
 
-    async fn say(&self, call: &Value) -> Result<(), String> {
-        let mut json = filled(call, self.stage);
+    /// Makes a call, and says why it is refused if it is.
+    pub async fn say(&self, call: &Value) -> Result<(), String> {
+        let mut json = filled(call, &self.place);
         json["framework_id"] = json!({"value": self.id});
         let call: scheduler::Call = decode::json(json.to_string().as_bytes()).unwrap();
         match &self.line {
@@ -178,7 +194,7 @@ impl<'stage> Framework<'stage> {
                 let bytes = call.encode_to_vec();
                 let path = "/api/v1/scheduler";
                 let id = Some(stream_id.as_str());
-                let answer = post(self.stage, self.road, path, id, (&json, bytes)).await;
+                let answer = post(&self.place, self.road, path, id, (&json, bytes)).await;
                 match answer.status {
                     200 | 202 => Ok(()),
                     _ => Err(String::from_utf8_lossy(&answer.body().await).into_owned()),
@@ -187,11 +203,60 @@ impl<'stage> Framework<'stage> {
         }
     }
 
+    /// The first offer of that kind. Others are kept.
+    pub async fn offer(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let event = self.event().await.expect("offers");
+            let offers = event["offers"]["offers"].as_array();
+            let mut offers = offers.into_iter().flatten();
+            if let Some(offer) = offers.find(|offer| is_wanted(offer)) {
+                return offer.clone();
+            }
+        }
+    }
+
+    /// Launches tasks on an offer.
+    pub async fn launch(&self, offer: &Value, tasks: Vec<Value>) {
+        let agent = &offer["agent_id"];
+        let tasks = tasks.into_iter().map(|mut task| {
+            task["agent_id"] = agent.clone();
+            task
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let launch = json!({"type": "LAUNCH", "launch": {"task_infos": tasks}});
+        let accept = json!({"offer_ids": [offer["id"]], "operations": [launch]});
+        let said = self.say(&json!({"type": "ACCEPT", "accept": accept})).await;
+        said.expect("it is taken");
+    }
+
+    /// The events up to the update that is wanted, which is the last of them. All updates are
+    /// acknowledged; offers come when they come.
+    pub async fn hear(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut events = Vec::new();
+        loop {
+            let event = self.event().await.expect("an update");
+            if event["type"] == "OFFERS" {
+                continue;
+            }
+            let status = event["update"]["status"].clone();
+            events.push(event);
+            if status["uuid"].is_string() {
+                let part = json!({"task_id": status["task_id"], "agent_id": status["agent_id"],
+                    "uuid": status["uuid"]});
+                let call = json!({"type": "ACKNOWLEDGE", "acknowledge": part});
+                self.say(&call).await.expect("it is taken");
+            }
+            if is_wanted(&status) {
+                return events;
+            }
+        }
+    }
+
     /// Makes a call, and gives the events that follow: up to the answer to a question that only
     /// marks the end, or to the end of the stream.
     pub async fn call(&mut self, call: &Value) -> Outcome {
         if let Err(text) = self.say(call).await {
-            return refused(&text, self.stage);
+            return refused(&text, &self.place);
         }
         self.marks += 1;
         let mark = format!("mark-{}", self.marks);
@@ -206,7 +271,7 @@ impl<'stage> Framework<'stage> {
             }
             // Offers come when they come, whatever is called.
             if event["type"] != "OFFERS" {
-                events.push(plain(event, &self.stage.id));
+                events.push(plain(event, &self.place.id));
             }
         }
         Outcome::Done(Value::Array(events))

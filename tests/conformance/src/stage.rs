@@ -16,11 +16,17 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-/// A master with one agent.
-pub struct Stage {
+/// Where a master is, and who.
+#[derive(Clone, Debug)]
+pub struct Place {
     pub address: SocketAddr,
     /// The master's id, which is in every other.
     pub id: String,
+}
+
+/// A master with one agent.
+pub struct Stage {
+    pub place: Place,
     server: Server,
     _agent: Agent,
     _dir: TempDir,
@@ -44,8 +50,7 @@ impl Stage {
         let (agent, agent_id) = register(address).await;
         let id = agent_id.rsplit_once("-S").unwrap().0.to_owned();
         Self {
-            address,
-            id,
+            place: Place { address, id },
             server,
             _agent: agent,
             _dir: dir,
@@ -145,7 +150,7 @@ impl AgentStage {
         let master = Stage::new().await;
         let dir = tempfile::tempdir().unwrap();
         let options = tepui_agent::Options {
-            master: master.address.to_string().parse().unwrap(),
+            master: master.place.address.to_string().parse().unwrap(),
             listen: ([127, 0, 0, 1], 0).into(),
             work_dir: dir.path().join("work"),
             runtime_dir: Some(dir.path().join("run")),
@@ -168,7 +173,12 @@ impl AgentStage {
 
     /// The id of its master, which is in its own.
     pub fn id(&self) -> &str {
-        &self.master.id
+        &self.master.place.id
+    }
+
+    /// Where its master is.
+    pub const fn master(&self) -> &Place {
+        &self.master.place
     }
 
     /// What it says of itself says which agent it is, once it knows.
@@ -178,7 +188,7 @@ impl AgentStage {
         loop {
             let answer = crate::http::post(self.address, "/api/v1", &headers, call).await;
             let body = answer.body().await;
-            if String::from_utf8_lossy(&body).contains(&self.master.id) {
+            if String::from_utf8_lossy(&body).contains(self.id()) {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -4,14 +4,18 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tepui_cluster_tests::can_isolate;
 use tepui_conformance::{
     agents, cases,
+    executors::{self, Pair, Who},
     outcome::Outcome,
     roads::{Framework, Road, operate},
+    scene::Scene,
     stage::{AgentStage, Stage},
+    streams::{self, Way},
 };
-use tepui_proto::v1::{agent, master, scheduler};
+use tepui_proto::v1::{agent, executor, master, scheduler};
 
 /// What each road made of each call, one road after the other.
 struct Table {
@@ -23,8 +27,16 @@ impl Table {
     /// Prints a line for each call, and fails if any road made something else of one.
     fn judge(&self) {
         let mut differ = Vec::new();
-        let head = ["gRPC", "HTTP JSON", "HTTP protobuf"];
-        println!("{:<32}{:<12}{:<12}{}", "call", head[0], head[1], head[2]);
+        let heads = [
+            "gRPC",
+            "HTTP JSON",
+            "HTTP protobuf",
+            "JSON records",
+            "pb records",
+        ];
+        let heads = heads.iter().take(self.columns.len());
+        let heads: String = heads.map(|head| format!("{head:<15}")).collect();
+        println!("{:<32}{heads}", "call");
         for (row, call) in self.calls.iter().enumerate() {
             let name = call["type"].as_str().unwrap();
             let first = &self.columns[0][row];
@@ -43,10 +55,8 @@ impl Table {
                 Outcome::Refused(text) => text.as_str(),
                 Outcome::Done(_) => "",
             };
-            println!(
-                "{name:<32}{:<12}{:<12}{:<14}{why}",
-                cells[0], cells[1], cells[2]
-            );
+            let cells: String = cells.iter().map(|cell| format!("{cell:<15}")).collect();
+            println!("{name:<32}{cells}{why}");
         }
         assert!(differ.is_empty(), "{}", differ.join("\n"));
     }
@@ -71,7 +81,7 @@ async fn every_operator_call_is_the_same_over_every_road() {
         let stage = Stage::new().await;
         let mut column = Vec::new();
         for call in &calls {
-            column.push(operate(&stage, road, call).await);
+            column.push(operate(&stage.place, road, call).await);
         }
         columns.push(column);
         stage.end().await;
@@ -88,7 +98,7 @@ async fn every_scheduler_call_is_the_same_over_every_road() {
     let mut columns = Vec::new();
     for road in Road::ALL {
         let stage = Stage::new().await;
-        let mut framework = Framework::subscribe(&stage, road).await;
+        let mut framework = Framework::subscribe(&stage.place, road).await;
         let mut column = Vec::new();
         for call in &calls {
             column.push(framework.call(call).await);
@@ -101,17 +111,75 @@ async fn every_scheduler_call_is_the_same_over_every_road() {
 }
 
 #[tokio::test]
+async fn every_call_of_an_executor_is_the_same_over_every_road() {
+    let cases = executors::cases();
+    let shown = |(who, call): &(Who, Value)| match who {
+        Who::Framework => json!({"type": format!("(framework) {}", text(call))}),
+        _ => call.clone(),
+    };
+    let subscribe = json!({"type": "SUBSCRIBE"});
+    let calls: Vec<_> = std::iter::once(subscribe)
+        .chain(cases.iter().map(shown))
+        .collect();
+    let all = (0..64).filter_map(|it| executor::call::Type::try_from(it).ok());
+    let missing = without_case(all.map(|it| it.as_str_name()), &calls);
+    assert!(missing.is_empty(), "no case for {missing:?}");
+    let mut columns = Vec::new();
+    for road in Road::ALL {
+        let stage = AgentStage::new().await;
+        let (mut pair, subscribed) = Pair::launch(&stage, road).await;
+        let mut column = vec![subscribed];
+        for (who, call) in &cases {
+            column.push(pair.act(*who, call).await);
+        }
+        columns.push(column);
+        drop(pair);
+        stage.end().await;
+    }
+    let heard = format!("{:?}", columns[0]);
+    for event in [
+        "SUBSCRIBED",
+        "LAUNCH",
+        "ACKNOWLEDGED",
+        "MESSAGE",
+        "KILL",
+        "SHUTDOWN",
+    ] {
+        assert!(
+            heard.contains(&format!("String(\"{event}\")")),
+            "no {event} in {heard}"
+        );
+    }
+    Table { calls, columns }.judge();
+}
+
+/// A task's terminal and what else there is of streams, `tepui-cluster-tests` tries.
+#[tokio::test]
+async fn every_stream_of_an_agent_is_the_same_over_every_road() {
+    if !can_isolate() {
+        return;
+    }
+    let scene = Scene::set().await;
+    let calls = streams::CALLS.map(|name| json!({"type": name})).to_vec();
+    let mut columns = Vec::new();
+    for (number, way) in Way::ALL.into_iter().enumerate() {
+        columns.push(streams::talk(&scene, way, &format!("session-{number}")).await);
+    }
+    let expected = json!({"output": "typed\n", "errors": "over\n"});
+    assert_eq!(columns[0][0], Outcome::Done(expected));
+    Table { calls, columns }.judge();
+}
+
+fn text(call: &Value) -> &str {
+    call["type"].as_str().unwrap()
+}
+
+#[tokio::test]
 async fn every_call_of_an_agents_operators_is_the_same_over_every_road() {
     let calls = agents::cases();
     let all = (0..64).filter_map(|it| agent::call::Type::try_from(it).ok());
-    // Streams are a matter of HTTP; `tepui-agent` and `tepui-cluster-tests` try them.
-    let streams = [
-        "ATTACH_CONTAINER_INPUT",
-        "ATTACH_CONTAINER_OUTPUT",
-        "LAUNCH_NESTED_CONTAINER_SESSION",
-    ];
     let names = all.map(|it| it.as_str_name());
-    let missing = without_case(names.filter(|name| !streams.contains(name)), &calls);
+    let missing = without_case(names.filter(|name| !streams::CALLS.contains(name)), &calls);
     assert!(missing.is_empty(), "no case for {missing:?}");
     let mut columns = Vec::new();
     for road in Road::ALL {

@@ -2,8 +2,7 @@
 //! (Mesos: RES-02, VOL-01, VOL-02, OPF-01).
 
 use tepui_model::{
-    AgentCapability, Conversion, FrameworkId, OperationRules, ResourceOperation, Resources,
-    StatusUuid, Time,
+    Conversion, FrameworkId, OperationRules, ResourceOperation, Resources, StatusUuid, Time,
 };
 use tepui_proto::v1;
 
@@ -71,7 +70,7 @@ impl Agent {
             principal: None,
             allocation_role: None,
             framework: None,
-            agent: AgentCapability::ALL.into_iter().collect(),
+            agent: crate::capabilities(),
             checkpointed: &checkpointed,
             used: &used,
             pending: &nothing,

@@ -236,11 +236,7 @@ impl Master {
     }
 
     fn version(&self) -> v1::VersionInfo {
-        let version = self.info.version.clone().unwrap_or_default();
-        v1::VersionInfo {
-            version,
-            ..v1::VersionInfo::default()
-        }
+        tepui_model::version_info(self.info.version())
     }
 
     /// The outstanding offers, to one framework when set, in the order they were made.

@@ -6,7 +6,7 @@ use tepui_model::{AgentCapabilities, AgentId, ImageNames, Offer, Resources, Time
 use tepui_proto::v1::{self, master::response::get_agents};
 
 use super::{
-    Allocated,
+    Allocated, shown,
     written::{Portrait, Written},
 };
 use crate::{
@@ -139,14 +139,14 @@ impl Facts {
         // As libprocess names an agent, which has never been anything but the first there.
         let host = self.ip.as_deref().unwrap_or(&self.info.hostname);
         get_agents::Agent {
-            agent_info: v1::AgentInfo::clone(&self.info),
+            agent_info: info(&self.info),
             active: self.active,
             deactivated: Some(self.deactivated),
             version: self.version.clone(),
             pid: Some(format!("slave(1)@{host}:{}", self.info.port())),
             registered_time: Some(self.registered.into()),
             reregistered_time: self.reregistered.map(Into::into),
-            total_resources: self.total.to_proto(None),
+            total_resources: shown(&self.total, None),
             allocated_resources: allocated.to_wire(),
             offered_resources: offered.to_wire(),
             capabilities: self.capabilities.to_proto(),
@@ -155,6 +155,14 @@ impl Facts {
             estimated_drain_start_time: self.drain.map(|drain| drain.since.into()),
             tepui_images: self.images.to_proto(),
         }
+    }
+}
+
+/// What an agent said of itself, and that it writes down what it does, as all do.
+pub(super) fn info(info: &v1::AgentInfo) -> v1::AgentInfo {
+    v1::AgentInfo {
+        checkpoint: Some(true),
+        ..info.clone()
     }
 }
 

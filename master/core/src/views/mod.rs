@@ -13,7 +13,7 @@ mod written;
 pub use figures::{Amounts, Figures, FrameworkFigures, QuotaFigures};
 pub use parts::{List, Part};
 pub use snapshot::Snapshot;
-use tepui_model::{Resources, Role};
+use tepui_model::{ReservationForm, Resources, Role};
 use tepui_proto::v1::{self, master::response};
 pub use written::Form;
 pub(crate) use {agents::AgentPortrait, written::Written};
@@ -50,9 +50,14 @@ impl Allocated {
     fn to_wire(&self) -> Vec<v1::Resource> {
         self.0
             .iter()
-            .flat_map(|(role, resources)| resources.to_proto(Some(role)))
+            .flat_map(|(role, resources)| shown(resources, Some(role)))
             .collect()
     }
+}
+
+/// Resources as Mesos shows them of agents and frameworks: in both forms of reservations.
+fn shown(resources: &Resources, allocation: Option<&Role>) -> Vec<v1::Resource> {
+    resources.to_proto_as(ReservationForm::Both, allocation)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc};
 use prost::encoding::{WireType, encode_key, encode_varint};
 use tepui_proto::v1::master::call;
 
-use super::{Allocated, Form, Snapshot, executors, frameworks};
+use super::{Allocated, Form, Snapshot, agents, executors, frameworks};
 use crate::tasks::Task;
 
 /// Elements of one part.
@@ -215,7 +215,7 @@ impl Snapshot {
             }
             List::RecoveredAgents => {
                 let recovered = self.recovered[elements].iter();
-                recovered.for_each(|info| take(&form.write(&**info)));
+                recovered.for_each(|it| take(&form.write(&agents::info(it))));
             }
         }
     }

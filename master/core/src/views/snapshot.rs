@@ -18,7 +18,12 @@ use tepui_proto::v1::{
     },
 };
 
-use super::{Allocated, agents::AgentPicture, executors, frameworks::FrameworkPicture};
+use super::{
+    Allocated,
+    agents::{self, AgentPicture},
+    executors,
+    frameworks::FrameworkPicture,
+};
 use crate::{Master, executors::Executor, frameworks::CompletedFramework, tasks::Task};
 
 /// What an answer with much in it is made of. See the module.
@@ -125,7 +130,7 @@ impl Snapshot {
         let recovered = self.recovered.iter();
         GetAgents {
             agents: self.agents.iter().map(show).collect(),
-            recovered_agents: recovered.map(|info| v1::AgentInfo::clone(info)).collect(),
+            recovered_agents: recovered.map(|info| agents::info(info)).collect(),
         }
     }
 

@@ -6,7 +6,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Map, Value, json};
 use tepui_edge::http::{
     Page, Refusal,
-    shapes::{object, task as task_shape},
+    shapes::{object, task as task_shape, version},
 };
 use tepui_proto::v1::{
     self,
@@ -51,8 +51,8 @@ pub(super) async fn state(page: Page, State(site): State<Site>) -> Result<Respon
     let state = state.map_err(|_| failed())?;
     show(page, state, move |state| {
         let info = master.master_info.unwrap_or_default();
-        let mut map = object(json!({
-            "version": info.version(),
+        let mut map = version(info.version());
+        map.extend(object(json!({
             "start_time": master.start_time,
             "elected_time": master.elected_time,
             "id": info.id,
@@ -67,7 +67,7 @@ pub(super) async fn state(page: Page, State(site): State<Site>) -> Result<Respon
             "flags": flags,
             "orphan_tasks": [],
             "unregistered_frameworks": [],
-        }));
+        })));
         map.extend(agent_counts(state));
         map.insert("unreachable_slaves".to_owned(), json!(unreachable as f64));
         map.extend(agents(state, false));

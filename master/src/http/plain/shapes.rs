@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use tepui_edge::http::{
-    amounts::{in_both_forms, reserved_to, summed},
+    amounts::{reserved_to, summed},
     shapes::{attributes, id, object},
 };
 use tepui_proto::v1::{
@@ -23,7 +23,7 @@ pub(super) fn framework_id(framework: &get_frameworks::Framework) -> String {
     id(framework.framework_info.id.as_ref(), |id| &id.value)
 }
 
-/// An agent. `full` adds its resources in the form of the v1 API, as `/slaves` does.
+/// An agent. `full` adds its resources one by one, as `/slaves` does.
 pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value> {
     let info = &agent.agent_info;
     let port = info.port();
@@ -77,10 +77,10 @@ pub(super) fn agent(agent: &get_agents::Agent, full: bool) -> Map<String, Value>
     }
     if full {
         let lists = object(json!({
-            "reserved_resources_full": by_role(&|it| json!(in_both_forms(&it))),
-            "unreserved_resources_full": in_both_forms(&free),
-            "used_resources_full": in_both_forms(&agent.allocated_resources),
-            "offered_resources_full": in_both_forms(&agent.offered_resources),
+            "reserved_resources_full": by_role(&|it| json!(it)),
+            "unreserved_resources_full": free,
+            "used_resources_full": agent.allocated_resources,
+            "offered_resources_full": agent.offered_resources,
         }));
         map.extend(lists);
     }

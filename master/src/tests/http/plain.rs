@@ -30,15 +30,24 @@ fn same_shape(ours: &Value, theirs: &Value, path: &str) {
     }
 }
 
-/// A page of Mesos, without what only its build can say.
+/// A page of Mesos, without its flags.
 fn page(text: &str) -> Value {
     let mut page: Value = serde_json::from_str(text).unwrap();
     if let Some(map) = page.as_object_mut() {
-        for key in ["build_date", "build_time", "build_user", "flags"] {
-            map.remove(key);
-        }
+        map.remove("flags");
     }
     page
+}
+
+/// A page that a Mesos has shown.
+macro_rules! sample {
+    ($name:literal) => {
+        include_str!(concat!(
+            "../../../../proto/tests/data/samples/master-",
+            $name,
+            ".json"
+        ))
+    };
 }
 
 #[tokio::test]
@@ -51,19 +60,13 @@ async fn pages_have_the_shape_of_mesos() {
     assert_eq!(stream.hear().await["type"], "OFFERS");
     let mut client = Client::connect(server.address()).await;
     let pages = [
-        ("/state", include_str!("samples/master-state.json")),
-        ("/master/state", include_str!("samples/master-state.json")),
-        (
-            "/state-summary",
-            include_str!("samples/master-state-summary.json"),
-        ),
-        ("/slaves", include_str!("samples/master-slaves.json")),
-        (
-            "/frameworks",
-            include_str!("samples/master-frameworks.json"),
-        ),
-        ("/roles", include_str!("samples/master-roles.json")),
-        ("/tasks", include_str!("samples/master-tasks.json")),
+        ("/state", sample!("state")),
+        ("/master/state", sample!("state")),
+        ("/state-summary", sample!("state-summary")),
+        ("/slaves", sample!("slaves")),
+        ("/frameworks", sample!("frameworks")),
+        ("/roles", sample!("roles")),
+        ("/tasks", sample!("tasks")),
     ];
     for (path, text) in pages {
         let mut theirs = page(text);
@@ -110,7 +113,7 @@ async fn scripts_get_their_callback() {
     assert_eq!(answer.header("content-type"), Some("text/javascript"));
     let text = answer.text();
     assert!(
-        text.starts_with("show({\"version\":\"") && text.ends_with("});"),
+        text.starts_with("show({\"") && text.ends_with("});"),
         "{text}"
     );
     let version = client.get("/version").await.json()["version"].clone();

@@ -282,6 +282,14 @@ fn the_older_form_of_reservations_says_the_same() {
         assert_eq!(wire[0].role.as_deref(), role);
         assert_eq!(wire[0].reservation.is_some(), has_reservation);
         assert_eq!(wire[0].reservations.is_empty(), role.is_some());
-        assert_eq!(Resources::from_proto(&wire), Ok((resources, None)));
+        assert_eq!(Resources::from_proto(&wire), Ok((resources.clone(), None)));
+        let both = resources.to_proto_as(ReservationForm::Both, None);
+        assert_eq!(both[0].role, wire[0].role);
+        assert_eq!(both[0].reservation, wire[0].reservation);
+        assert_eq!(
+            both[0].reservations,
+            resources.to_proto(None)[0].reservations
+        );
+        assert_eq!(Resources::from_proto(&both), Ok((resources, None)));
     }
 }

@@ -25,6 +25,8 @@ pub enum ReservationForm {
     /// The stack `reservations`.
     #[default]
     Stack,
+    /// Both at once: as the answers to operators have it, whose tools may know either.
+    Both,
 }
 
 impl Resources {
@@ -45,8 +47,11 @@ impl Resources {
         let mut wire = Vec::new();
         for (traits, amounts, count) in self.bundles() {
             let mut template = template(traits, allocation);
-            if form == ReservationForm::Legacy {
+            if form != ReservationForm::Stack {
                 flatten(&mut template, &traits.reservations);
+            }
+            if form == ReservationForm::Legacy && traits.reservations.len() == 1 {
+                template.reservations.clear();
             }
             for (name, value) in amounts.iter() {
                 let resource = fill(template.clone(), name, &value);
@@ -112,13 +117,12 @@ fn template(traits: &Traits, allocation: Option<&Role>) -> v1::Resource {
     }
 }
 
-/// Writes a reservation as it was written before there were stacks of them.
+/// Writes a reservation beside the stack as it was written before there were any.
 #[allow(deprecated)] // Frameworks without RESERVATION_REFINEMENT know no other form.
 fn flatten(resource: &mut v1::Resource, stack: &[Reservation]) {
     match stack {
         [] => resource.role = Some("*".to_owned()),
         [only] => {
-            resource.reservations.clear();
             resource.role = Some(only.role.to_string());
             let dynamic = || ReservationInfo {
                 principal: owned(&only.principal),
