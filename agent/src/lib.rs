@@ -37,7 +37,7 @@ mod work_dir;
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
 pub use options::{
-    CgroupOptions, ExecutorOptions, FetcherOptions, GpuOptions, ImageOptions, LogOptions,
-    NetworkOptions, Options, WallOptions,
+    CgroupOptions, DiskOptions, ExecutorOptions, FetcherOptions, GpuOptions, ImageOptions,
+    LogOptions, NetworkOptions, Options, WallOptions,
 };
 pub use server::{Server, run};

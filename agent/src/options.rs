@@ -1,6 +1,7 @@
 //! What can be set on an agent: one struct for flags, environment, configuration file and manual.
 
 mod cgroups;
+mod disks;
 mod executors;
 mod fetcher;
 mod flags;
@@ -23,8 +24,9 @@ use tepui_edge::span;
 use tepui_model::{Attributes, FaultDomain, Resources, Role, Traits};
 
 pub use self::{
-    cgroups::CgroupOptions, executors::ExecutorOptions, fetcher::FetcherOptions, gpus::GpuOptions,
-    images::ImageOptions, logs::LogOptions, networks::NetworkOptions, walls::WallOptions,
+    cgroups::CgroupOptions, disks::DiskOptions, executors::ExecutorOptions,
+    fetcher::FetcherOptions, gpus::GpuOptions, images::ImageOptions, logs::LogOptions,
+    networks::NetworkOptions, walls::WallOptions,
 };
 use crate::{Error, Masters};
 
@@ -160,26 +162,12 @@ pub struct Options {
     )]
     pub pids_limit: u64,
 
-    /// How often the sandboxes of tasks that ask for disk are measured: one that holds more than
-    /// was asked for ends its task
-    #[arg(
-        long,
-        env = "TEPUI_CONTAINER_DISK_WATCH_INTERVAL",
-        value_name = "DURATION",
-        default_value = "15s",
-        value_parser = span::parse
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a comment would become the manual of the flags' group"
     )]
-    pub container_disk_watch_interval: Duration,
-
-    /// Whether such a task is ended, or may fill the disk
-    #[arg(
-        long,
-        env = "TEPUI_ENFORCE_CONTAINER_DISK_QUOTA",
-        value_name = "BOOL",
-        default_value_t = true,
-        action = ArgAction::Set
-    )]
-    pub enforce_container_disk_quota: bool,
+    pub disks: DiskOptions,
 
     /// What root's tasks can do that ask for nothing: names of capabilities(7), as in NET_ADMIN,
     /// and default (docker's set), all and none
@@ -350,8 +338,7 @@ impl Default for Options {
             isolation: Isolation::default(),
             cgroup_root: None,
             pids_limit: tepui_containers::limits::DEFAULT_PIDS_LIMIT,
-            container_disk_watch_interval: Duration::from_secs(15),
-            enforce_container_disk_quota: true,
+            disks: DiskOptions::default(),
             effective_capabilities: Capabilities::DEFAULT,
             bounding_capabilities: Capabilities::DEFAULT,
             seccomp_config_dir: None,
@@ -389,6 +376,7 @@ impl Options {
         self.images.validate()?;
         self.fetcher.validate()?;
         self.logs.validate()?;
+        self.disks.validate()?;
         let backoff = self.registration_backoff_factor;
         let bad_name = |name: &String| {
             name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -422,12 +410,6 @@ impl Options {
         let problem = problem.or_else(|| self.cgroups.problem(self.isolation));
         if let Some((flag, problem)) = problem {
             return Err(refuse(flag, problem));
-        }
-        if self.container_disk_watch_interval < Duration::from_millis(10) {
-            return Err(refuse(
-                "container-disk-watch-interval",
-                "must be at least 10ms",
-            ));
         }
         if self.pids_limit < 2 {
             return Err(refuse(

@@ -115,18 +115,17 @@ impl Container {
         };
         loop {
             sleep(interval).await;
-            let (limit, measured) = (holding.limit, holding.clone());
-            let measured = tokio::task::spawn_blocking(move || measured.used()).await;
+            let holding = holding.clone();
+            let excess = tokio::task::spawn_blocking(move || holding.excess()).await;
             // A sandbox that is gone holds nothing.
-            let Ok(Ok(used)) = measured else { continue };
-            if used > holding.end() {
-                *self.disk.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(DiskReport { limit, used });
-                if let Err(error) = self.kill().await {
-                    tracing::error!(%error, "cannot destroy a container whose sandbox is full");
-                }
-                return;
+            let Ok(Ok(Some(report))) = excess else {
+                continue;
+            };
+            *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+            if let Err(error) = self.kill().await {
+                tracing::error!(%error, "cannot destroy a container whose sandbox is full");
             }
+            return;
         }
     }
 

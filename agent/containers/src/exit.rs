@@ -87,16 +87,30 @@ pub struct DiskReport {
     pub limit: crate::Bytes,
     /// What was in the sandbox when it was measured.
     pub used: crate::Bytes,
+    /// The most files that it may have, if there is such a limit.
+    pub file_limit: Option<u64>,
+    /// The files that it had, as far as they were counted.
+    pub files: u64,
 }
 
 impl fmt::Display for DiskReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let megabytes = |bytes: crate::Bytes| bytes.0 as f64 / f64::from(1 << 20);
-        write!(
-            formatter,
-            "Disk usage ({:.1}MB) exceeds quota ({:.1}MB)",
-            megabytes(self.used),
-            megabytes(self.limit)
-        )
+        let (used, limit) = (megabytes(self.used), megabytes(self.limit));
+        match self.file_limit.filter(|most| self.files > *most) {
+            Some(most) => write!(
+                formatter,
+                "Disk usage ({} files) exceeds quota ({most} files for {limit:.1}MB)",
+                self.files
+            ),
+            None if self.used > self.limit => write!(
+                formatter,
+                "Disk usage ({used:.1}MB) exceeds quota ({limit:.1}MB)"
+            ),
+            None => write!(
+                formatter,
+                "Folders in the sandbox are nested too deep for its disk usage to be measured"
+            ),
+        }
     }
 }

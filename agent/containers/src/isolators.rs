@@ -46,6 +46,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) machine: &'a Machine,
     /// Processes and threads of a container that sets no limit of its own.
     pub(crate) default_pids: u64,
+    /// The part of its disk that gives it room for one more file.
+    pub(crate) bytes_per_file: Option<Bytes>,
     /// What tasks get and may ask for.
     pub(crate) policy: &'a Policy,
     /// The networks that the operator has configured.

@@ -20,6 +20,7 @@ pub(crate) use self::{
 use crate::{
     Isolator, LaunchError, NetworkSpec, Program, RootSpec, Spec, Started,
     container::{Container, group_name, remove_group},
+    disk::Room,
     isolators::hard_limit,
     limits::LAUNCH_TIMEOUT,
     networks,
@@ -90,6 +91,7 @@ async fn launch_reserved(
     let kinds = [Isolator::Disk, Isolator::DiskQuota];
     let watched = kinds.into_iter().any(|it| inner.options.isolation.has(it));
     let disk = spec.disk.filter(|_| watched);
+    let room = disk.map(|limit| Room::of(limit, inner.options.bytes_per_file));
     let disk = disk.map(|limit| (spec.sandbox.clone(), limit));
     let changes = match &spec.root {
         Some(RootSpec::Layers { upper, .. }) if disk.is_some() => Some(upper.clone()),
@@ -108,6 +110,7 @@ async fn launch_reserved(
     let (identity, own_processes) = ((started.pid, started.start_time), prepared.own_processes);
     let mut record = Record::new(&inner.boot_id, identity, own_processes, memory_limit);
     record.disk = disk;
+    record.files = room.and_then(|room| room.files);
     record.parent = parent;
     record.holds_others = program == Program::Hold;
     record.changes = changes;

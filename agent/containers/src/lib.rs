@@ -23,6 +23,7 @@ mod isolators;
 mod launch;
 mod launcher;
 pub mod limits;
+mod measure;
 mod net_classes;
 mod networks;
 mod options;

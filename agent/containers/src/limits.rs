@@ -118,9 +118,24 @@ pub const MAX_PROJECTS: u32 = 65_536;
 /// file systems book blocks of their own beyond it.
 pub const PROJECT_SLACK_BYTES: u64 = 1024 * 1024;
 
-/// The files of one sandbox that are looked at when it is measured; beyond that, what was counted
-/// so far is what it holds.
-pub const MAX_MEASURED_FILES: usize = 1_000_000;
+/// The files of one sandbox that are looked at when it is measured, and so the most that it may
+/// have; where any number is allowed, what was counted so far is what it holds.
+pub const MAX_MEASURED_FILES: u64 = 4_000_000;
+
+/// How long a part of a path may be, in bytes, when a sandbox is measured: the kernel takes no path
+/// beyond 4096, so the folder at its end is kept open, and the way goes on from there.
+pub const MAX_MEASURED_STEP: usize = 1024;
+
+/// How many such parts the way to a folder may have. A task that nests more ends, since it could
+/// hide anything there.
+pub const MAX_MEASURED_STEPS: usize = 64;
+
+/// The part of a container's disk, in bytes, that gives it room for one more file (mke2fs reckons
+/// so).
+pub const BYTES_PER_FILE: u64 = 16 * 1024;
+
+/// The files that a container may have however little disk it asks for.
+pub const LEAST_FILES: u64 = 10_000;
 
 /// How long a sandbox is not measured after it was.
 pub const DISK_WATCH_INTERVAL: Duration = Duration::from_secs(15);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     Bytes, Gpus, Isolation, NetClasses, Networks, Policy, ProjectRange, UserRange, UsersPolicy,
-    limits::{DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
+    limits::{BYTES_PER_FILE, DEFAULT_PIDS_LIMIT, DISK_WATCH_INTERVAL},
 };
 
 /// What can be set about a [`Runtime`](crate::Runtime).
@@ -22,6 +22,9 @@ pub struct Options {
     pub pids_limit: u64,
     /// How long a sandbox is not measured after it was.
     pub disk_interval: Duration,
+    /// The part of a container's disk that gives it room for one more file. `None` for any number
+    /// of files.
+    pub bytes_per_file: Option<Bytes>,
     /// What tasks get and may ask for.
     pub policy: Policy,
     /// The networks that tasks may ask for.
@@ -52,6 +55,7 @@ impl Options {
             isolation: Isolation::default(),
             pids_limit: DEFAULT_PIDS_LIMIT,
             disk_interval: DISK_WATCH_INTERVAL,
+            bytes_per_file: Some(Bytes(BYTES_PER_FILE)),
             policy: Policy::default(),
             networks: Networks::default(),
             shared_memory: None,

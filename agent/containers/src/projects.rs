@@ -12,10 +12,13 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tepui_sys::ProjectLimit;
 
 use crate::{
     Bytes, RootSpec, Spec,
+    disk::Room,
     limits::{DEFAULT_PROJECTS, MAX_MEASURED_FILES, MAX_PROJECTS},
+    measure::Tally,
 };
 
 /// A range of numbers of projects, both ends included.
@@ -134,7 +137,7 @@ impl Project {
     }
 
     /// Takes the folders in, with all that is there already, and bounds what they hold.
-    pub(crate) fn begin(&self, most: Bytes) -> io::Result<()> {
+    pub(crate) fn begin(&self, most: Room) -> io::Result<()> {
         for folder in &self.folders {
             let left_out = tepui_sys::join_project(folder, self.number, MAX_MEASURED_FILES)?;
             if left_out > 0 {
@@ -145,30 +148,35 @@ impl Project {
                 );
             }
         }
-        self.limit(Some(most))
+        self.limit(ProjectLimit {
+            bytes: Some(most.bytes.0),
+            files: most.files,
+        })
     }
 
     /// Sets the limit wherever it has folders.
-    fn limit(&self, most: Option<Bytes>) -> io::Result<()> {
+    fn limit(&self, most: ProjectLimit) -> io::Result<()> {
         let mut all = self.file_systems()?.into_iter();
-        all.try_for_each(|it| {
-            tepui_sys::limit_project(it.as_fd(), self.number, most.map(|it| it.0))
-        })
+        all.try_for_each(|it| tepui_sys::limit_project(it.as_fd(), self.number, most))
     }
 
     /// Lifts the limit: what it has left on the disk is nobody's to write to any more.
     pub(crate) fn end(&self) -> io::Result<()> {
-        self.limit(None)
+        self.limit(ProjectLimit::default())
     }
 
     /// What it holds, as the kernel counts it.
-    pub(crate) fn used(&self) -> io::Result<Bytes> {
-        let mut used = 0_u64;
+    pub(crate) fn used(&self) -> io::Result<Tally> {
+        let mut used = Tally::default();
         for folder in self.file_systems()? {
             let told = tepui_sys::project_use(folder.as_fd(), self.number)?;
-            used = used.saturating_add(told.bytes);
+            used = used.and(Tally {
+                bytes: Bytes(told.bytes),
+                files: told.files,
+                too_deep: false,
+            });
         }
-        Ok(Bytes(used))
+        Ok(used)
     }
 
     /// One folder of each file system. Those that are gone need nothing.

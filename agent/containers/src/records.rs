@@ -43,6 +43,9 @@ pub(crate) struct Record {
     /// The sandbox, and the most that it may hold.
     #[serde(default)]
     pub(crate) disk: Option<(PathBuf, Bytes)>,
+    /// The most files that it may hold, with what counts as it does.
+    #[serde(default)]
+    pub(crate) files: Option<u64>,
     /// The group of the container that it is inside of, beneath that of all containers.
     #[serde(default)]
     pub(crate) parent: Option<String>,
@@ -77,6 +80,7 @@ impl Record {
             own_processes,
             memory_limit,
             disk: None,
+            files: None,
             parent: None,
             holds_others: false,
             users: None,

@@ -170,6 +170,8 @@ mod tests {
             disk: Some(DiskReport {
                 limit: Bytes(9),
                 used: Bytes(7),
+                file_limit: Some(5),
+                files: 3,
             }),
             ..Usage::default()
         };

@@ -20,6 +20,7 @@ impl Options {
             .chain(self.container_flags())
             .chain(self.networks.flags())
             .chain(self.walls.flags())
+            .chain(self.disks.flags())
             .chain(self.gpus.flags())
             .chain(self.cgroups.flags())
             .chain(self.executors.flags())
@@ -59,7 +60,7 @@ impl Options {
     }
 
     /// What containers get.
-    fn container_flags(&self) -> [(&'static str, String); 16] {
+    fn container_flags(&self) -> [(&'static str, String); 14] {
         let seccomp = self.seccomp_profile_name.clone();
         [
             (
@@ -69,14 +70,6 @@ impl Options {
             ("isolation", self.isolation.to_string()),
             ("cgroup-root", self.cgroup_root.clone().unwrap_or_default()),
             ("pids-limit", self.pids_limit.to_string()),
-            (
-                "container-disk-watch-interval",
-                span::format(self.container_disk_watch_interval),
-            ),
-            (
-                "enforce-container-disk-quota",
-                self.enforce_container_disk_quota.to_string(),
-            ),
             (
                 "effective-capabilities",
                 self.effective_capabilities.to_string(),

@@ -57,7 +57,7 @@ fn values_that_make_no_sense_are_refused_by_name() {
     type Spoil = fn(&mut Options);
     let cases: [(&str, Spoil); 16] = [
         ("--container-disk-watch-interval", |o| {
-            o.container_disk_watch_interval = Duration::ZERO;
+            o.disks.container_disk_watch_interval = Duration::ZERO;
         }),
         ("--network-cni-plugins-dir", |o| {
             o.networks.network_cni_config_dir = Some("/etc/cni".into());

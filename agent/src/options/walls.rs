@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tepui_containers::{Device, ProjectRange, UserRange, UsersPolicy};
+use tepui_containers::{Device, UserRange, UsersPolicy};
 
 /// What can be set about what single tasks are given or kept from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -52,18 +52,6 @@ pub struct WallOptions {
         value_enum
     )]
     pub user_namespaces: UserNamespaces,
-
-    /// The projects of xfs and ext4, as FIRST-LAST, of which each task gets one for a quota on its
-    /// disk. Nobody else may have them, nor another agent on this machine [needs disk/quota in
-    /// --isolation]
-    #[arg(
-        long,
-        alias = "xfs-project-range",
-        env = "TEPUI_PROJECT_RANGE",
-        value_name = "RANGE",
-        default_value_t = ProjectRange::default()
-    )]
-    pub project_range: ProjectRange,
 }
 
 /// Which tasks have users of their own.
@@ -156,7 +144,7 @@ impl WallOptions {
     }
 
     /// Every flag and its value.
-    pub(crate) fn flags(&self) -> [(&'static str, String); 6] {
+    pub(crate) fn flags(&self) -> [(&'static str, String); 5] {
         let devices = self
             .allowed_devices
             .iter()
@@ -170,7 +158,6 @@ impl WallOptions {
             ("default-container-shm-size", size.unwrap_or_default()),
             ("userns-remap", self.userns_remap.to_string()),
             ("user-namespaces", self.user_namespaces.to_string()),
-            ("project-range", self.project_range.to_string()),
         ]
     }
 }

@@ -56,7 +56,7 @@ impl Ground {
         let runtime_dir = options.runtime_dir.clone();
         let cgroup_root = options.cgroup_root.clone();
         containers::Options {
-            isolation: if options.enforce_container_disk_quota {
+            isolation: if options.disks.enforce_container_disk_quota {
                 options.isolation
             } else {
                 let kinds = [containers::Isolator::Disk, containers::Isolator::DiskQuota];
@@ -65,13 +65,14 @@ impl Ground {
                     .fold(options.isolation, containers::Isolation::without)
             },
             pids_limit: options.pids_limit,
-            disk_interval: options.container_disk_watch_interval,
+            disk_interval: options.disks.container_disk_watch_interval,
+            bytes_per_file: options.disks.bytes_per_file(),
             policy: options.policy(),
             networks: options.networks.networks(),
             shared_memory: options.walls.default_container_shm_size.map(megabytes),
             users: options.walls.userns_remap,
             users_policy: options.walls.user_namespaces.policy(),
-            projects: options.walls.project_range,
+            projects: options.disks.project_range,
             gpus: options.gpus.gpus(),
             net_classes: options.cgroups.net_classes(),
             init: options.init.clone(),

@@ -45,7 +45,8 @@ pub use network::{
 };
 pub use pidfd::PidFd;
 pub use projects::{
-    ProjectUse, has_projects, join_project, limit_project, project_of, project_use,
+    ProjectLimit, ProjectUse, has_projects, join_project, limit_project, open_folder_inside,
+    project_of, project_use,
 };
 pub use rights::ResourceLimit;
 pub use seal::seal_program;

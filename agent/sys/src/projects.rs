@@ -26,8 +26,17 @@ pub struct ProjectUse {
     pub bytes: u64,
     /// Files, folders too, that carry the number.
     pub files: u64,
-    /// The most bytes that they may take, if there is a limit.
-    pub limit: Option<u64>,
+    /// The most that they may take.
+    pub limit: ProjectLimit,
+}
+
+/// What all files of a project may take. `None` is as much as there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectLimit {
+    /// The most bytes.
+    pub bytes: Option<u64>,
+    /// The most files, folders too.
+    pub files: Option<u64>,
 }
 
 /// The unit of the kernel's numbers.
@@ -42,6 +51,8 @@ const FS_QUOTA_PDQ_ENFD: u16 = 1 << 5;
 
 const FS_DQUOT_VERSION: i8 = 1;
 const FS_PROJ_QUOTA: i8 = 2;
+const FS_DQ_ISOFT: u16 = 1;
+const FS_DQ_IHARD: u16 = 1 << 1;
 const FS_DQ_BSOFT: u16 = 1 << 2;
 const FS_DQ_BHARD: u16 = 1 << 3;
 
@@ -112,33 +123,35 @@ pub fn project_use(folder: BorrowedFd<'_>, project: u32) -> io::Result<ProjectUs
     }
 }
 
-/// Lets the files of a project take so many bytes and no more on the file system of a folder, or as
-/// many as there are.
-pub fn limit_project(folder: BorrowedFd<'_>, project: u32, most: Option<u64>) -> io::Result<()> {
+/// Lets the files of a project take so much and no more on the file system of a folder.
+pub fn limit_project(folder: BorrowedFd<'_>, project: u32, most: ProjectLimit) -> io::Result<()> {
     let mut quota = DiskQuota::limit(project, most);
     quotactl(folder, Q_XSETQLIM, project, &mut quota)
 }
 
 impl DiskQuota {
-    /// None at all is the kernel's word for no limit, so the least is one block.
-    fn limit(project: u32, most: Option<u64>) -> Self {
-        let blocks = most.map_or(0, |bytes| (bytes / BLOCK).max(1));
+    /// None at all is the kernel's word for no limit, so the least is one block, and one file.
+    fn limit(project: u32, most: ProjectLimit) -> Self {
         Self {
             version: FS_DQUOT_VERSION,
             flags: FS_PROJ_QUOTA,
-            fields: FS_DQ_BSOFT | FS_DQ_BHARD,
+            fields: FS_DQ_BSOFT | FS_DQ_BHARD | FS_DQ_ISOFT | FS_DQ_IHARD,
             id: project,
-            blocks_hard: blocks,
+            blocks_hard: most.bytes.map_or(0, |bytes| (bytes / BLOCK).max(1)),
+            files_hard: most.files.map_or(0, |files| files.max(1)),
             ..Self::default()
         }
     }
 
     fn told(&self) -> ProjectUse {
-        let limit = (self.blocks_hard > 0).then(|| self.blocks_hard.saturating_mul(BLOCK));
+        let bytes = |blocks: u64| blocks.saturating_mul(BLOCK);
         ProjectUse {
-            bytes: self.blocks.saturating_mul(BLOCK),
+            bytes: bytes(self.blocks),
             files: self.files,
-            limit,
+            limit: ProjectLimit {
+                bytes: (self.blocks_hard > 0).then(|| bytes(self.blocks_hard)),
+                files: (self.files_hard > 0).then_some(self.files_hard),
+            },
         }
     }
 }
@@ -153,7 +166,7 @@ pub fn project_of(file: BorrowedFd<'_>) -> io::Result<u32> {
 ///
 /// Nothing leads out of the folder: no link is followed, what is mounted inside is left alone, and
 /// so is a file with a second name, which may be elsewhere. Links and device files carry no number.
-pub fn join_project(folder: &Path, project: u32, most: usize) -> io::Result<usize> {
+pub fn join_project(folder: &Path, project: u32, most: u64) -> io::Result<u64> {
     let top = open_folder(folder)?;
     give(top.as_fd(), project, true)?;
     let (mut waiting, mut seen, mut left_out) = (vec![PathBuf::new()], 0, 0);
@@ -196,13 +209,18 @@ fn give_inside(top: BorrowedFd<'_>, path: &Path, project: u32) -> io::Result<()>
     give(file.as_fd(), project, metadata.is_dir())
 }
 
+/// Opens the folder at a path in a folder and on the same file system, through no link.
+pub fn open_folder_inside(top: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+    open_with(top, path, OFlag::O_DIRECTORY)
+}
+
 /// Opens what is at a path in a folder and on the same file system, and no link.
 fn open_inside(top: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlag::O_RDONLY
-        | OFlag::O_NOFOLLOW
-        | OFlag::O_NONBLOCK
-        | OFlag::O_NOCTTY
-        | OFlag::O_CLOEXEC;
+    open_with(top, path, OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+}
+
+fn open_with(top: BorrowedFd<'_>, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
+    let flags = flags | OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let resolve = ResolveFlag::RESOLVE_BENEATH
         | ResolveFlag::RESOLVE_NO_SYMLINKS
         | ResolveFlag::RESOLVE_NO_XDEV;
@@ -270,15 +288,18 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_told_in_blocks_and_read_back_in_bytes() {
-        let set = DiskQuota::limit(5000, Some(4 << 20));
-        assert_eq!((set.version, set.flags, set.fields), (1, 2, 0b1100));
+    fn a_limit_is_told_in_blocks_and_files_and_read_back_in_bytes() {
+        let limit = |bytes, files| ProjectLimit { bytes, files };
+        let told = |bytes, files| DiskQuota::limit(1, limit(bytes, files)).told().limit;
+        let set = DiskQuota::limit(5000, limit(Some(4 << 20), Some(9)));
+        assert_eq!((set.version, set.flags, set.fields), (1, 2, 0b1111));
         assert_eq!((set.id, set.blocks_hard, set.blocks_soft), (5000, 8192, 0));
-        assert_eq!(set.told().limit, Some(4 << 20));
-        assert_eq!(DiskQuota::limit(1, Some(0)).told().limit, Some(512));
-        assert_eq!(DiskQuota::limit(1, None).told().limit, None);
-        let most = DiskQuota::limit(1, Some(u64::MAX)).told().limit;
-        assert_eq!(most, Some(u64::MAX - 511));
+        assert_eq!((set.files_hard, set.files_soft), (9, 0));
+        assert_eq!(set.told().limit, limit(Some(4 << 20), Some(9)));
+        assert_eq!(told(Some(0), Some(0)), limit(Some(512), Some(1)));
+        assert_eq!(told(None, None), ProjectLimit::default());
+        let most = told(Some(u64::MAX), Some(u64::MAX));
+        assert_eq!(most, limit(Some(u64::MAX - 511), Some(u64::MAX)));
         let used = DiskQuota {
             blocks: 3,
             files: 2,
@@ -287,7 +308,7 @@ mod tests {
         let expected = ProjectUse {
             bytes: 1536,
             files: 2,
-            limit: None,
+            limit: ProjectLimit::default(),
         };
         assert_eq!(used.told(), expected);
     }
@@ -297,7 +318,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let opened = open_folder(folder.path()).unwrap();
         if !has_projects(opened.as_fd()) {
-            assert!(limit_project(opened.as_fd(), 5000, Some(1 << 20)).is_err());
+            let most = ProjectLimit {
+                bytes: Some(1 << 20),
+                files: None,
+            };
+            assert!(limit_project(opened.as_fd(), 5000, most).is_err());
         }
         fs::create_dir(folder.path().join("inside")).unwrap();
         fs::write(folder.path().join("inside/file"), "").unwrap();
@@ -309,5 +334,8 @@ mod tests {
         for bad in ["..", "/etc", "link", "link/passwd", "inside/../.."] {
             assert!(at(bad).is_err(), "{bad}");
         }
+        let is_folder = |path: &str| open_folder_inside(opened.as_fd(), Path::new(path)).is_ok();
+        assert!(is_folder("") && is_folder("inside"));
+        assert!(!is_folder("inside/file") && !is_folder("link"));
     }
 }

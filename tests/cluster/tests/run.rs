@@ -214,6 +214,26 @@ fn a_sandbox_beyond_what_was_asked_for_ends_the_task_and_is_named() {
 }
 
 #[test]
+fn r5_empty_files_beyond_what_the_disk_has_room_for_end_the_task_and_are_named() {
+    if !can_isolate() {
+        return;
+    }
+    let mut cluster = Cluster::start(0);
+    cluster.add_agent(&["--container-disk-watch-interval", "100ms"]);
+    cluster.await_agents(1);
+    let line = "mkdir many; cd many; seq 1 10100 | xargs touch; sleep 60";
+    let ran = cluster.tepui(&["run", "--disk", "64", "--", "sh", "-c", line]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said = "Disk usage (10001 files) exceeds quota (10000 files for 64.0MB)";
+    assert!(ran.error.contains(said), "{ran:?}");
+    let ended = cluster.json(&["ps", "--all"]).to_string();
+    assert!(
+        ended.contains("REASON_CONTAINER_LIMITATION_DISK"),
+        "{ended}"
+    );
+}
+
+#[test]
 fn each_task_has_its_own_processes_host_name_and_mounts() {
     if !can_isolate() {
         return;

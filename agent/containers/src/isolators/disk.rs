@@ -1,4 +1,5 @@
-//! `disk/du`: a limit on what the sandbox holds, measured every while (Mesos: ISO-06).
+//! `disk/du`: a limit on what the sandbox holds, and on how many files, measured every while
+//! (Mesos: ISO-06).
 //!
 //! There is nothing to prepare: whoever watches the container measures.
 

@@ -2,7 +2,7 @@
 //! (Mesos: ISO-06, `disk/xfs`).
 
 use super::{Isolate, Machine, Preparation};
-use crate::{LaunchError, launch::step, seccomp};
+use crate::{LaunchError, disk::Room, launch::step, seccomp};
 
 pub(super) struct DiskQuota;
 
@@ -18,7 +18,7 @@ impl Isolate for DiskQuota {
             // It asks for no disk, or its file system has no quotas: then it is measured.
             return Ok(());
         };
-        let begun = project.begin(most);
+        let begun = project.begin(Room::of(most, container.bytes_per_file));
         begun.map_err(|source| step("bound what the sandbox holds by a project quota", source))?;
         // One without any filter may do what the kernel lets it do.
         if !container.plan.rights.filters.is_empty() {

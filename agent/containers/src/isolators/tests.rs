@@ -167,6 +167,7 @@ fn prepare(isolation: Isolation, spec: &Spec) -> (Vec<String>, Plan) {
             spec,
             machine: &machine,
             default_pids: 10,
+            bytes_per_file: None,
             policy: &policy,
             networks: &networks,
             filters: &filters,

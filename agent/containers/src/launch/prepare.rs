@@ -89,6 +89,7 @@ fn prepare(
         spec,
         machine: &inner.machine,
         default_pids: inner.options.pids_limit,
+        bytes_per_file: inner.options.bytes_per_file,
         policy: &inner.options.policy,
         networks: &inner.options.networks,
         filters: &inner.filters,

@@ -364,21 +364,66 @@ async fn r4_a_sandbox_beyond_its_limit_ends_the_task_with_the_reason() {
     assert_eq!((outcome.exit.disk, outcome.exit), (None, exited(0)));
 }
 
+/// Makes so many empty files, and says so.
+fn many(count: u32) -> String {
+    format!("mkdir many; cd many; seq 1 {count} | xargs touch; echo made; ")
+}
+
+#[tokio::test]
+async fn r5_empty_files_beyond_their_bound_end_the_task_with_the_reason() {
+    let interval = std::time::Duration::from_millis(50);
+    let with = |per_file| {
+        Machine::with(|options| {
+            options.disk_interval = interval;
+            options.bytes_per_file = per_file;
+        })
+    };
+    let Some(machine) = with(Some(Bytes(16 << 10))) else {
+        return;
+    };
+    let mut spec = machine.shell("files", &format!("{} sleep 60", many(10_100)));
+    spec.disk = Some(Bytes(64 << 20));
+    let outcome = machine.run(spec).await;
+    let said = outcome.exit.disk.unwrap().to_string();
+    let expected = "Disk usage (10001 files) exceeds quota (10000 files for 64.0MB)";
+    assert_eq!(said, expected);
+    // More disk is room for more files, and what nobody bounds has no bound.
+    let mut spec = machine.shell("more", &format!("{} sleep 0.3", many(10_100)));
+    spec.disk = Some(Bytes(256 << 20));
+    assert_eq!(machine.run(spec).await.exit, exited(0));
+    let machine = with(None).unwrap();
+    let mut spec = machine.shell("any", &format!("{} sleep 0.3", many(10_100)));
+    spec.disk = Some(Bytes(64 << 20));
+    assert_eq!(machine.run(spec).await.exit, exited(0));
+}
+
 #[tokio::test]
 async fn a_restarted_agent_goes_on_measuring_sandboxes() {
     let interval = std::time::Duration::from_millis(50);
     let Some(machine) = Machine::with(|options| options.disk_interval = interval) else {
         return;
     };
-    let line = "while ! test -e go; do sleep 0.02; done; head -c 8M /dev/zero > full; sleep 60";
-    let mut spec = machine.shell("disk", line);
-    spec.disk = Some(Bytes(4 << 20));
-    let (id, sandbox) = (spec.id.clone(), spec.sandbox.clone());
-    machine.runtime.launch(spec).await.unwrap();
+    let wait = "while ! test -e go; do sleep 0.02; done; ";
+    let lines = [
+        "head -c 8M /dev/zero > full; sleep 60".to_owned(),
+        format!("{} sleep 60", many(10_100)),
+    ];
+    let mut started = Vec::new();
+    for (name, line) in ["bytes", "files"].into_iter().zip(lines) {
+        let mut spec = machine.shell(name, &format!("{wait}{line}"));
+        spec.disk = Some(Bytes(4 << 20));
+        started.push((spec.id.clone(), spec.sandbox.clone()));
+        machine.runtime.launch(spec).await.unwrap();
+    }
     let machine = machine.restart();
     machine.runtime.recover().await;
-    fs::write(sandbox.join("go"), "").unwrap();
-    let exit = machine.runtime.wait(&id).await;
-    assert!(exit.disk.is_some(), "{exit:?}");
-    machine.runtime.remove(&id).await.unwrap();
+    let mut reports = Vec::new();
+    for (id, sandbox) in started {
+        fs::write(sandbox.join("go"), "").unwrap();
+        let exit = machine.runtime.wait(&id).await;
+        reports.push(exit.disk.unwrap().to_string());
+        machine.runtime.remove(&id).await.unwrap();
+    }
+    assert!(reports[0].ends_with("exceeds quota (4.0MB)"), "{reports:?}");
+    assert!(reports[1].contains("10000 files"), "{reports:?}");
 }

@@ -160,6 +160,20 @@ async fn writing_fails_where_the_sandbox_is_full_and_goes_on_where_there_is_room
 }
 
 #[tokio::test]
+async fn r5_files_beyond_their_bound_cannot_be_made_and_others_take_their_place() {
+    let Some((machine, disk)) = machine("7300-7309") else {
+        return;
+    };
+    // The file system has 16384: the rest is nobody's to take.
+    let line = "mkdir many; i=0; while [ $i -lt 10100 ] && true > many/$i; do i=$((i + 1)); done; \
+                echo $i; rm many/1 && true > again || exit 4; exit 3";
+    let outcome = machine.run(disk.spec(&machine, "many", line)).await;
+    assert_eq!(outcome.exit, exited(3), "{outcome:?}");
+    let made: u64 = outcome.out.trim().parse().unwrap();
+    assert!((9_900..10_000).contains(&made), "{made}");
+}
+
+#[tokio::test]
 async fn a_project_is_one_container_s_over_a_restart_and_while_files_carry_it() {
     let Some((machine, disk)) = machine("7100-7101") else {
         return;
@@ -199,10 +213,14 @@ async fn a_project_is_one_container_s_over_a_restart_and_while_files_carry_it() 
     fs::write(sandbox.join("go"), "").unwrap();
     let exit = machine.runtime.wait(&id("held")).await;
     assert_eq!(exit, exited(3));
-    assert_eq!(told(7100).limit, Some(4 << 20));
+    assert_eq!(told(7100).limit.bytes, Some(4 << 20));
+    assert_eq!(told(7100).limit.files, Some(10_000));
     machine.runtime.remove(&id("held")).await.unwrap();
     let left = told(7100);
-    assert!(left.limit.is_none() && left.files > 2, "{left:?}");
+    assert!(
+        left.limit == tepui_sys::ProjectLimit::default() && left.files > 2,
+        "{left:?}"
+    );
 }
 
 #[tokio::test]
