@@ -39,7 +39,7 @@ for target in "${targets[@]}"; do
     echo "=== $target, $seconds s"
     "$CARGO_TARGET_DIR/$host/release/$target" -max_total_time="$seconds" -timeout=10 \
         -rss_limit_mb=1024 -artifact_prefix="$found/" -print_final_stats=1 "${folders[@]}" 2>&1 |
-        grep -E 'ERROR|SUMMARY|panicked|number_of_executed|Test unit' || true
+        grep -E 'ERROR|SUMMARY|panicked|number_of_executed|exec_per_sec|Test unit' || true
     if [ -n "$(ls -A "$found")" ]; then
         echo "$target cannot stand what is in $found" >&2
         exit 1
