@@ -21,17 +21,28 @@ use tokio::{
     time::timeout,
 };
 
-use crate::machine::Containers;
+use crate::{machine::Containers, secrets::Secrets};
 
 /// Carries out one check, and says what it found.
-pub(crate) async fn probe(containers: &impl Containers, order: ProbeOrder) -> Finding {
+pub(crate) async fn probe(
+    containers: &impl Containers,
+    keeper: &Secrets,
+    order: ProbeOrder,
+) -> Finding {
     let network = containers.network(&order.container);
     let found = async {
         match order.probe {
             Probe::Command {
                 program,
-                environment,
-            } => command::run(containers, order.container, program, environment).await,
+                mut environment,
+                secrets,
+            } => match keeper.variables(secrets).await {
+                Ok(found) => {
+                    environment.extend(found);
+                    command::run(containers, order.container, program, environment).await
+                }
+                Err(why) => Finding::Failed(why),
+            },
             Probe::Tcp { at } => tcp(network, at).await,
             Probe::Http { at, path, tls } => {
                 finding(http::get(network, at, &path, tls).await, Finding::Http)

@@ -393,7 +393,7 @@ impl<C: Containers> Machine<C> {
         let Ok(_permit) = self.probes.clone().acquire_owned().await else {
             return;
         };
-        let finding = checks::probe(&self.containers, order).await;
+        let finding = checks::probe(&self.containers, &self.secrets, order).await;
         let probed = Event::Probed {
             container,
             check,

@@ -27,28 +27,58 @@ impl Secrets {
     pub(crate) async fn resolve(&self, mut plan: ContainerPlan) -> Result<ContainerPlan, String> {
         let named = |source: &SecretSource| matches!(source, SecretSource::Reference(_));
         let none = !plan.secret_files.iter().any(|file| named(&file.source));
-        if plan.secret_variables.is_empty() && none {
+        if plan.secret_variables.is_empty() && plan.check_secrets.is_empty() && none {
             return Ok(plan);
         }
+        self.within(move |folder| {
+            let found = variables(folder, std::mem::take(&mut plan.secret_variables))?;
+            plan.environment.extend(found);
+            for file in &mut plan.secret_files {
+                if let SecretSource::Reference(reference) = &file.source {
+                    file.source = SecretSource::Value(Secret(look_up(folder, reference)?));
+                }
+            }
+            // Checks look theirs up each time; what is not there fails the task all the same.
+            variables(folder, std::mem::take(&mut plan.check_secrets))?;
+            Ok(plan)
+        })
+        .await
+    }
+
+    /// The values of variables, as they are now.
+    pub(crate) async fn variables(
+        &self,
+        named: Variables,
+    ) -> Result<Vec<(String, String)>, String> {
+        match named.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.within(move |folder| variables(folder, named)).await,
+        }
+    }
+
+    /// Reads in the folder, where the disk keeps nobody waiting.
+    async fn within<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Path) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
         let folder = self.folder.clone().ok_or_else(|| {
             "the task names a secret, and this agent keeps none: start it with --secret-dir"
                 .to_owned()
         })?;
-        let resolved = spawn_blocking(move || {
-            for (name, reference) in std::mem::take(&mut plan.secret_variables) {
-                let value = look_up(&folder, &reference)?;
-                plan.environment.push((name, text(value, &reference)?));
-            }
-            for file in &mut plan.secret_files {
-                if let SecretSource::Reference(reference) = &file.source {
-                    file.source = SecretSource::Value(Secret(look_up(&folder, reference)?));
-                }
-            }
-            Ok(plan)
-        });
-        let resolved = resolved.await;
-        resolved.unwrap_or_else(|error| Err(format!("cannot look a secret up: {error}")))
+        let found = spawn_blocking(move || read(&folder)).await;
+        found.unwrap_or_else(|error| Err(format!("cannot look a secret up: {error}")))
     }
+}
+
+/// The names of variables, and of what they hold.
+type Variables = Vec<(String, SecretReference)>;
+
+fn variables(folder: &Path, named: Variables) -> Result<Vec<(String, String)>, String> {
+    let found = named.into_iter().map(|(name, reference)| {
+        let value = look_up(folder, &reference)?;
+        Ok((name, text(value, &reference)?))
+    });
+    found.collect()
 }
 
 /// A variable can have no other.
@@ -147,6 +177,24 @@ mod tests {
             let error = found(name, key).unwrap_err();
             assert!(error.contains("--secret-dir"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_check_has_secrets_as_they_are_now_or_says_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = Secrets::new(Some(folder.path().to_owned()));
+        let asked = || vec![("TOKEN".to_owned(), reference("token", None))];
+        let error = secrets.variables(asked()).await.unwrap_err();
+        assert!(error.contains("'token'"), "{error}");
+        for value in ["one", "two"] {
+            fs::write(folder.path().join("token"), value).unwrap();
+            let found = secrets.variables(asked()).await.unwrap();
+            assert_eq!(found, [("TOKEN".to_owned(), value.to_owned())]);
+        }
+        let none = Secrets::default();
+        let error = none.variables(asked()).await.unwrap_err();
+        assert!(error.contains("--secret-dir"), "{error}");
+        assert_eq!(none.variables(Vec::new()).await, Ok(Vec::new()));
     }
 
     #[test]

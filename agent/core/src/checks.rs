@@ -14,7 +14,7 @@ use tepui_proto::v1;
 pub(crate) use asked::checks;
 pub(crate) use judge::{Check, Judgement, Memory};
 
-use crate::{Program, TaskKey};
+use crate::{Program, SecretReference, TaskKey};
 
 /// One check to carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Probe {
         program: Program,
         /// Variables besides those of the task, or in place of them.
         environment: Vec<(String, String)>,
+        /// Such variables that the agent's operator has the values of.
+        secrets: Vec<(String, SecretReference)>,
     },
     /// How a server answers a GET.
     Http {

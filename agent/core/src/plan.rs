@@ -18,6 +18,7 @@ use tepui_model::{AgentId, ContainerId, FrameworkInfo, Quantity, Resources, Task
 use tepui_proto::v1;
 
 pub(crate) use self::{
+    environment::Environment,
     executor::executor,
     guest::{GuestPlace, guest, resources as resources_of_guest},
     pod::pod,
@@ -60,6 +61,8 @@ pub struct ContainerPlan {
     pub secret_variables: Vec<(String, SecretReference)>,
     /// Secrets that it finds as files.
     pub secret_files: Vec<SecretFile>,
+    /// What its checks will ask the agent's operator for, each time anew.
+    pub check_secrets: Vec<(String, SecretReference)>,
     /// Who it runs as: the command's user, or else the framework's.
     pub user: String,
     /// The host name inside, if it has its own.
@@ -188,7 +191,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         return Err(Unplannable::Unsupported(GPUS));
     }
     let command = supported(&task.wire)?;
-    checks::checks(task)?;
+    let checks = checks::checks(task)?;
     let image = image::image(task.wire.container.as_ref(), command)?;
     let sandbox = sandbox(
         &place.config.work_dir,
@@ -210,6 +213,7 @@ pub(crate) fn plan(place: &Place<'_>, task: &TaskInfo) -> Result<ContainerPlan, 
         environment: environment.values,
         secret_variables: environment.references,
         secret_files: secrets::files(task.wire.container.as_ref())?,
+        check_secrets: checks.iter().flat_map(checks::Check::secrets).collect(),
         user: command
             .user
             .clone()
@@ -243,11 +247,9 @@ pub(crate) fn program_of(command: &v1::CommandInfo) -> Result<Program, Unplannab
     program::program(command, false)
 }
 
-/// A variable of the environment of a check's command.
-pub(crate) fn variable_of(
-    variable: &v1::environment::Variable,
-) -> Result<(String, String), Unplannable> {
-    environment::variable(variable)
+/// What a check's command has besides the environment of its task.
+pub(crate) fn environment_of(command: &v1::CommandInfo) -> Result<Environment, Unplannable> {
+    environment::of_check(command)
 }
 
 /// The persistent volumes among the task's resources, and those that it names.

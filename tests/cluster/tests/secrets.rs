@@ -21,9 +21,9 @@ use std::{
 use session::{Session, launch, task};
 use tepui_cluster_tests::{Cluster, can_isolate, eventually};
 use tepui_sdk::v1::{
-    self, TaskState,
+    self, TaskState, check_info,
     environment::{Variable, variable},
-    secret, volume,
+    health_check, secret, volume,
 };
 
 /// As it is, and as JSON has it.
@@ -105,6 +105,50 @@ fn knowing(offer: &v1::Offer) -> v1::TaskInfo {
         ..v1::ContainerInfo::default()
     });
     knowing
+}
+
+/// The command of a check that has the same secrets by other names, tells the task how long they
+/// are, and stays a while.
+fn checking(file: &str) -> v1::CommandInfo {
+    let line = format!("printf %s \"$A$B\" | wc -c > {file}; sleep 0.5");
+    v1::CommandInfo {
+        value: Some(line),
+        environment: Some(v1::Environment {
+            variables: vec![
+                variable("A", by_value()),
+                variable("B", by_name("db", Some("password"))),
+            ],
+        }),
+        ..v1::CommandInfo::default()
+    }
+}
+
+/// A task that is checked and checked for its health, and says what the checks have found.
+fn checked(offer: &v1::Offer) -> v1::TaskInfo {
+    let mut checked = task("checked", offer, "cpus:0.1;mem:32");
+    let line = "until test -s plain -a -s health; do sleep 0.05; done; cat plain health; \
+                exec sleep 1000";
+    checked.command = Some(v1::CommandInfo {
+        value: Some(line.to_owned()),
+        ..v1::CommandInfo::default()
+    });
+    checked.check = Some(v1::CheckInfo {
+        r#type: Some(check_info::Type::Command.into()),
+        command: Some(check_info::Command {
+            command: checking("plain"),
+        }),
+        delay_seconds: Some(0.0),
+        interval_seconds: Some(0.05),
+        ..v1::CheckInfo::default()
+    });
+    checked.health_check = Some(v1::HealthCheck {
+        r#type: Some(health_check::Type::Command.into()),
+        command: Some(checking("health")),
+        delay_seconds: Some(0.0),
+        interval_seconds: Some(0.05),
+        ..v1::HealthCheck::default()
+    });
+    checked
 }
 
 /// What a server answers to a call, or to a GET of a path.
@@ -190,11 +234,9 @@ fn log_more(address: &str) {
     );
 }
 
-#[test]
-fn secrets_reach_the_task_and_nobody_else() {
-    if !can_isolate() {
-        return;
-    }
+/// Starts a cluster with a secret, of which all that it does is logged, and a task in it; waits
+/// until the task has said `said`, and finds that nobody else is told anything.
+fn tells_nobody_but_the_task(name: &str, task: fn(&v1::Offer) -> v1::TaskInfo, said: &str) {
     let keeping = tempfile::tempdir().unwrap();
     fs::create_dir(keeping.path().join("db")).unwrap();
     fs::write(keeping.path().join("db/password"), NAMED[0]).unwrap();
@@ -212,14 +254,12 @@ fn secrets_reach_the_task_and_nobody_else() {
         let offer = session.offer().await;
         let offers = [offer.id.value.as_str()];
         session
-            .accept(&offers, vec![launch(vec![knowing(&offer)])])
+            .accept(&offers, vec![launch(vec![task(&offer)])])
             .await;
-        let status = session.status_of("knowing").await;
+        let status = session.status_of(name).await;
         assert_eq!(status.state(), TaskState::TaskRunning, "{status:?}");
-        let length = VALUE[0].len() + NAMED[0].len();
         eventually("the task has its secrets", || {
-            let said = cluster.tepui(&["logs", "knowing"]).output;
-            (said == format!("{length}\n{length}\n")).then_some(())
+            (cluster.tepui(&["logs", name]).output == said).then_some(())
         });
         for address in &servers {
             for (call, answer) in answers(address) {
@@ -229,10 +269,7 @@ fn secrets_reach_the_task_and_nobody_else() {
         }
         let state = ask(&servers[0], "/api/v1", Some(r#"{"type":"GET_TASKS"}"#));
         let text = String::from_utf8_lossy(&state);
-        assert!(
-            text.contains("knowing") && text.contains("SECRET"),
-            "{text}"
-        );
+        assert!(text.contains(name) && text.contains("SECRET"), "{text}");
         assert_eq!(told_by_command_lines(), Vec::<PathBuf>::new());
         assert_eq!(open_files(cluster.folder()), Vec::<PathBuf>::new());
         session.teardown().await;
@@ -244,6 +281,22 @@ fn secrets_reach_the_task_and_nobody_else() {
 }
 
 #[test]
+fn secrets_reach_the_task_and_nobody_else() {
+    if can_isolate() {
+        let length = VALUE[0].len() + NAMED[0].len();
+        tells_nobody_but_the_task("knowing", knowing, &format!("{length}\n{length}\n"));
+    }
+}
+
+#[test]
+fn secrets_reach_the_commands_of_checks_and_nobody_else() {
+    if can_isolate() {
+        let length = VALUE[0].len() + NAMED[0].len();
+        tells_nobody_but_the_task("checked", checked, &format!("{length}\n{length}\n"));
+    }
+}
+
+#[test]
 fn a_secret_that_the_agent_does_not_keep_fails_the_task_with_the_flag() {
     if !can_isolate() {
         return;
@@ -251,14 +304,18 @@ fn a_secret_that_the_agent_does_not_keep_fails_the_task_with_the_flag() {
     let cluster = Cluster::start(1);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let mut session = Session::subscribe(cluster.master.address()).await;
-        let offer = session.offer().await;
-        let offers = [offer.id.value.as_str()];
-        let operations = vec![launch(vec![knowing(&offer)])];
-        session.accept(&offers, operations).await;
-        let status = session.status_of("knowing").await;
-        assert_eq!(status.state(), TaskState::TaskFailed, "{status:?}");
-        assert!(status.message().contains("--secret-dir"), "{status:?}");
-        session.teardown().await;
+        let tasks: [fn(&v1::Offer) -> v1::TaskInfo; 2] = [knowing, checked];
+        for task in tasks {
+            let mut session = Session::subscribe(cluster.master.address()).await;
+            let offer = session.offer().await;
+            let offers = [offer.id.value.as_str()];
+            let task = task(&offer);
+            let name = task.task_id.value.clone();
+            session.accept(&offers, vec![launch(vec![task])]).await;
+            let status = session.status_of(&name).await;
+            assert_eq!(status.state(), TaskState::TaskFailed, "{status:?}");
+            assert!(status.message().contains("--secret-dir"), "{status:?}");
+            session.teardown().await;
+        }
     });
 }

@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use tepui_model::TaskInfo;
 use tepui_proto::v1::{
-    self, CheckInfo, CommandInfo, HealthCheck, check_info, health_check, network_info::Protocol,
+    CheckInfo, CommandInfo, HealthCheck, check_info, health_check, network_info::Protocol,
 };
 
 use super::{Check, Probe, Target, judge::Purpose};
 use crate::{
     limits,
-    plan::{self, Unplannable},
+    plan::{self, Environment, Unplannable},
 };
 
 /// The checks of a task: the plain one first, then those of its health.
@@ -123,11 +123,11 @@ fn health_probe(check: &HealthCheck) -> Result<Probe, Unplannable> {
 }
 
 fn command_probe(command: &CommandInfo) -> Result<Probe, Unplannable> {
-    let variables = command.environment.iter();
-    let variables = variables.flat_map(|environment: &v1::Environment| &environment.variables);
+    let Environment { values, references } = plan::environment_of(command)?;
     Ok(Probe::Command {
         program: plan::program_of(command)?,
-        environment: variables.map(plan::variable_of).collect::<Result<_, _>>()?,
+        environment: values,
+        secrets: references,
     })
 }
 
@@ -163,6 +163,8 @@ fn seconds(field: &str, seconds: f64) -> Result<Duration, Unplannable> {
 
 #[cfg(test)]
 mod tests {
+    use tepui_proto::v1;
+
     use super::*;
     use crate::{Program, agent::tests::wire_task};
 
@@ -225,14 +227,12 @@ mod tests {
         let health: Vec<bool> = all.iter().map(Check::is_health).collect();
         assert_eq!(health, [false, true, true, true]);
         let program = Program::Shell("test -e ready".to_owned());
-        let environment = Vec::new();
-        assert_eq!(
-            all[0].probe,
-            Probe::Command {
-                program,
-                environment
-            }
-        );
+        let plain = Probe::Command {
+            program,
+            environment: Vec::new(),
+            secrets: Vec::new(),
+        };
+        assert_eq!(all[0].probe, plain);
         let at = |port, version_6| Target { port, version_6 };
         let path = "/health".to_owned();
         let expected = Probe::Http {

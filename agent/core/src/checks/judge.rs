@@ -5,7 +5,7 @@ use core::time::Duration;
 use tepui_model::Time;
 
 use super::{Finding, Probe};
-use crate::limits;
+use crate::{SecretReference, limits};
 
 /// One check of a task that runs.
 #[derive(Clone, Debug)]
@@ -67,6 +67,14 @@ pub(crate) enum Judgement {
 }
 
 impl Check {
+    /// What its command needs of the agent's operator.
+    pub(crate) fn secrets(&self) -> Vec<(String, SecretReference)> {
+        match &self.probe {
+            Probe::Command { secrets, .. } => secrets.clone(),
+            Probe::Http { .. } | Probe::Tcp { .. } | Probe::Grpc { .. } => Vec::new(),
+        }
+    }
+
     pub(super) fn new(probe: Probe, purpose: Purpose, times: [Duration; 3]) -> Self {
         let [delay, interval, timeout] = times;
         Self {

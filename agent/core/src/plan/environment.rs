@@ -30,9 +30,9 @@ struct Variables {
 
 /// The environment of a container, of which some is with the agent's operator.
 #[derive(Debug)]
-pub(super) struct Environment {
-    pub(super) values: Vec<(String, String)>,
-    pub(super) references: Vec<(String, SecretReference)>,
+pub(crate) struct Environment {
+    pub(crate) values: Vec<(String, String)>,
+    pub(crate) references: Vec<(String, SecretReference)>,
 }
 
 /// What a variable has.
@@ -55,6 +55,17 @@ impl Variables {
             Some((_, known)) => *known = value,
             None => self.values.push((name.to_owned(), value)),
         }
+    }
+
+    fn set_all(&mut self, command: &v1::CommandInfo) -> Result<(), Unplannable> {
+        let environment = command.environment.iter();
+        for variable in environment.flat_map(|environment| &environment.variables) {
+            match content(variable)? {
+                Content::Value(value) => self.set(name(variable)?, value),
+                Content::Reference(reference) => self.refer(name(variable)?, reference),
+            }
+        }
+        Ok(())
     }
 
     fn has(&self, name: &str) -> bool {
@@ -97,17 +108,15 @@ fn of_command(command: &v1::CommandInfo, in_image: bool) -> Result<Variables, Un
     if !in_image {
         variables.set("PATH", PATH);
     }
-    for variable in command
-        .environment
-        .iter()
-        .flat_map(|environment| &environment.variables)
-    {
-        match content(variable)? {
-            Content::Value(value) => variables.set(name(variable)?, value),
-            Content::Reference(reference) => variables.refer(name(variable)?, reference),
-        }
-    }
+    variables.set_all(command)?;
     Ok(variables)
+}
+
+/// What a check's command says. The rest is the task's.
+pub(super) fn of_check(command: &v1::CommandInfo) -> Result<Environment, Unplannable> {
+    let mut variables = Variables::default();
+    variables.set_all(command)?;
+    bounded(variables)
 }
 
 fn bounded(variables: Variables) -> Result<Environment, Unplannable> {
@@ -201,18 +210,6 @@ fn words(span: Duration) -> String {
     match UNITS.iter().find(whole) {
         Some((unit, name)) => format!("{}{name}", nanos / unit),
         None => format!("{nanos}ns"),
-    }
-}
-
-/// Name and value of one variable.
-pub(super) fn variable(
-    variable: &v1::environment::Variable,
-) -> Result<(String, String), Unplannable> {
-    match content(variable)? {
-        Content::Value(value) => Ok((name(variable)?.to_owned(), value)),
-        Content::Reference(_) => Err(Unplannable::Unsupported(
-            "references to secrets in the commands of checks",
-        )),
     }
 }
 
@@ -435,6 +432,41 @@ mod tests {
         assert!(plan.environment.iter().all(|(name, _)| name != "S"));
         let plan = plan_of(with(vec![variable, plain("S", "last")])).unwrap();
         assert!(plan.secret_variables.is_empty(), "the last one counts");
+    }
+
+    #[test]
+    fn the_commands_of_checks_have_secrets_as_their_tasks_do() {
+        let secret = |secret| Variable {
+            name: "S".to_owned(),
+            secret: Some(secret),
+            ..Variable::default()
+        };
+        let value = secret(v1::Secret {
+            value: Some(v1::secret::Value {
+                data: b"hush".to_vec(),
+            }),
+            ..v1::Secret::default()
+        });
+        let reference = secret(v1::Secret {
+            reference: Some(v1::secret::Reference {
+                name: "db".to_owned(),
+                key: None,
+            }),
+            ..v1::Secret::default()
+        });
+        let of = |variables: Vec<Variable>| {
+            of_check(&v1::CommandInfo {
+                environment: Some(v1::Environment { variables }),
+                ..v1::CommandInfo::default()
+            })
+        };
+        let hush = ("S".to_owned(), "hush".to_owned());
+        let found = of(vec![reference.clone(), value.clone()]).unwrap();
+        assert_eq!((found.values, found.references.len()), (vec![hush], 0));
+        let found = of(vec![value, reference]).unwrap();
+        assert_eq!((found.values.len(), found.references.len()), (0, 1));
+        assert_eq!(found.references[0].1.name, "db");
+        assert!(of(vec![secret(v1::Secret::default())]).is_err());
     }
 
     #[test]

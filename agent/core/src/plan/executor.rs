@@ -46,6 +46,7 @@ pub(crate) fn executor(
         environment: environment.values,
         secret_variables: environment.references,
         secret_files: secrets::files(container)?,
+        check_secrets: Vec::new(),
         network: networks::of(container, total)?,
         user: user.unwrap_or_else(|| place.framework.user.clone()),
         hostname: container.and_then(|container| container.hostname.clone()),

@@ -57,6 +57,7 @@ pub(crate) fn guest(
         environment: environment.values,
         secret_variables: environment.references,
         secret_files: secrets::files(container)?,
+        check_secrets: Vec::new(),
         hostname: hostname(container, place.host)?,
         user: place.user,
         limits: limits(resources, &order.limits)?,

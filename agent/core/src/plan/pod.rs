@@ -46,6 +46,7 @@ pub(crate) fn pod(
         environment: Vec::new(),
         secret_variables: Vec::new(),
         secret_files: Vec::new(),
+        check_secrets: Vec::new(),
         user: place.framework.user.clone(),
         hostname: container.and_then(|container| container.hostname.clone()),
         rights: rights::rights(container, false)?,
