@@ -37,7 +37,8 @@ mod work_dir;
 pub use error::Error;
 pub use masters::{InvalidMasters, Masters};
 pub use options::{
-    CgroupOptions, DiskOptions, ExecutorOptions, FetcherOptions, GpuOptions, ImageOptions,
-    LogOptions, NetworkOptions, Options, WallOptions,
+    CgroupOptions, CleanupOptions, ContainerOptions, DiskOptions, ExecutorOptions, FetcherOptions,
+    GpuOptions, ImageOptions, LogOptions, NetworkOptions, OfferOptions, Options, RightsOptions,
+    WallOptions,
 };
 pub use server::{Server, run};

@@ -14,7 +14,7 @@ use tepui_agent_core::{Agent, Exit};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Options, Server,
+    OfferOptions, Options, Server,
     server::{self, Ground},
 };
 
@@ -29,7 +29,10 @@ fn options(folder: &Path, master: SocketAddr) -> Options {
         master: master.to_string().parse().unwrap(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         work_dir: folder.to_owned(),
-        resources: "cpus:4;mem:1024;disk:1024".to_owned(),
+        offer: OfferOptions {
+            resources: "cpus:4;mem:1024;disk:1024".to_owned(),
+            ..OfferOptions::default()
+        },
         registration_backoff_factor: Duration::from_millis(50),
         ..Options::default()
     }

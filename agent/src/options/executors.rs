@@ -6,6 +6,7 @@ use clap::ArgAction;
 use tepui_agent_core::limits;
 use tepui_edge::span;
 
+use super::flags::paths;
 use crate::{Error, executors::Tokens};
 
 /// What can be set about custom executors.
@@ -94,7 +95,6 @@ impl Default for ExecutorOptions {
 impl ExecutorOptions {
     /// The flags with their values.
     pub(super) fn flags(&self) -> [(&'static str, String); 7] {
-        let key = self.jwt_secret_key.as_ref();
         [
             (
                 "executor-registration-timeout",
@@ -118,11 +118,7 @@ impl ExecutorOptions {
                 self.authenticate_http_executors.to_string(),
             ),
             // Where it is, and not what.
-            (
-                "jwt-secret-key",
-                key.map(|path| path.display().to_string())
-                    .unwrap_or_default(),
-            ),
+            ("jwt-secret-key", paths(self.jwt_secret_key.as_slice())),
         ]
     }
 

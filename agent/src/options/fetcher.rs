@@ -6,7 +6,7 @@ use clap::Args;
 use tepui_edge::span;
 use tepui_fetcher::limits::{DEFAULT_CACHE_BYTES, DEFAULT_SIZE_LIMIT};
 
-use super::refuse;
+use super::{flags::paths, refuse};
 use crate::Error;
 
 const DEFAULT_CACHE_MEGABYTES: u64 = DEFAULT_CACHE_BYTES >> 20;
@@ -107,17 +107,19 @@ impl FetcherOptions {
 
     /// Every flag and its value.
     pub(super) fn flags(&self) -> Vec<(&'static str, String)> {
-        let path = |path: &Option<PathBuf>| super::flags::paths(path.as_slice());
         vec![
-            ("fetcher-cache-dir", path(&self.fetcher_cache_dir)),
+            (
+                "fetcher-cache-dir",
+                paths(self.fetcher_cache_dir.as_slice()),
+            ),
             ("fetcher-cache-size", self.fetcher_cache_size.to_string()),
             ("fetcher-size-limit", self.fetcher_size_limit.to_string()),
             (
                 "fetcher-stall-timeout",
                 span::format(self.fetcher_stall_timeout),
             ),
-            ("fetcher-ca", path(&self.fetcher_ca)),
-            ("frameworks-home", path(&self.frameworks_home)),
+            ("fetcher-ca", paths(self.fetcher_ca.as_slice())),
+            ("frameworks-home", paths(self.frameworks_home.as_slice())),
         ]
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use tepui_containers::Gpus;
 
+use super::flags::paths;
+
 /// What can be set about GPUs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct GpuOptions {
@@ -35,15 +37,9 @@ impl GpuOptions {
     /// Every flag and its value.
     pub(crate) fn flags(&self) -> [(&'static str, String); 2] {
         let numbers = self.nvidia_gpu_devices.iter().map(u32::to_string);
-        let folder = self.gpu_device_dir.as_ref();
         [
             ("nvidia-gpu-devices", numbers.collect::<Vec<_>>().join(",")),
-            (
-                "gpu-device-dir",
-                folder
-                    .map(|it| it.display().to_string())
-                    .unwrap_or_default(),
-            ),
+            ("gpu-device-dir", paths(self.gpu_device_dir.as_slice())),
         ]
     }
 }

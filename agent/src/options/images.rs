@@ -9,7 +9,7 @@ use tepui_images::{
     limits::MAX_CREDENTIALS_BYTES,
 };
 
-use super::refuse;
+use super::{flags::paths, refuse};
 use crate::Error;
 
 /// What the agent's images may take by default, in megabytes.
@@ -147,24 +147,22 @@ impl ImageOptions {
 
     /// Every flag and its value.
     pub(super) fn flags(&self) -> Vec<(&'static str, String)> {
-        let path = |path: &Option<PathBuf>| {
-            let path = path.as_ref();
-            path.map(|path| path.display().to_string())
-                .unwrap_or_default()
-        };
         let mirrors = self.docker_mirrors.iter().map(ToString::to_string);
         vec![
-            ("image-store-dir", path(&self.image_store_dir)),
+            ("image-store-dir", paths(self.image_store_dir.as_slice())),
             ("image-store-size", self.image_store_size.to_string()),
             ("docker-registry", self.docker_registry.to_string()),
             ("docker-mirrors", mirrors.collect::<Vec<_>>().join(",")),
-            ("docker-config", path(&self.docker_config)),
+            ("docker-config", paths(self.docker_config.as_slice())),
             ("image-pull-timeout", span::format(self.image_pull_timeout)),
             (
                 "image-stall-timeout",
                 span::format(self.image_stall_timeout),
             ),
-            ("image-registry-ca", path(&self.image_registry_ca)),
+            (
+                "image-registry-ca",
+                paths(self.image_registry_ca.as_slice()),
+            ),
         ]
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use tepui_containers::Networks;
 
+use super::flags::paths;
+
 /// What can be set about the networks of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct NetworkOptions {
@@ -50,11 +52,13 @@ impl NetworkOptions {
 
     /// Every flag and its value.
     pub(crate) fn flags(&self) -> [(&'static str, String); 2] {
-        let show = |path: &PathBuf| path.display().to_string();
-        let plugins: Vec<_> = self.network_cni_plugins_dir.iter().map(show).collect();
-        let config = self.network_cni_config_dir.as_ref().map(show);
+        let plugins = self.network_cni_plugins_dir.iter();
+        let plugins: Vec<_> = plugins.map(|path| path.display().to_string()).collect();
         [
-            ("network-cni-config-dir", config.unwrap_or_default()),
+            (
+                "network-cni-config-dir",
+                paths(self.network_cni_config_dir.as_slice()),
+            ),
             ("network-cni-plugins-dir", plugins.join(":")),
         ]
     }

@@ -33,7 +33,8 @@ fn every_flag_is_an_environment_variable_and_has_a_manual() {
         let name = format!("TEPUI_{}", flag.replace('-', "_").to_uppercase());
         assert_eq!(argument.get_env().unwrap().to_string_lossy(), name);
         assert!(argument.get_help().is_some(), "{flag}");
-        assert!(shown.iter().any(|shown| shown.name == flag), "{flag}");
+        let told = flag.replace('-', "_");
+        assert!(shown.iter().any(|shown| shown.name == told), "{flag}");
     }
 }
 
@@ -48,8 +49,11 @@ fn values_are_read_as_written() {
         "2h",
     ]);
     assert_eq!(options.master.to_string(), "a:1,b:2");
-    assert_eq!(options.isolation, Isolation::NONE);
-    assert_eq!(options.gc_delay, Duration::from_secs(7200));
+    assert_eq!(
+        options.containers.isolation,
+        tepui_containers::Isolation::NONE
+    );
+    assert_eq!(options.cleanup.gc_delay, Duration::from_secs(7200));
 }
 
 #[test]
@@ -69,32 +73,34 @@ fn values_that_make_no_sense_are_refused_by_name() {
             o.networks.network_cni_config_dir = Some("relative".into());
         }),
         ("--allowed-host-paths", |o| {
-            o.allowed_host_paths.push("relative".into());
+            o.rights.allowed_host_paths.push("relative".into());
         }),
-        ("--default-role", |o| o.default_role = "a//b".to_owned()),
+        ("--default-role", |o| {
+            o.offer.default_role = "a//b".to_owned()
+        }),
         ("--oversubscribed-resources 'cpus:-1'", |o| {
-            o.oversubscribed_resources = "cpus:-1".to_owned();
+            o.offer.oversubscribed_resources = "cpus:-1".to_owned();
         }),
         (
             "--oversubscribed-resources 'cpus(a):1' must name no role",
             |o| {
-                o.oversubscribed_resources = "cpus(a):1".to_owned();
+                o.offer.oversubscribed_resources = "cpus(a):1".to_owned();
             },
         ),
         ("--seccomp-profile-name", |o| {
-            o.seccomp_profile_name = Some("p".to_owned());
+            o.rights.seccomp_profile_name = Some("p".to_owned());
         }),
-        ("--attributes", |o| o.attributes = "rack".to_owned()),
+        ("--attributes", |o| o.offer.attributes = "rack".to_owned()),
         ("--hostname", |o| o.hostname = Some(" ".to_owned())),
         ("--cgroup-root", |o| {
-            o.cgroup_root = Some("a/../..".to_owned())
+            o.containers.cgroup_root = Some("a/../..".to_owned())
         }),
-        ("--pids-limit", |o| o.pids_limit = 1),
+        ("--pids-limit", |o| o.containers.pids_limit = 1),
         ("--log-files", |o| o.logs.log_files = 101),
         ("--disk-watch-interval", |o| {
-            o.disk_watch_interval = Duration::ZERO;
+            o.cleanup.disk_watch_interval = Duration::ZERO;
         }),
-        ("--gc-disk-headroom", |o| o.gc_disk_headroom = 1.5),
+        ("--gc-disk-headroom", |o| o.cleanup.gc_disk_headroom = 1.5),
         ("--registration-backoff-factor", |o| {
             o.registration_backoff_factor = Duration::ZERO;
         }),

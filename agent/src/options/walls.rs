@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use tepui_containers::{Device, UserRange, UsersPolicy};
 
+use super::flags::paths;
+
 /// What can be set about what single tasks are given or kept from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct WallOptions {
@@ -145,16 +147,10 @@ impl WallOptions {
 
     /// Every flag and its value.
     pub(crate) fn flags(&self) -> [(&'static str, String); 5] {
-        let devices = self
-            .allowed_devices
-            .iter()
-            .map(|it| it.display().to_string());
-        let path = self.secret_dir.as_ref();
-        let path = path.map(|path| path.display().to_string());
         let size = self.default_container_shm_size.map(|it| it.to_string());
         [
-            ("allowed-devices", devices.collect::<Vec<_>>().join(",")),
-            ("secret-dir", path.unwrap_or_default()),
+            ("allowed-devices", paths(&self.allowed_devices)),
+            ("secret-dir", paths(self.secret_dir.as_slice())),
             ("default-container-shm-size", size.unwrap_or_default()),
             ("userns-remap", self.userns_remap.to_string()),
             ("user-namespaces", self.user_namespaces.to_string()),

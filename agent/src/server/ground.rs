@@ -54,17 +54,17 @@ impl Ground {
     pub(super) fn runtime_options(&self) -> containers::Options {
         let (options, work_dir) = (&self.options, &self.work_dir);
         let runtime_dir = options.runtime_dir.clone();
-        let cgroup_root = options.cgroup_root.clone();
+        let cgroup_root = options.containers.cgroup_root.clone();
         containers::Options {
             isolation: if options.disks.enforce_container_disk_quota {
-                options.isolation
+                options.containers.isolation
             } else {
                 let kinds = [containers::Isolator::Disk, containers::Isolator::DiskQuota];
                 kinds
                     .into_iter()
-                    .fold(options.isolation, containers::Isolation::without)
+                    .fold(options.containers.isolation, containers::Isolation::without)
             },
-            pids_limit: options.pids_limit,
+            pids_limit: options.containers.pids_limit,
             disk_interval: options.disks.container_disk_watch_interval,
             bytes_per_file: options.disks.bytes_per_file(),
             policy: options.policy(),
@@ -90,17 +90,17 @@ fn megabytes(count: u32) -> containers::Bytes {
 
 /// What the core is told about this agent.
 fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<Config, Error> {
-    let role = options.parse_default_role()?;
-    let gpus = options.isolation.has(containers::Isolator::Gpus);
+    let role = options.offer.parse_default_role()?;
+    let gpus = options.containers.isolation.has(containers::Isolator::Gpus);
     let gpus = gpus.then(|| options.gpus.gpus().count());
-    let resources = detect::resources(&options.resources, &role, work_dir.path(), gpus)?;
-    let resources = resources + options.parse_oversubscribed()?;
+    let resources = detect::resources(&options.offer.resources, &role, work_dir.path(), gpus)?;
+    let resources = resources + options.offer.parse_oversubscribed()?;
     let wire = v1::AgentInfo {
         hostname: options.name(address),
         port: Some(i32::from(address.port())),
         resources: resources.to_proto(None),
-        attributes: options.parse_attributes()?.to_proto(),
-        domain: options.domain.as_ref().map(Into::into),
+        attributes: options.offer.parse_attributes()?.to_proto(),
+        domain: options.offer.domain.as_ref().map(Into::into),
         ..v1::AgentInfo::default()
     };
     let info = AgentInfo::try_from(wire).map_err(|error| broken("description", &error))?;
@@ -114,8 +114,8 @@ fn config(options: &Options, work_dir: &WorkDir, address: SocketAddr) -> Result<
         user: Users::own(),
         ip: specific.then(|| address.ip().to_string()),
         boot_id,
-        reconfiguration: options.reconfiguration_policy,
-        revocable_cpu_low_priority: options.revocable_cpu_low_priority,
+        reconfiguration: options.offer.reconfiguration_policy,
+        revocable_cpu_low_priority: options.containers.revocable_cpu_low_priority,
         executor_registration_timeout: executors.executor_registration_timeout,
         executor_reregistration_timeout: executors.executor_reregistration_timeout,
         executor_shutdown_grace_period: executors.executor_shutdown_grace_period,

@@ -43,7 +43,7 @@ pub(crate) async fn start<C: Containers>(ground: Ground, containers: C) -> Resul
     tracing::info!(%address, work_dir = %work_dir.path().display(),
         resources = %config.info.resources, "the agent starts");
     let (front, inputs) = Front::new();
-    let users = Users::new(options.switch_user);
+    let users = Users::new(options.rights.switch_user);
     let images = open_images(&options, &work_dir).await?;
     let tokens = options.executors.tokens()?;
     let machine = Machine::new(
@@ -109,7 +109,7 @@ async fn open_images(options: &Options, work_dir: &WorkDir) -> Result<Images, Er
 
 /// Sets up what fetches files for tasks.
 async fn open_fetcher(options: &Options, work_dir: &WorkDir) -> Result<Fetcher, Error> {
-    let paths = &options.allowed_host_paths;
+    let paths = &options.rights.allowed_host_paths;
     let options = options.fetcher.fetcher(work_dir.fetched(), paths);
     blocking(move || Ok(Fetcher::open(options)?)).await
 }
@@ -207,9 +207,9 @@ fn background(
     };
     let collector = Collector {
         sandboxes: work_dir.sandboxes(),
-        delay: options.gc_delay,
-        headroom: options.gc_disk_headroom,
-        every: options.disk_watch_interval,
+        delay: options.cleanup.gc_delay,
+        headroom: options.cleanup.gc_disk_headroom,
+        every: options.cleanup.disk_watch_interval,
     };
     vec![
         tokio::spawn(link.keep()).abort_handle(),

@@ -40,8 +40,8 @@ async fn a_work_dir_of_a_running_agent_is_refused() {
 async fn malformed_resources_are_refused_and_so_are_too_few_of_them() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path(), nowhere());
-    options.resources = "cpus:many".to_owned();
-    options.isolation = tepui_containers::Isolation::NONE;
+    options.offer.resources = "cpus:many".to_owned();
+    options.containers.isolation = tepui_containers::Isolation::NONE;
     let error = Server::start(options).await.unwrap_err().to_string();
     assert!(error.starts_with("--resources 'cpus:many'"), "{error}");
 }

@@ -149,17 +149,17 @@ impl AgentStage {
     pub async fn new() -> Self {
         let master = Stage::new().await;
         let dir = tempfile::tempdir().unwrap();
-        let options = tepui_agent::Options {
+        let mut options = tepui_agent::Options {
             master: master.place.address.to_string().parse().unwrap(),
             listen: ([127, 0, 0, 1], 0).into(),
             work_dir: dir.path().join("work"),
             runtime_dir: Some(dir.path().join("run")),
-            resources: "cpus:1;mem:64;disk:64;ports:[]".to_owned(),
-            isolation: "none".parse().unwrap(),
             // This program is no init.
             init: InitProgram::Path(tepui_cluster_tests::program()),
             ..tepui_agent::Options::default()
         };
+        options.offer.resources = "cpus:1;mem:64;disk:64;ports:[]".to_owned();
+        options.containers.isolation = "none".parse().unwrap();
         let server = tepui_agent::Server::start(options).await.unwrap();
         let stage = Self {
             address: server.address(),
