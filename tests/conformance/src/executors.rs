@@ -86,12 +86,23 @@ fn uuid(number: u8) -> Value {
     to_value(event).unwrap()["acknowledged"]["uuid"].clone()
 }
 
-/// A task of the executor `e`, whose program does nothing: the test is the executor.
-pub fn task(name: &str) -> Value {
-    let executor = json!({"type": "CUSTOM", "executor_id": {"value": "e"},
+/// The executor `e`, whose program does nothing: the test is the executor.
+fn executor() -> Value {
+    json!({"type": "CUSTOM", "executor_id": {"value": "e"},
         "command": {"value": "exec sleep 1000"}, "resources": [scalar("cpus", 0.1),
-        scalar("mem", 32.0)]});
-    json!({"name": name, "task_id": {"value": name}, "executor": executor,
+        scalar("mem", 32.0)]})
+}
+
+/// A task of that executor.
+pub fn task(name: &str) -> Value {
+    let mut task = member(name);
+    task["executor"] = executor();
+    task
+}
+
+/// A task that is launched in a group.
+fn member(name: &str) -> Value {
+    json!({"name": name, "task_id": {"value": name},
         "resources": [scalar("cpus", 0.1), scalar("mem", 8.0)]})
 }
 
@@ -265,7 +276,8 @@ impl Pair {
         let offer = framework.offer(|offer| offer["agent_id"]["value"] == real);
         let offer = offer.await;
         let tasks = vec![task("t"), task(MARK)];
-        framework.launch(&offer, tasks).await;
+        let group = (executor(), vec![member("one"), member("other")]);
+        framework.launch_all(&offer, tasks, Some(group)).await;
         await_container(stage.address).await;
         let executor = Executor::subscribe(stage.address, road, &framework.id).await;
         let mut pair = Self {
@@ -276,7 +288,8 @@ impl Pair {
             marks: 100,
         };
         let mut heard = Vec::new();
-        for _ in 0..3 {
+        // SUBSCRIBED, two tasks and a group.
+        for _ in 0..4 {
             heard.push(pair.executor.event().await.unwrap());
         }
         let container = &heard[0]["subscribed"]["container_id"]["value"];

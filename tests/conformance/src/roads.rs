@@ -217,14 +217,32 @@ impl Framework {
 
     /// Launches tasks on an offer.
     pub async fn launch(&self, offer: &Value, tasks: Vec<Value>) {
-        let agent = &offer["agent_id"];
-        let tasks = tasks.into_iter().map(|mut task| {
-            task["agent_id"] = agent.clone();
-            task
-        });
-        let tasks: Vec<_> = tasks.collect();
+        self.launch_all(offer, tasks, None).await;
+    }
+
+    /// Launches tasks, and a group of an executor and its tasks.
+    pub async fn launch_all(
+        &self,
+        offer: &Value,
+        tasks: Vec<Value>,
+        group: Option<(Value, Vec<Value>)>,
+    ) {
+        let placed = |tasks: Vec<Value>| -> Vec<Value> {
+            let placed = tasks.into_iter().map(|mut task| {
+                task["agent_id"] = offer["agent_id"].clone();
+                task
+            });
+            placed.collect()
+        };
+        let tasks = placed(tasks);
         let launch = json!({"type": "LAUNCH", "launch": {"task_infos": tasks}});
-        let accept = json!({"offer_ids": [offer["id"]], "operations": [launch]});
+        let group = group.map(|(executor, tasks)| {
+            let tasks = json!({"tasks": placed(tasks)});
+            json!({"type": "LAUNCH_GROUP",
+                "launch_group": {"executor": executor, "task_group": tasks}})
+        });
+        let operations: Vec<_> = [launch].into_iter().chain(group).collect();
+        let accept = json!({"offer_ids": [offer["id"]], "operations": operations});
         let said = self.say(&json!({"type": "ACCEPT", "accept": accept})).await;
         said.expect("it is taken");
     }

@@ -140,6 +140,7 @@ async fn every_call_of_an_executor_is_the_same_over_every_road() {
     for event in [
         "SUBSCRIBED",
         "LAUNCH",
+        "LAUNCH_GROUP",
         "ACKNOWLEDGED",
         "MESSAGE",
         "KILL",
