@@ -143,9 +143,11 @@ make_tests() {
 
 run_guest() {
     local libraries=$machine/qemu/usr/lib/x86_64-linux-gnu data=$machine/qemu/usr/share
+    # Some packages have theirs beside `usr`.
+    local all=$libraries:$machine/qemu/lib/x86_64-linux-gnu
     local emulator=(qemu-system-x86_64)
     if [ -x "$machine/qemu/usr/bin/qemu-system-x86_64" ]; then
-        emulator=(env "LD_LIBRARY_PATH=$libraries" "QEMU_MODULE_DIR=$libraries/qemu"
+        emulator=(env "LD_LIBRARY_PATH=$all" "QEMU_MODULE_DIR=$libraries/qemu"
             "$machine/qemu/usr/bin/qemu-system-x86_64" -L "$data/qemu" -L "$data/seabios")
     fi
     timeout --foreground "$limit" "${emulator[@]}" -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
