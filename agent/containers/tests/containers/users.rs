@@ -319,7 +319,8 @@ async fn tasks_of_a_group_have_the_users_of_the_group_and_power_over_its_network
     machine.runtime.launch(pod.clone()).await.unwrap();
     let member = |name: &str, users: Users| {
         let line = "readlink /proc/self/ns/user; cat /proc/self/uid_map; \
-                    python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 80))' \
+                    perl -MSocket -e 'socket($s, PF_INET, SOCK_STREAM, 0) or die; \
+                    bind($s, sockaddr_in(80, inet_aton(\"127.0.0.1\"))) or die' \
                     && echo bound; echo x > /dev/shm/x; touch made";
         let mut spec = machine.shell(name, line);
         machine.open_way(&spec);
